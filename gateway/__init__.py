@@ -1,0 +1,1 @@
+"""FIX order-routing gateway."""

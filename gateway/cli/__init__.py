@@ -1,0 +1,1 @@
+"""The fixgw command, one file a command group."""

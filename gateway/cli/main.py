@@ -1,0 +1,10 @@
+"""The fixgw command: every command group is one thin file beside this one."""
+
+import typer
+
+app = typer.Typer(name="fixgw", no_args_is_help=True, help="A FIX order-routing gateway.")
+
+
+@app.callback()
+def main() -> None:
+    """FIX order-routing gateway."""

@@ -1,0 +1,1 @@
+"""A small FIX initiator for desk tools and tests."""

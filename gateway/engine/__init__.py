@@ -1,0 +1,1 @@
+"""The loop that decides, commits and releases, one batch at a time."""

@@ -1,0 +1,1 @@
+"""FIX in and out: QuickFIX callbacks, decoding, encoding, sessions."""

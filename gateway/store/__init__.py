@@ -1,0 +1,1 @@
+"""SQL tables, the batch writer and the readers."""
