@@ -1,0 +1,125 @@
+"""Put a private Unix socket in the place of QuickFIX's listening TCP socket.
+
+QuickFIX's acceptor listens on every interface, lets one slow first message stall all sessions, and checks
+addresses only after it has processed the Logon. So the engine closes that port right after start() and
+listens on a Unix socket instead, which only the front (same user) can reach. QuickFIX goes on accepting on
+the same descriptor number and does not notice.
+"""
+
+import contextlib
+import fcntl
+import os
+import socket
+import stat
+from pathlib import Path
+
+# sockaddr_un.sun_path on Linux is 108 bytes with the closing NUL (unix(7)).
+_MAX_SOCKET_PATH_BYTES = 107
+_BACKLOG = 256
+
+
+class ListenerError(RuntimeError):
+    """The listening socket could not be replaced; the acceptor must be stopped, its TCP port may be open."""
+
+
+def free_loopback_port() -> int:
+    """A TCP port that was free a moment ago, for QuickFIX to listen on until replace_listener() closes it.
+
+    Another process can take the port before QuickFIX binds it; start() then fails and the caller asks again.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def replace_listener(port: int, socket_path: Path) -> None:
+    """Close this process's listening TCP socket on `port` and listen on `socket_path` (mode 0600) instead.
+
+    To be called once, right after the acceptor's start(). A stale socket left at the path is removed.
+
+    Raises ListenerError when no (or more than one) TCP listener on the port is found, or when the path cannot
+    be used: too long, not a socket, or a live process listens there.
+    """
+    descriptor = _listening_descriptor(port)
+    replacement = _listening_unix_socket(socket_path)
+    tcp = socket.socket(fileno=os.dup(descriptor))
+    try:
+        # QuickFIX counts on the blocking mode it chose for its own socket.
+        blocking = not fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_NONBLOCK
+        replacement.setblocking(blocking)
+        os.dup2(replacement.fileno(), descriptor, inheritable=False)
+        # QuickFIX's thread waits in poll(2), which keeps the old socket open and queueing connections
+        # until it returns. After dup2, not before, or that thread would see its listener fail.
+        tcp.shutdown(socket.SHUT_RDWR)
+    except OSError as error:
+        socket_path.unlink(missing_ok=True)
+        raise ListenerError(f"cannot put {socket_path} in the place of TCP port {port}: {error}") from error
+    finally:
+        tcp.close()
+        replacement.close()
+
+
+def _listening_descriptor(port: int) -> int:
+    descriptors = [int(entry.name) for entry in Path("/proc/self/fd").iterdir()]
+    found = [descriptor for descriptor in descriptors if _listens_on(descriptor, port)]
+    if not found:
+        raise ListenerError(
+            f"this process has no TCP socket listening on port {port}: did the acceptor start?"
+        )
+    if len(found) > 1:
+        raise ListenerError(
+            f"this process has {len(found)} TCP sockets listening on port {port}, expected one"
+        )
+    return found[0]
+
+
+def _listens_on(descriptor: int, port: int) -> bool:
+    try:
+        if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+            return False
+        view = socket.socket(fileno=descriptor)
+    except OSError:  # closed since the directory was read
+        return False
+    try:
+        if view.family not in {socket.AF_INET, socket.AF_INET6} or view.type != socket.SOCK_STREAM:
+            return False
+        listening = view.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+        return bool(listening) and view.getsockname()[1] == port
+    except OSError:
+        return False
+    finally:
+        view.detach()  # the descriptor is QuickFIX's, it must stay open
+
+
+def _listening_unix_socket(path: Path) -> socket.socket:
+    if len(os.fsencode(path)) > _MAX_SOCKET_PATH_BYTES:
+        raise ListenerError(
+            f"the Unix socket path is {len(os.fsencode(path))} bytes, at most {_MAX_SOCKET_PATH_BYTES} "
+            f"are allowed: {path}",
+        )
+    _remove_stale_socket(path)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    # The mode must be right from the first instant, so chmod after bind would be too late.
+    umask = os.umask(0o177)
+    try:
+        listener.bind(str(path))
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise ListenerError(f"cannot listen on the Unix socket {path}: {error}") from error
+    finally:
+        os.umask(umask)
+    return listener
+
+
+def _remove_stale_socket(path: Path) -> None:
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise ListenerError(f"{path} exists and is not a socket; remove it or configure another path")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe, contextlib.suppress(OSError):
+        probe.connect(str(path))
+        raise ListenerError(f"another process is listening on {path}; is a gateway already running?")
+    path.unlink(missing_ok=True)
