@@ -1,0 +1,58 @@
+"""Exact decimal arithmetic for prices, quantities and money. Nothing here ever goes through float.
+
+Every operation uses a context of our own, so the thread's context cannot change a result.
+Addition and multiplication are exact or raise `decimal.Inexact`; only `avg_px` rounds.
+"""
+
+import re
+from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow
+
+ZERO = Decimal(0)
+
+_MAX_DIGITS = 20  # either side of the point: far beyond any price, far below what could stall arithmetic
+_NUMBER = re.compile(rf"-?(?:\d{{1,{_MAX_DIGITS}}}(?:\.\d{{0,{_MAX_DIGITS}}})?|\.\d{{1,{_MAX_DIGITS}}})", re.ASCII)
+
+_EXACT = Context(prec=100, traps=[Inexact, InvalidOperation, DivisionByZero, Overflow])
+_ROUNDING = Context(prec=100, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero, Overflow])
+
+AVG_PX_STEP = Decimal("1e-12")
+"""AvgPx(6) is exact where the division ends within 12 decimals, and rounded half-even there otherwise."""
+
+add = _EXACT.add
+subtract = _EXACT.subtract
+multiply = _EXACT.multiply
+
+
+def parse_decimal(text: str) -> Decimal:
+    """A number as FIX writes it: digits and a point, no exponent, at most 20 digits either side.
+
+    Raises ValueError naming the text for anything else (NaN, infinity, exponents, signs other than minus, blanks).
+    """
+    if _NUMBER.fullmatch(text) is None:
+        shown = text if len(text) <= 40 else text[:40] + "…"
+        raise ValueError(f"not a decimal number of at most {_MAX_DIGITS} digits before and after the point: {shown!r}")
+    return Decimal(text)
+
+
+def is_multiple(value: Decimal, step: Decimal, origin: Decimal = ZERO) -> bool:
+    """Whether value lies on the grid origin, origin+step, ...; a step of zero switches the grid off."""
+    return step == 0 or _EXACT.remainder(_EXACT.subtract(value, origin), step) == 0
+
+
+def avg_px(cum_notional: Decimal, cum_qty: Decimal) -> Decimal:
+    """AvgPx(6): what was paid over what was executed; zero while nothing was."""
+    if cum_qty == 0:
+        return ZERO
+    return trim(_ROUNDING.quantize(_ROUNDING.divide(cum_notional, cum_qty), AVG_PX_STEP))
+
+
+def trim(value: Decimal) -> Decimal:
+    """The same number without trailing zeros and without an exponent: 1.500 -> 1.5, 1E+3 -> 1000."""
+    normal = value.normalize(_EXACT)
+    exponent = normal.as_tuple().exponent
+    return normal.quantize(Decimal(1), context=_EXACT) if isinstance(exponent, int) and exponent > 0 else normal
+
+
+def text_of(value: Decimal) -> str:
+    """The number as FIX and venues want it: plain digits, never an exponent."""
+    return format(value, "f")

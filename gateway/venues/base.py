@@ -1,0 +1,77 @@
+"""The protocol every exchange adapter keeps. A second venue is a second folder beside binance/, and a line in
+registry.py.
+
+An adapter lives in the engine process, on the venue thread's asyncio loop. It gets intents that are committed already,
+and answers only by reports (domain/venue_reports.py) handed to its sinks, which may be called from that loop alone.
+
+| method       | required | meaning                                                                       |
+|--------------|----------|-------------------------------------------------------------------------------|
+| start        | yes      | load instruments, learn the clock offset, open streams; retry until it is done |
+| stop         | yes      | close connections; nothing is canceled                                        |
+| place        | yes      | send a new order once; never again on a doubtful outcome                      |
+| cancel       | yes      | send a cancel; may use another channel when the first is down                 |
+| amend        | optional | only called when capabilities.amend_qty_down                                  |
+| settle       | yes      | query until the order's fate is known, then report trades before the verdict  |
+
+Certain refusals become VenueRefused. Whatever may have reached the matching engine becomes VenueOutcomeUnknown.
+No method raises for what a venue answers or fails to answer; an adapter's own defect may raise, and the dispatcher
+turns it into VenueOutcomeUnknown.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from gateway.domain.instruments import Capabilities, Instrument
+from gateway.domain.intents import AmendIntent, CancelIntent, PlaceIntent, SettleIntent
+from gateway.domain.venue_reports import VenueReport
+
+
+class Sinks(Protocol):
+    """Where an adapter's words go. All of these may be called from the venue loop only, and return at once."""
+
+    def report(self, report: VenueReport) -> None:
+        """Hand one report to the engine."""
+
+    def call(self, *, direction: str, operation: str, order_id: str, intent_id: int, text: str) -> None:
+        """Record one venue request or answer."""
+
+    def availability(self, venue_account: str, *, available: bool, reason: str) -> None:
+        """Tell whether orders can be sent for this venue account (connected, logged on, stream subscribed)."""
+
+    def alert(self, code: str, text: str) -> None:
+        """Something a person should look at."""
+
+
+class Venue(Protocol):
+    """One venue account's connection to its exchange."""
+
+    venue_account: str
+    capabilities: Capabilities
+
+    @property
+    def instruments(self) -> Mapping[str, Instrument]:
+        """By symbol; read from other threads, so it is replaced whole and never changed in place."""
+
+    def clock_ms(self) -> int:
+        """The venue's time now, milliseconds UTC, by the last measured offset. Safe from any thread."""
+
+    async def start(self) -> None:
+        """Connect; returns when orders can be sent. Keeps reconnecting by itself until stop()."""
+
+    async def stop(self) -> None:
+        """Close everything."""
+
+    async def place(self, intent: PlaceIntent) -> None:
+        """Send a new order."""
+
+    async def cancel(self, intent: CancelIntent) -> None:
+        """Send a cancel."""
+
+    async def amend(self, intent: AmendIntent) -> None:
+        """Send a reduction of quantity in place."""
+
+    async def settle(self, intent: SettleIntent) -> None:
+        """Find out what became of an order, and report it."""
+
+
+VenueFactory = Callable[[Mapping[str, object], Sinks], Venue]
