@@ -2,9 +2,14 @@
 
 import typer
 
+from gateway.cli.front import front
+
 app = typer.Typer(name="fixgw", no_args_is_help=True, help="A FIX order-routing gateway.")
 
 
 @app.callback()
 def main() -> None:
     """FIX order-routing gateway."""
+
+
+app.command(hidden=True)(front)

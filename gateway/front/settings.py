@@ -1,0 +1,31 @@
+"""What the front is told at start."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class FrontSettings:
+    """Where the front listens, where the engine is, and the bounds of a connection.
+
+    host: address or name to listen on, IPv4 or IPv6. port: 0 takes a free one.
+    engine_socket: the engine's Unix socket.
+    ready_file: written with {"port": …} once the front listens.
+    """
+
+    host: str
+    port: int
+    engine_socket: Path
+    ready_file: Path | None = None
+    logon_deadline_seconds: float = 10.0
+    """From accepting a connection to its complete Logon."""
+    answer_deadline_seconds: float = 15.0
+    """From forwarding the Logon to the engine's complete first message."""
+    max_logon_bytes: int = 8192
+    max_buffered_bytes: int = 1 << 20
+    """Waiting to be written to one side; above it the other side is not read (one chunk more may arrive)."""
+    slow_reader_seconds: float = 10.0
+    """A client that does not halve a full buffer in this time is dropped; also the time to flush when closing."""
+    max_connections: int = 1000
+    stop_seconds: float = 3.0
+    """When stopping: time for the clients' last bytes before connections are cut."""
