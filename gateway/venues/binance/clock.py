@@ -1,0 +1,49 @@
+"""The venue's clock, as an offset to ours."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+_NS_PER_MS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class TimeSample:
+    """One question for the server's time: when it left, when the answer came (our ns), and what it said (ms)."""
+
+    sent_ns: int
+    received_ns: int
+    server_ms: int
+
+    @property
+    def round_trip_ns(self) -> int:
+        """How long the answer took: the offset is known to half of this."""
+        return self.received_ns - self.sent_ns
+
+    @property
+    def offset_ns(self) -> int:
+        """Server time less ours, taking the server's reading as made half-way.
+
+        The server cuts its time to whole milliseconds, so half of one is added back.
+        """
+        midpoint = (self.sent_ns + self.received_ns) // 2
+        return self.server_ms * _NS_PER_MS + _NS_PER_MS // 2 - midpoint
+
+
+class VenueClock:
+    """Reads the venue's time from our own clock (UTC ns). Reading is safe from any thread: it is one integer."""
+
+    def __init__(self, now_ns: Callable[[], int]) -> None:
+        self.now_ns = now_ns
+        self.offset_ns = 0
+        self.measured_ns = 0  # our time of the last measurement; 0: never measured
+
+    def clock_ms(self) -> int:
+        """The venue's time now, milliseconds UTC."""
+        return (self.now_ns() + self.offset_ns) // _NS_PER_MS
+
+    def update(self, samples: Iterable[TimeSample]) -> int:
+        """Take the offset of the quickest answer, the one that pins it down best; returns it in ns."""
+        best = min(samples, key=lambda sample: sample.round_trip_ns)
+        self.offset_ns = best.offset_ns
+        self.measured_ns = best.received_ns
+        return best.offset_ns
