@@ -60,7 +60,7 @@ class VenueTraded(VenueReport):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VenueClosed(VenueReport):
-    """The order is no longer working. cum_qty: all it executed; when that is more than we know, trades are missing here."""
+    """The order is no longer working. cum_qty: all it executed; if that is more than we know, trades are missing."""
 
     reason: CloseReason
     cum_qty: Decimal

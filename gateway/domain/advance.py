@@ -1,0 +1,102 @@
+"""What an order's pending requests need next at the venue.
+
+Level-triggered: it looks at what is true, not at what just happened, so it may be called after any event and after
+any restart.
+The rules, in order:
+
+1. An order that is over refuses what is still pending as too late.
+2. A cancel or an expiry goes first: at once, whatever else is pending, by client id while the venue order is not known.
+3. Otherwise the oldest replace goes, once the leg works: in place where only quantity shrinks and the venue can, else
+   as a cancel, whose confirmed final quantity decides what the new leg may be (never an overfill).
+"""
+
+from decimal import Decimal
+
+from gateway.domain import events as e
+from gateway.domain.changes import Changes
+from gateway.domain.instruments import Capabilities
+from gateway.domain.money import subtract
+from gateway.domain.order import Leg, LegState, Order, Phase, Request, RequestKind, Terms
+from gateway.domain.values import CxlRejReason
+
+
+def advance(changes: Changes, capabilities: Capabilities, at: int) -> None:
+    """Decide the next venue request of the order, if one is due."""
+    order = changes.order
+    if order is None or not order.requests:
+        return
+    if not order.is_open:
+        reject_pending(changes, at)
+        return
+    leg = order.leg
+    if leg is None or not leg.is_working:
+        return
+    cancel = next((r for r in order.requests if r.kind is not RequestKind.REPLACE), None)
+    if cancel is not None:
+        if cancel.phase is Phase.QUEUED and not _cancel_under_way(order):
+            changes.emit(e.CancelSubmitted(order_id=order.order_id, at=at, leg=leg.number, cl_ord_id=cancel.cl_ord_id))
+        return
+    head = order.requests[0]
+    if head.phase is Phase.QUEUED and leg.state is LegState.OPEN:
+        _start_replace(changes, order, leg, head, capabilities, at)
+
+
+def _cancel_under_way(order: Order) -> bool:
+    """Whether a replace has the working leg's cancel in flight already: one cancel serves both."""
+    return any(r.phase in (Phase.CANCELING, Phase.DOUBTFUL) and not r.amend for r in order.requests)
+
+
+def _start_replace(
+    changes: Changes, order: Order, leg: Leg, request: Request, capabilities: Capabilities, at: int
+) -> None:
+    qty = amended_leg_qty(order, leg, request)
+    if capabilities.amend_qty_down and qty > leg.cum_qty and only_reduces(order.terms, request.terms):
+        changes.emit(
+            e.AmendSubmitted(order_id=order.order_id, at=at, leg=leg.number, cl_ord_id=request.cl_ord_id, qty=qty)
+        )
+    else:
+        changes.emit(e.CancelSubmitted(order_id=order.order_id, at=at, leg=leg.number, cl_ord_id=request.cl_ord_id))
+
+
+def only_reduces(old: Terms, new: Terms | None) -> bool:
+    """Whether the quantity shrinks and nothing else changes."""
+    return new is not None and new.order_qty < old.order_qty and new.price == old.price and new.stop_px == old.stop_px
+
+
+def amended_leg_qty(order: Order, leg: Leg, request: Request) -> Decimal:
+    """The working leg's total under the request's terms: what earlier legs executed is not its business."""
+    assert request.terms is not None
+    return subtract(request.terms.order_qty, subtract(order.cum_qty, leg.cum_qty))
+
+
+def reject_pending(changes: Changes, at: int) -> None:
+    """Refuse what is pending on an order that is over: too late (CxlRejReason 0)."""
+    assert changes.order is not None
+    for request in changes.order.requests:
+        still_pending = changes.order.request(request.cl_ord_id) is not None  # a chain may have taken it along
+        if request.kind is not RequestKind.EXPIRE and still_pending:
+            reject(changes, request, CxlRejReason.TOO_LATE, "the order is over", at)
+
+
+def reject(changes: Changes, request: Request, reason: CxlRejReason, text: str, at: int) -> None:
+    """Refuse a pending request, and every replace that is chained to it (a chained cancel goes on)."""
+    order = changes.order
+    assert order is not None
+    changes.emit(
+        e.RequestRejected(
+            order_id=order.order_id,
+            at=at,
+            kind=request.kind,
+            cl_ord_id=request.cl_ord_id,
+            orig_cl_ord_id=request.orig_cl_ord_id,
+            reason=reason,
+            text=text,
+        )
+    )
+    if request.kind is not RequestKind.REPLACE:
+        return
+    for chained in changes.order.requests if changes.order else ():
+        if chained.kind is RequestKind.REPLACE and chained.orig_cl_ord_id == request.cl_ord_id:
+            why = f"chained to {request.cl_ord_id}, which was rejected"
+            reject(changes, chained, reason if reason is CxlRejReason.TOO_LATE else CxlRejReason.OTHER, why, at)
+            return

@@ -1,0 +1,139 @@
+"""Every order the gateway knows, by all the names it goes by, and the totals that risk checks read.
+
+The book only records: it changes by events alone, so folding the journal gives the same book (DESIGN.md §6).
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from decimal import Decimal
+
+from gateway.domain import events as e
+from gateway.domain.money import ZERO, add, subtract
+from gateway.domain.order import Order
+from gateway.domain.transitions import evolve
+from gateway.domain.values import Side
+
+TradeKey = tuple[str, str, str, str]
+"""(venue account, symbol, trade id, venue order id): two of our own orders can share a trade."""
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """What a later bust or correction needs to know of a trade. position: the journal's, its ExecID(17).
+
+    A void trade keeps its place with a quantity of zero, so that a late repetition of it is still recognised.
+    """
+
+    key: TradeKey
+    position: int
+    order_id: str
+    last_qty: Decimal
+    last_px: Decimal
+
+
+class Book:
+    """Orders and totals. Only the engine's thread touches it."""
+
+    def __init__(self) -> None:
+        self.orders: dict[str, Order] = {}
+        self.executions: dict[TradeKey, Execution] = {}
+        self._executions_by_position: dict[int, Execution] = {}
+        self.open_orders: dict[str, int] = defaultdict(int)  # by session and by account, see open_count
+        self.last_order_number = 0
+        self._by_cl_ord_id: dict[tuple[str, str], str] = {}
+        self._by_client_id: dict[str, tuple[str, int]] = {}
+        self._by_venue_order_id: dict[tuple[str, str, str], tuple[str, int]] = {}
+        self._open_qty: dict[tuple[str, str, Side], Decimal] = defaultdict(lambda: ZERO)
+        self._positions: dict[tuple[str, str], Decimal] = defaultdict(lambda: ZERO)
+
+    # --- reading
+
+    def by_cl_ord_id(self, session: str, cl_ord_id: str) -> Order | None:
+        """The order that this ClOrdID of the session, or of one of its requests, belongs to."""
+        order_id = self._by_cl_ord_id.get((session, cl_ord_id))
+        return self.orders.get(order_id) if order_id is not None else None
+
+    def knows_cl_ord_id(self, session: str, cl_ord_id: str) -> bool:
+        """Whether the id was used, by an order, a cancel or a replace."""
+        return (session, cl_ord_id) in self._by_cl_ord_id
+
+    def by_venue_ids(
+        self, venue_account: str, symbol: str, client_id: str, venue_order_id: str | None
+    ) -> tuple[Order, int] | None:
+        """The order and leg that a venue report is about."""
+        found = self._by_client_id.get(client_id)
+        if found is None and venue_order_id is not None:
+            found = self._by_venue_order_id.get((venue_account, symbol, venue_order_id))
+        if found is None:
+            return None
+        return self.orders[found[0]], found[1]
+
+    def position(self, account: str, symbol: str) -> Decimal:
+        """Net base units bought less sold."""
+        return self._positions[account, symbol]
+
+    def open_qty(self, account: str, symbol: str, side: Side) -> Decimal:
+        """The most that open, pending and unknown orders can still execute on this side."""
+        return self._open_qty[account, symbol, side]
+
+    def open_count(self, *, session: str = "", account: str = "") -> int:
+        """Orders that can still execute, of a session or of an account."""
+        return self.open_orders["session " + session if session else "account " + account]
+
+    # --- recording
+
+    def fold(self, position: int, event: e.Event) -> None:
+        """Record an event read from the journal."""
+        if not event.order_id:
+            return
+        before = self.orders.get(event.order_id)
+        self.record(position, event, before, evolve(before, event))
+
+    def record(self, position: int, event: e.Event, before: Order | None, after: Order | None) -> None:
+        """Record an event that was decided, with the order before and after it."""
+        if after is None or not event.order_id:
+            return
+        self.orders[after.order_id] = after
+        self._index(position, event, after)
+        self._total(before, after)
+
+    def add_position(self, account: str, symbol: str, qty: Decimal) -> None:
+        """Bring a position in from elsewhere: the store at start, a start-of-day figure."""
+        self._positions[account, symbol] = add(self._positions[account, symbol], qty)
+
+    def _index(self, position: int, event: e.Event, order: Order) -> None:
+        if isinstance(event, (e.OrderReceived, e.CancelRequested, e.ReplaceRequested)):
+            self._by_cl_ord_id[order.session, event.cl_ord_id] = order.order_id
+        elif isinstance(event, e.LegSubmitted):
+            self._by_client_id[event.client_id] = (order.order_id, event.leg)
+        elif isinstance(event, e.LegAccepted):
+            if event.venue_order_id is not None:
+                key = (order.venue_account, order.symbol, event.venue_order_id)
+                self._by_venue_order_id[key] = (order.order_id, event.leg)
+        elif isinstance(event, e.OrderFilled):
+            key4 = (order.venue_account, order.symbol, event.trade_id, event.venue_order_id)
+            self.executions[key4] = Execution(key4, position, order.order_id, event.last_qty, event.last_px)
+            self._executions_by_position[position] = self.executions[key4]
+        elif isinstance(event, e.TradeCorrected):
+            old = self._executions_by_position[event.exec_ref]
+            new = Execution(old.key, old.position, old.order_id, event.last_qty, event.last_px)
+            self.executions[old.key] = self._executions_by_position[event.exec_ref] = new
+        elif isinstance(event, e.TradeCanceled):
+            old = self._executions_by_position[event.exec_ref]
+            void = Execution(old.key, old.position, old.order_id, ZERO, ZERO)
+            self.executions[old.key] = self._executions_by_position[event.exec_ref] = void
+
+    def _total(self, before: Order | None, after: Order) -> None:
+        was = before.exposed_qty if before is not None else ZERO
+        now = after.exposed_qty
+        if was != now:
+            key = (after.account, after.symbol, after.side)
+            self._open_qty[key] = add(self._open_qty[key], subtract(now, was))
+        was_open = before is not None and before.is_open
+        if was_open != after.is_open:
+            step = 1 if after.is_open else -1
+            self.open_orders["session " + after.session] += step
+            self.open_orders["account " + after.account] += step
+        if before is not None and before.cum_qty != after.cum_qty:
+            change = subtract(after.cum_qty, before.cum_qty)
+            self.add_position(after.account, after.symbol, change if after.side is Side.BUY else -change)

@@ -1,0 +1,92 @@
+"""What clients, timers and operators ask for: imperative, frozen, already decoded and bounded.
+
+Times are integer nanoseconds UTC. Quantities are base units, prices quote per base.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from gateway.domain.values import OrdType, Side, TimeInForce
+
+Echo = tuple[tuple[int, str], ...]
+"""Fields of the client's message that FIX has us send back unchanged, in their order; opaque to the domain."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientCommand:
+    """What every request of a client carries.
+
+    repeated: PossDupFlag(43)=Y or PossResend(97)=Y; a known ClOrdID(11) then gets the current state, never a second
+    order.
+    """
+
+    session: str
+    cl_ord_id: str
+    at: int
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewOrder(ClientCommand):
+    """NewOrderSingle(D)."""
+
+    account: str  # "" when the client sent none: the session's default account is used
+    symbol: str
+    side: Side
+    ord_type: OrdType
+    time_in_force: TimeInForce
+    order_qty: Decimal
+    price: Decimal | None = None
+    stop_px: Decimal | None = None
+    expire_time: int | None = None  # GTD: when it ends
+    post_only: bool = False
+    echo: Echo = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelOrder(ClientCommand):
+    """OrderCancelRequest(F)."""
+
+    orig_cl_ord_id: str
+    order_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplaceOrder(ClientCommand):
+    """OrderCancelReplaceRequest(G). A field left None keeps its value."""
+
+    orig_cl_ord_id: str
+    order_id: str | None = None
+    order_qty: Decimal
+    price: Decimal | None = None
+    stop_px: Decimal | None = None
+    symbol: str | None = None
+    side: Side | None = None
+    ord_type: OrdType | None = None
+    time_in_force: TimeInForce | None = None
+    account: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestStatus(ClientCommand):
+    """OrderStatusRequest(H)."""
+
+    order_id: str | None = None
+    symbol: str = ""
+    side: Side | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpireOrder:
+    """The gateway's own timer: a DAY or GTD order has reached its end and is to be canceled at the venue."""
+
+    order_id: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryOrder:
+    """The gateway's own timer: see whether something of this order waits to be asked again."""
+
+    order_id: str
+    at: int

@@ -1,0 +1,289 @@
+"""What a client's request means: an order, a change to one, or a refusal with its reason."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from gateway.domain import commands as c
+from gateway.domain import events as e
+from gateway.domain import risk
+from gateway.domain.advance import advance
+from gateway.domain.book import Book
+from gateway.domain.changes import Changes
+from gateway.domain.instruments import Capabilities, Instrument
+from gateway.domain.money import ZERO, subtract
+from gateway.domain.order import Order, Phase, RequestKind
+from gateway.domain.session_profile import Account, SessionProfile
+from gateway.domain.values import CxlRejReason, OrdRejReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Market:
+    """The venue as a decision sees it. not_ready: why no new orders can be sent (empty: they can)."""
+
+    capabilities: Capabilities
+    instrument: Instrument | None
+    not_ready: str = ""
+
+
+def decide_new_order(
+    command: c.NewOrder,
+    *,
+    order_id: str,
+    client_id_prefix: str,
+    account: Account,
+    profile: SessionProfile,
+    market: Market,
+    book: Book,
+) -> tuple[Changes, risk.Decision]:
+    """An order of its own even if it is denied, so that the denial has a place in the books."""
+    decision = _check_new(command, account, profile, market, book)
+    changes = Changes()
+    changes.emit(_received(command, order_id, account, profile))
+    if decision.denial is not None:
+        denial = decision.denial
+        changes.emit(
+            e.OrderRejected(order_id=order_id, at=command.at, reason=denial.reason, text=denial.text, by_venue=False)
+        )
+        return changes, decision
+    changes.emit(
+        e.LegSubmitted(
+            order_id=order_id,
+            at=command.at,
+            leg=1,
+            client_id=f"{client_id_prefix}{order_id}-1",
+            qty=command.order_qty,
+            price=command.price,
+            stop_px=command.stop_px,
+        )
+    )
+    return changes, decision
+
+
+def _check_new(
+    command: c.NewOrder, account: Account, profile: SessionProfile, market: Market, book: Book
+) -> risk.Decision:
+    if market.not_ready:
+        return risk.Decision(risk.deny("VENUE_UNAVAILABLE", OrdRejReason.BROKER_OPTION, why=market.not_ready))
+    terms = risk.OrderTerms(
+        symbol=command.symbol,
+        side=command.side,
+        ord_type=command.ord_type,
+        time_in_force=command.time_in_force,
+        order_qty=command.order_qty,
+        price=command.price,
+        stop_px=command.stop_px,
+        post_only=command.post_only,
+        expire_time=command.expire_time,
+        opens_qty=command.order_qty,
+    )
+    return risk.check_order(
+        terms,
+        instrument=market.instrument,
+        capabilities=market.capabilities,
+        profile=profile,
+        account=account,
+        book=book,
+        at=command.at,
+    )
+
+
+def _received(command: c.NewOrder, order_id: str, account: Account, profile: SessionProfile) -> e.OrderReceived:
+    return e.OrderReceived(
+        order_id=order_id,
+        at=command.at,
+        session=command.session,
+        cl_ord_id=command.cl_ord_id,
+        account=account.name,
+        venue_account=account.venue_account,
+        symbol=command.symbol,
+        side=command.side,
+        ord_type=command.ord_type,
+        time_in_force=command.time_in_force,
+        order_qty=command.order_qty,
+        price=command.price,
+        stop_px=command.stop_px,
+        expire_time=command.expire_time,
+        post_only=command.post_only,
+        remainder_expires=profile.remainder_expires,
+        report_pending_new=profile.report_pending_new,
+        echo=command.echo,
+    )
+
+
+def refuse_new_order(command: c.NewOrder, reason: OrdRejReason, text: str) -> Changes:
+    """A refusal that touches no order: a taken ClOrdID, an account the session may not use."""
+    changes = Changes()
+    changes.note(
+        e.NewOrderRefused(
+            order_id="",
+            at=command.at,
+            session=command.session,
+            cl_ord_id=command.cl_ord_id,
+            symbol=command.symbol,
+            side=command.side,
+            order_qty=command.order_qty,
+            account=command.account,
+            reason=reason,
+            text=text,
+        )
+    )
+    return changes
+
+
+def refuse_request(
+    command: c.CancelOrder | c.ReplaceOrder, reason: CxlRejReason, text: str, order: Order | None = None
+) -> Changes:
+    """OrderCancelReject(9) at once; the order, if there is one, stays as it is."""
+    changes = Changes(order)
+    changes.note(
+        e.RequestRefused(
+            order_id=order.order_id if order is not None else "",
+            at=command.at,
+            session=command.session,
+            kind=RequestKind.CANCEL if isinstance(command, c.CancelOrder) else RequestKind.REPLACE,
+            cl_ord_id=command.cl_ord_id,
+            orig_cl_ord_id=command.orig_cl_ord_id,
+            reason=reason,
+            text=text,
+        )
+    )
+    return changes
+
+
+def decide_cancel(command: c.CancelOrder, order: Order, capabilities: Capabilities) -> Changes:
+    """A cancel always passes while the order is open, whichever ClOrdID of the order it names."""
+    if not order.is_open:
+        return refuse_request(command, CxlRejReason.TOO_LATE, "the order is over", order)
+    if any(r.kind is RequestKind.CANCEL for r in order.requests):
+        return refuse_request(command, CxlRejReason.ALREADY_PENDING, "a cancel is pending", order)
+    changes = Changes(order)
+    changes.emit(
+        e.CancelRequested(
+            order_id=order.order_id,
+            at=command.at,
+            cl_ord_id=command.cl_ord_id,
+            orig_cl_ord_id=command.orig_cl_ord_id,
+        )
+    )
+    advance(changes, capabilities, command.at)
+    return changes
+
+
+def decide_replace(
+    command: c.ReplaceOrder,
+    order: Order,
+    *,
+    account: Account,
+    profile: SessionProfile,
+    market: Market,
+    book: Book,
+) -> tuple[Changes, risk.Decision | None]:
+    """A replace names the order as last accepted, or the pending replace it is chained to."""
+    refused = _refuse_replace(command, order)
+    if refused is not None:
+        return refused, None
+    base = order.terms
+    for request in order.requests:
+        if request.terms is not None:
+            base = request.terms
+    price = command.price if command.price is not None else base.price
+    stop_px = command.stop_px if command.stop_px is not None else base.stop_px
+    decision = _check_replace(command, order, price, stop_px, account, profile, market, book)
+    if decision.denial is not None:
+        return refuse_request(command, CxlRejReason.BROKER_OPTION, decision.denial.text, order), decision
+    changes = Changes(order)
+    changes.emit(
+        e.ReplaceRequested(
+            order_id=order.order_id,
+            at=command.at,
+            cl_ord_id=command.cl_ord_id,
+            orig_cl_ord_id=command.orig_cl_ord_id,
+            order_qty=command.order_qty,
+            price=price,
+            stop_px=stop_px,
+        )
+    )
+    advance(changes, market.capabilities, command.at)
+    return changes, decision
+
+
+def _refuse_replace(command: c.ReplaceOrder, order: Order) -> Changes | None:
+    if not order.is_open:
+        return refuse_request(command, CxlRejReason.TOO_LATE, "the order is over", order)
+    if any(r.kind is not RequestKind.REPLACE for r in order.requests):
+        return refuse_request(command, CxlRejReason.ALREADY_PENDING, "a cancel is pending", order)
+    expected = order.requests[-1].cl_ord_id if order.requests else order.cl_ord_id
+    if command.orig_cl_ord_id != expected:
+        if order.requests:
+            text = f"a replace is pending; OrigClOrdID(41) must be {expected} to follow it"
+            return refuse_request(command, CxlRejReason.ALREADY_PENDING, text, order)
+        text = f"OrigClOrdID(41) must be {expected}, the last accepted"
+        return refuse_request(command, CxlRejReason.OTHER, text, order)
+    fixed = {
+        "Symbol(55)": (command.symbol, order.symbol),
+        "Side(54)": (command.side, order.side),
+        "OrdType(40)": (command.ord_type, order.ord_type),
+        "TimeInForce(59)": (command.time_in_force, order.time_in_force),
+        "Account(1)": (command.account, order.account),
+    }
+    for name, (asked, has) in fixed.items():
+        if asked is not None and asked != has:
+            text = f"{name} cannot be changed from {has} to {asked}"
+            return refuse_request(command, CxlRejReason.OTHER, text, order)
+    return None
+
+
+def _check_replace(
+    command: c.ReplaceOrder,
+    order: Order,
+    price: Decimal | None,
+    stop_px: Decimal | None,
+    account: Account,
+    profile: SessionProfile,
+    market: Market,
+    book: Book,
+) -> risk.Decision:
+    if market.not_ready:
+        return risk.Decision(risk.deny("VENUE_UNAVAILABLE", OrdRejReason.BROKER_OPTION, why=market.not_ready))
+    grows = subtract(subtract(command.order_qty, order.cum_qty), order.exposed_qty)
+    terms = risk.OrderTerms(
+        symbol=order.symbol,
+        side=order.side,
+        ord_type=order.ord_type,
+        time_in_force=order.time_in_force,
+        order_qty=command.order_qty,
+        price=price,
+        stop_px=stop_px,
+        post_only=order.post_only,
+        opens_qty=max(grows, ZERO),
+        is_new=False,
+    )
+    return risk.check_order(
+        terms,
+        instrument=market.instrument,
+        capabilities=market.capabilities,
+        profile=profile,
+        account=account,
+        book=book,
+        at=command.at,
+    )
+
+
+def decide_expire(command: c.ExpireOrder, order: Order, capabilities: Capabilities) -> Changes:
+    """Cancel at the venue what has outlived its time in force; the order ends once the venue confirms."""
+    changes = Changes(order)
+    if order.is_open and not any(r.kind is RequestKind.EXPIRE for r in order.requests):
+        changes.emit(e.ExpiryRequested(order_id=order.order_id, at=command.at))
+        advance(changes, capabilities, command.at)
+    return changes
+
+
+def decide_retry(command: c.RetryOrder, order: Order, capabilities: Capabilities) -> Changes:
+    """Send again what the venue could not yet act on: cancels of legs it did not know, expiries it refused."""
+    changes = Changes(order)
+    for request in order.requests:
+        refused_expiry = request.kind is RequestKind.EXPIRE and request.phase is Phase.REFUSED
+        if request.phase is Phase.RETURNED or refused_expiry:
+            changes.emit(e.CancelRetried(order_id=order.order_id, at=command.at, cl_ord_id=request.cl_ord_id))
+    advance(changes, capabilities, command.at)
+    return changes

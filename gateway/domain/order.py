@@ -1,0 +1,208 @@
+"""An order as a set of facts. Its status, LeavesQty(151) and AvgPx(6) are derived from them and never stored.
+
+One client order may need several venue orders one after the other (a replace that the venue cannot do in place is a
+cancel and a new one): each is a `Leg`. Each pending cancel or replace of the client is a `Request` with ids of its own.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from gateway.domain.commands import Echo
+from gateway.domain.money import ZERO, avg_px, subtract
+from gateway.domain.values import OrdStatus, OrdType, Side, TimeInForce
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a replace may change."""
+
+    order_qty: Decimal
+    price: Decimal | None = None
+    stop_px: Decimal | None = None
+
+
+class RequestKind(StrEnum):
+    """What a request asks for."""
+
+    CANCEL = "cancel"
+    REPLACE = "replace"
+    EXPIRE = "expire"  # the gateway's own, for DAY and GTD; invisible to the client until it is done
+
+
+class Phase(StrEnum):
+    """How far a request has come at the venue."""
+
+    QUEUED = "queued"  # nothing sent for it yet
+    CANCELING = "canceling"  # the working leg's cancel was sent
+    AMENDING = "amending"  # an amend in place was sent
+    PLACING = "placing"  # the old leg is gone, the new one was sent
+    RETURNED = "returned"  # the venue does not know the leg yet: to be sent again
+    DOUBTFUL = "doubtful"  # outcome unknown: a settlement is under way
+    REFUSED = "refused"  # the venue said no: a settlement finds out what is true before the client is told
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One pending cancel, replace or expiry."""
+
+    kind: RequestKind
+    cl_ord_id: str
+    orig_cl_ord_id: str
+    terms: Terms | None = None
+    phase: Phase = Phase.QUEUED
+    amend: bool = False  # the venue request under way, or refused, is an amend in place
+    text: str = ""  # the venue's words when it refused
+
+
+class LegState(StrEnum):
+    """What we know of a venue order."""
+
+    PENDING = "pending"  # its request is committed; no answer yet
+    UNKNOWN = "unknown"  # it may or may not exist: a settlement is under way
+    OPEN = "open"
+    CLOSING = "closing"  # no longer working, but trades of it have not reached us yet
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One venue order of an order."""
+
+    number: int
+    client_id: str
+    qty: Decimal
+    state: LegState = LegState.PENDING
+    venue_order_id: str | None = None
+    cum_qty: Decimal = ZERO
+    final_qty: Decimal | None = None  # CLOSING: all that it executed, as the venue says
+    close_reason: str = ""
+    text: str = ""
+
+    @property
+    def is_working(self) -> bool:
+        """Whether it may still execute, as far as anybody can know."""
+        return self.state in _WORKING
+
+
+_WORKING = (LegState.PENDING, LegState.UNKNOWN, LegState.OPEN)
+
+
+class Ended(StrEnum):
+    """Why an order is over without being filled."""
+
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+    REJECTED = "rejected"
+
+
+_ENDED_STATUS = {
+    Ended.CANCELED: OrdStatus.CANCELED,
+    Ended.EXPIRED: OrdStatus.EXPIRED,
+    Ended.REJECTED: OrdStatus.REJECTED,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A client's order and everything that is true of it."""
+
+    order_id: str
+    session: str
+    cl_ord_id: str  # of the last accepted request: reports outside of requests carry it
+    account: str
+    venue_account: str
+    symbol: str
+    side: Side
+    ord_type: OrdType
+    time_in_force: TimeInForce
+    terms: Terms
+    received_at: int
+    expire_time: int | None = None
+    post_only: bool = False
+    remainder_expires: bool = False  # an IOC or FOK rest is reported as Expired instead of Canceled
+    echo: Echo = ()
+    acknowledged: bool = False
+    ended: Ended | None = None
+    done_for_day: bool = False
+    suspended: bool = False
+    cum_qty: Decimal = ZERO
+    cum_notional: Decimal = ZERO
+    requests: tuple[Request, ...] = ()
+    legs: tuple[Leg, ...] = ()
+    text: str = ""
+
+    @property
+    def leg(self) -> Leg | None:
+        """The latest venue order, the only one that can work."""
+        return self.legs[-1] if self.legs else None
+
+    @property
+    def is_filled(self) -> bool:
+        """Whether nothing is left to execute."""
+        return self.cum_qty >= self.terms.order_qty
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can still execute."""
+        return self.ended is None and not self.is_filled
+
+    @property
+    def leaves_qty(self) -> Decimal:
+        """LeavesQty(151): what is open for execution; zero once the order is over."""
+        return subtract(self.terms.order_qty, self.cum_qty) if self.is_open and not self.done_for_day else ZERO
+
+    @property
+    def avg_px(self) -> Decimal:
+        """AvgPx(6)."""
+        return avg_px(self.cum_notional, self.cum_qty)
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether the venue has yet to tell what became of a request."""
+        leg = self.leg
+        return (leg is not None and leg.state in (LegState.UNKNOWN, LegState.CLOSING)) or any(
+            request.phase is Phase.DOUBTFUL for request in self.requests
+        )
+
+    @property
+    def ord_status(self) -> OrdStatus:
+        """OrdStatus(39), the highest in precedence of what applies (FIX 4.4, "Order State Change Matrices")."""
+        pending = self._pending_status()
+        if pending is not None:
+            return pending
+        if self.done_for_day:
+            return OrdStatus.DONE_FOR_DAY
+        if self.is_filled:
+            return OrdStatus.FILLED
+        if self.suspended:
+            return OrdStatus.SUSPENDED
+        if self.ended is not None:
+            return _ENDED_STATUS[self.ended]
+        if self.cum_qty > 0:
+            return OrdStatus.PARTIALLY_FILLED
+        return OrdStatus.NEW if self.acknowledged else OrdStatus.PENDING_NEW
+
+    def _pending_status(self) -> OrdStatus | None:
+        replacing = None
+        for request in self.requests:
+            if request.kind is RequestKind.CANCEL:
+                return OrdStatus.PENDING_CANCEL
+            if request.kind is RequestKind.REPLACE:
+                replacing = OrdStatus.PENDING_REPLACE
+        return replacing
+
+    @property
+    def exposed_qty(self) -> Decimal:
+        """The most that can still execute: pending replaces count at the larger quantity, unknown orders as open."""
+        if not self.is_open:
+            return ZERO
+        qty = self.terms.order_qty
+        for request in self.requests:
+            if request.terms is not None and request.terms.order_qty > qty:
+                qty = request.terms.order_qty
+        return subtract(qty, self.cum_qty)
+
+    def request(self, cl_ord_id: str) -> Request | None:
+        """The pending request with this ClOrdID."""
+        return next((request for request in self.requests if request.cl_ord_id == cl_ord_id), None)

@@ -1,0 +1,279 @@
+"""What the client is told: one ExecutionReport(8) or OrderCancelReject(9) at most for each event, as FIX 4.4 means it.
+
+The 4.2 dialect is a matter of encoding. ExecID(17) is the journal position, so a replayed journal gives the same.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from gateway.domain import events as e
+from gateway.domain.commands import RequestStatus
+from gateway.domain.order import Order, RequestKind
+from gateway.domain.values import CxlRejReason, ExecType, OrdRejReason, OrdStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionReport:
+    """exec_id 0 is a status report's. order is None where there is none: `refused` then has what the client sent."""
+
+    session: str
+    exec_id: int
+    exec_type: ExecType
+    order: Order | None
+    cl_ord_id: str
+    transact_time: int
+    orig_cl_ord_id: str = ""
+    fill: e.OrderFilled | None = None
+    exec_ref_id: int | None = None
+    last_qty: Decimal | None = None  # of a correction or a bust
+    last_px: Decimal | None = None
+    ord_rej_reason: OrdRejReason | None = None
+    restatement_reason: str = ""
+    text: str = ""
+    refused: "e.NewOrderRefused | RequestStatus | None" = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelReject:
+    """OrderCancelReject(9). order is None where the client's order is not known: OrderID(37) is then NONE."""
+
+    session: str
+    exec_id: int  # not a field of the message; where it stands in the journal
+    order: Order | None
+    ord_status: OrdStatus
+    kind: RequestKind
+    cl_ord_id: str
+    orig_cl_ord_id: str
+    cxl_rej_reason: CxlRejReason
+    transact_time: int
+    text: str = ""
+
+
+Report = ExecutionReport | CancelReject
+
+
+def report_of(position: int, event: e.Event, before: Order | None, after: Order | None) -> Report | None:
+    """The message that this event owes the client, or None."""
+    make = _REPORT.get(type(event))
+    return make(position, event, before, after) if make is not None else None
+
+
+def status_report(command: RequestStatus, order: Order | None, exec_id: int = 0) -> ExecutionReport:
+    """The answer to an OrderStatusRequest(H), and to a repeated order: the state of this moment, no execution.
+
+    exec_id is zero, as FIX has it for status reports.
+    """
+    if order is None:
+        return ExecutionReport(
+            session=command.session,
+            exec_id=exec_id,
+            exec_type=ExecType.ORDER_STATUS,
+            order=None,
+            cl_ord_id=command.cl_ord_id,
+            transact_time=command.at,
+            ord_rej_reason=OrdRejReason.UNKNOWN_ORDER,
+            text="unknown order",
+            refused=command,
+        )
+    return ExecutionReport(
+        session=command.session,
+        exec_id=exec_id,
+        exec_type=ExecType.ORDER_STATUS,
+        order=order,
+        cl_ord_id=order.cl_ord_id,
+        transact_time=command.at,
+        text=order.text,
+    )
+
+
+def _plain(exec_type: ExecType) -> Callable[[int, Any, Order | None, Order], ExecutionReport]:
+    def make(position: int, event: Any, _before: Order | None, after: Order) -> ExecutionReport:
+        return ExecutionReport(
+            session=after.session,
+            exec_id=position,
+            exec_type=exec_type,
+            order=after,
+            cl_ord_id=after.cl_ord_id,
+            transact_time=event.at,
+            text=getattr(event, "text", ""),
+        )
+
+    return make
+
+
+def _pending_new(position: int, event: e.OrderReceived, _before: Order | None, after: Order) -> ExecutionReport | None:
+    return _plain(ExecType.PENDING_NEW)(position, event, None, after) if event.report_pending_new else None
+
+
+def _accepted(position: int, event: e.LegAccepted, before: Order, after: Order) -> ExecutionReport | None:
+    """Only the first leg's acceptance is the order's; a later leg's shows as Replaced."""
+    return None if before.acknowledged else _plain(ExecType.NEW)(position, event, before, after)
+
+
+def _rejected(position: int, event: e.OrderRejected, _before: Order, after: Order) -> ExecutionReport:
+    return ExecutionReport(
+        session=after.session,
+        exec_id=position,
+        exec_type=ExecType.REJECTED,
+        order=after,
+        cl_ord_id=after.cl_ord_id,
+        transact_time=event.at,
+        ord_rej_reason=event.reason,
+        text=event.text,
+    )
+
+
+def _unknown(position: int, event: e.OutcomeUnknown, _before: Order, after: Order) -> ExecutionReport:
+    """Said as what it is: the status does not change, Text(58) tells that the outcome is open."""
+    return ExecutionReport(
+        session=after.session,
+        exec_id=position,
+        exec_type=ExecType.ORDER_STATUS,
+        order=after,
+        cl_ord_id=after.cl_ord_id,
+        transact_time=event.at,
+        text=f"outcome unknown: {event.text}",
+    )
+
+
+def _filled(position: int, event: e.OrderFilled, _before: Order, after: Order) -> ExecutionReport:
+    return ExecutionReport(
+        session=after.session,
+        exec_id=position,
+        exec_type=ExecType.TRADE,
+        order=after,
+        cl_ord_id=after.cl_ord_id,
+        transact_time=event.transact_time or event.at,
+        fill=event,
+    )
+
+
+def _revised(exec_type: ExecType) -> Callable[[int, Any, Order, Order], ExecutionReport]:
+    def make(position: int, event: Any, _before: Order, after: Order) -> ExecutionReport:
+        return ExecutionReport(
+            session=after.session,
+            exec_id=position,
+            exec_type=exec_type,
+            order=after,
+            cl_ord_id=after.cl_ord_id,
+            transact_time=event.at,
+            exec_ref_id=event.exec_ref,
+            last_qty=event.last_qty,
+            last_px=event.last_px,
+            text=event.text,
+        )
+
+    return make
+
+
+def _requested(exec_type: ExecType) -> Callable[[int, Any, Order, Order], ExecutionReport]:
+    def make(position: int, event: Any, _before: Order, after: Order) -> ExecutionReport:
+        return ExecutionReport(
+            session=after.session,
+            exec_id=position,
+            exec_type=exec_type,
+            order=after,
+            cl_ord_id=event.cl_ord_id,
+            orig_cl_ord_id=event.orig_cl_ord_id,
+            transact_time=event.at,
+        )
+
+    return make
+
+
+def _canceled(position: int, event: e.OrderCanceled, before: Order, after: Order) -> ExecutionReport:
+    request = before.request(event.cl_ord_id) if event.cl_ord_id else None
+    return ExecutionReport(
+        session=after.session,
+        exec_id=position,
+        exec_type=ExecType.CANCELED,
+        order=after,
+        cl_ord_id=event.cl_ord_id or after.cl_ord_id,
+        orig_cl_ord_id=request.orig_cl_ord_id if request is not None else "",
+        transact_time=event.at,
+        text=event.text,
+    )
+
+
+def _restated(position: int, event: e.OrderRestated, _before: Order, after: Order) -> ExecutionReport:
+    return ExecutionReport(
+        session=after.session,
+        exec_id=position,
+        exec_type=ExecType.RESTATED,
+        order=after,
+        cl_ord_id=after.cl_ord_id,
+        transact_time=event.at,
+        restatement_reason=event.reason,
+        text=event.text,
+    )
+
+
+def _request_rejected(position: int, event: e.RequestRejected, _before: Order, after: Order) -> CancelReject:
+    return CancelReject(
+        session=after.session,
+        exec_id=position,
+        order=after,
+        ord_status=after.ord_status,
+        kind=event.kind,
+        cl_ord_id=event.cl_ord_id,
+        orig_cl_ord_id=event.orig_cl_ord_id,
+        cxl_rej_reason=event.reason,
+        transact_time=event.at,
+        text=event.text,
+    )
+
+
+def _request_refused(
+    position: int, event: e.RequestRefused, _before: Order | None, after: Order | None
+) -> CancelReject:
+    return CancelReject(
+        session=event.session,
+        exec_id=position,
+        order=after,
+        ord_status=after.ord_status if after is not None else OrdStatus.REJECTED,
+        kind=event.kind,
+        cl_ord_id=event.cl_ord_id,
+        orig_cl_ord_id=event.orig_cl_ord_id,
+        cxl_rej_reason=event.reason,
+        transact_time=event.at,
+        text=event.text,
+    )
+
+
+def _new_order_refused(
+    position: int, event: e.NewOrderRefused, _before: Order | None, _after: Order | None
+) -> ExecutionReport:
+    return ExecutionReport(
+        session=event.session,
+        exec_id=position,
+        exec_type=ExecType.REJECTED,
+        order=None,
+        cl_ord_id=event.cl_ord_id,
+        transact_time=event.at,
+        ord_rej_reason=event.reason,
+        text=event.text,
+        refused=event,
+    )
+
+
+_REPORT: dict[type[e.Event], Callable[[int, Any, Any, Any], Report | None]] = {
+    e.OrderReceived: _pending_new,
+    e.OrderRejected: _rejected,
+    e.LegAccepted: _accepted,
+    e.OutcomeUnknown: _unknown,
+    e.OrderFilled: _filled,
+    e.TradeCanceled: _revised(ExecType.TRADE_CANCEL),
+    e.TradeCorrected: _revised(ExecType.TRADE_CORRECT),
+    e.CancelRequested: _requested(ExecType.PENDING_CANCEL),
+    e.ReplaceRequested: _requested(ExecType.PENDING_REPLACE),
+    e.RequestRejected: _request_rejected,
+    e.OrderReplaced: _requested(ExecType.REPLACED),
+    e.OrderCanceled: _canceled,
+    e.OrderExpired: _plain(ExecType.EXPIRED),
+    e.OrderRestated: _restated,
+    e.OrderDoneForDay: _plain(ExecType.DONE_FOR_DAY),
+    e.NewOrderRefused: _new_order_refused,
+    e.RequestRefused: _request_refused,
+}

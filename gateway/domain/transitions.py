@@ -1,0 +1,256 @@
+"""evolve: what each event makes of an order. A table of small functions; nothing here decides anything.
+
+Illegal events are defects of the deciding code, never of data, and raise `IllegalTransition`.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from gateway.domain import events as e
+from gateway.domain.money import add, multiply, subtract
+from gateway.domain.order import Ended, Leg, LegState, Order, Phase, Request, RequestKind, Terms
+from gateway.domain.venue_reports import Operation
+
+
+class IllegalTransition(Exception):  # noqa: N818 - reads better than IllegalTransitionError
+    """An event that cannot happen to this order."""
+
+
+def evolve(order: Order | None, event: e.Event) -> Order:
+    """The order after the event. Only OrderReceived makes one from nothing."""
+    if order is None:
+        if isinstance(event, e.OrderReceived):
+            return _received(event)
+        raise IllegalTransition(f"{type(event).__name__} for an order that does not exist: {event.order_id!r}")
+    apply = _APPLY.get(type(event))
+    if apply is None:
+        raise IllegalTransition(f"{type(event).__name__} cannot happen to order {order.order_id}")
+    return apply(order, event)
+
+
+def _received(event: e.OrderReceived) -> Order:
+    return Order(
+        order_id=event.order_id,
+        session=event.session,
+        cl_ord_id=event.cl_ord_id,
+        account=event.account,
+        venue_account=event.venue_account,
+        symbol=event.symbol,
+        side=event.side,
+        ord_type=event.ord_type,
+        time_in_force=event.time_in_force,
+        terms=Terms(event.order_qty, event.price, event.stop_px),
+        received_at=event.at,
+        expire_time=event.expire_time,
+        post_only=event.post_only,
+        remainder_expires=event.remainder_expires,
+        echo=event.echo,
+    )
+
+
+def _rejected(order: Order, event: e.OrderRejected) -> Order:
+    return replace(order, ended=Ended.REJECTED, text=event.text, legs=_closed_last(order, event.text))
+
+
+def _closed_last(order: Order, text: str) -> tuple[Leg, ...]:
+    if not order.legs:
+        return order.legs
+    return (*order.legs[:-1], replace(order.legs[-1], state=LegState.CLOSED, text=text))
+
+
+def _leg_submitted(order: Order, event: e.LegSubmitted) -> Order:
+    legs = (*order.legs, Leg(event.leg, event.client_id, event.qty))
+    if event.leg == 1:
+        return replace(order, legs=legs)
+    head, *rest = order.requests
+    return replace(order, legs=legs, requests=(replace(head, phase=Phase.PLACING), *rest))
+
+
+def _leg_accepted(order: Order, event: e.LegAccepted) -> Order:
+    requests = order.requests
+    if requests:  # a cancel that came too early for the venue can be sent now
+        requests = tuple(replace(r, phase=Phase.QUEUED) if r.phase is Phase.RETURNED else r for r in requests)
+    legs = _with_leg(order, event.leg, state=LegState.OPEN, venue_order_id=event.venue_order_id)
+    return replace(order, acknowledged=True, legs=legs, requests=requests, text="")
+
+
+def _with_leg(order: Order, number: int, **changes: Any) -> tuple[Leg, ...]:
+    if number == len(order.legs):  # nearly always the latest
+        return (*order.legs[:-1], replace(order.legs[-1], **changes))
+    return tuple(replace(leg, **changes) if leg.number == number else leg for leg in order.legs)
+
+
+def _leg_closing(order: Order, event: e.LegClosing) -> Order:
+    changes = {"final_qty": event.cum_qty, "close_reason": event.reason, "text": event.text}
+    return replace(order, legs=_with_leg(order, event.leg, state=LegState.CLOSING, **changes))
+
+
+def _leg_closed(order: Order, event: e.LegClosed) -> Order:
+    changes = {"close_reason": event.reason, "text": event.text}
+    return replace(order, legs=_with_leg(order, event.leg, state=LegState.CLOSED, **changes))
+
+
+def _outcome_unknown(order: Order, event: e.OutcomeUnknown) -> Order:
+    if event.operation is Operation.PLACE:
+        return replace(order, legs=_with_leg(order, event.leg, state=LegState.UNKNOWN), text=event.text)
+    requests = _with_phase(order, (Phase.CANCELING, Phase.AMENDING), Phase.DOUBTFUL, event.text)
+    return replace(order, requests=requests)
+
+
+def _with_phase(order: Order, of: tuple[Phase, ...], to: Phase, text: str) -> tuple[Request, ...]:
+    return tuple(replace(r, phase=to, text=text) if r.phase in of else r for r in order.requests)
+
+
+def _filled(order: Order, event: e.OrderFilled) -> Order:
+    leg = order.legs[event.leg - 1]
+    leg_cum = add(leg.cum_qty, event.last_qty)
+    state = LegState.CLOSED if leg_cum >= leg.qty and leg.state is not LegState.CLOSING else leg.state
+    return replace(
+        order,
+        cum_qty=add(order.cum_qty, event.last_qty),
+        cum_notional=add(order.cum_notional, multiply(event.last_qty, event.last_px)),
+        legs=_with_leg(order, event.leg, cum_qty=leg_cum, state=state),
+    )
+
+
+def _trade_canceled(order: Order, event: e.TradeCanceled) -> Order:
+    notional = multiply(event.last_qty, event.last_px)
+    return replace(
+        order,
+        cum_qty=subtract(order.cum_qty, event.last_qty),
+        cum_notional=subtract(order.cum_notional, notional),
+    )
+
+
+def _trade_corrected(order: Order, event: e.TradeCorrected) -> Order:
+    before, now = multiply(event.old_qty, event.old_px), multiply(event.last_qty, event.last_px)
+    return replace(
+        order,
+        cum_qty=add(subtract(order.cum_qty, event.old_qty), event.last_qty),
+        cum_notional=add(subtract(order.cum_notional, before), now),
+    )
+
+
+def _cancel_requested(order: Order, event: e.CancelRequested) -> Order:
+    request = Request(RequestKind.CANCEL, event.cl_ord_id, event.orig_cl_ord_id)
+    return replace(order, requests=(*order.requests, request))
+
+
+def _replace_requested(order: Order, event: e.ReplaceRequested) -> Order:
+    terms = Terms(event.order_qty, event.price, event.stop_px)
+    request = Request(RequestKind.REPLACE, event.cl_ord_id, event.orig_cl_ord_id, terms)
+    return replace(order, requests=(*order.requests, request))
+
+
+def _expiry_requested(order: Order, _event: e.ExpiryRequested) -> Order:
+    return replace(order, requests=(*order.requests, Request(RequestKind.EXPIRE, "", order.cl_ord_id)))
+
+
+def _cancel_submitted(order: Order, event: e.CancelSubmitted) -> Order:
+    return _sent(order, event.cl_ord_id, Phase.CANCELING, amend=False)
+
+
+def _amend_submitted(order: Order, event: e.AmendSubmitted) -> Order:
+    return _sent(order, event.cl_ord_id, Phase.AMENDING, amend=True)
+
+
+def _sent(order: Order, cl_ord_id: str, phase: Phase, *, amend: bool) -> Order:
+    requests = tuple(replace(r, phase=phase, amend=amend) if r.cl_ord_id == cl_ord_id else r for r in order.requests)
+    return replace(order, requests=requests)
+
+
+def _cancel_returned(order: Order, event: e.CancelReturned) -> Order:
+    return replace(order, requests=_with_phase(order, (Phase.CANCELING,), Phase.RETURNED, event.text))
+
+
+def _request_refused_by_venue(order: Order, event: e.VenueRequestRefused) -> Order:
+    phase = Phase.AMENDING if event.operation is Operation.AMEND else Phase.CANCELING
+    return replace(order, requests=_with_phase(order, (phase, Phase.DOUBTFUL), Phase.REFUSED, event.text))
+
+
+def _cancel_retried(order: Order, event: e.CancelRetried) -> Order:
+    requests = tuple(
+        replace(r, phase=Phase.QUEUED, amend=False, text="") if r.cl_ord_id == event.cl_ord_id else r
+        for r in order.requests
+    )
+    return replace(order, requests=requests)
+
+
+def _without(order: Order, cl_ord_id: str) -> tuple[Request, ...]:
+    return tuple(r for r in order.requests if r.cl_ord_id != cl_ord_id)
+
+
+def _request_rejected(order: Order, event: e.RequestRejected) -> Order:
+    return replace(order, requests=_without(order, event.cl_ord_id))
+
+
+def _replaced(order: Order, event: e.OrderReplaced) -> Order:
+    legs = order.legs if event.leg_qty is None else _resized(order, event.leg_qty)
+    return replace(
+        order,
+        cl_ord_id=event.cl_ord_id,
+        terms=Terms(event.order_qty, event.price, event.stop_px),
+        requests=_without(order, event.cl_ord_id),
+        legs=legs,
+    )
+
+
+def _resized(order: Order, qty: Any) -> tuple[Leg, ...]:
+    leg = order.legs[-1]
+    state = LegState.CLOSED if leg.cum_qty >= qty else leg.state
+    return _with_leg(order, leg.number, qty=qty, state=state)
+
+
+def _canceled(order: Order, event: e.OrderCanceled) -> Order:
+    requests = _without(order, event.cl_ord_id) if event.cl_ord_id else order.requests
+    return replace(order, ended=Ended.CANCELED, text=event.text, requests=requests)
+
+
+def _expired(order: Order, event: e.OrderExpired) -> Order:
+    requests = tuple(r for r in order.requests if r.kind is not RequestKind.EXPIRE)
+    return replace(order, ended=Ended.EXPIRED, text=event.text, requests=requests)
+
+
+def _restated(order: Order, event: e.OrderRestated) -> Order:
+    terms = Terms(event.order_qty, event.price if event.price is not None else order.terms.price, order.terms.stop_px)
+    legs = order.legs if event.leg_qty is None else _resized(order, event.leg_qty)
+    return replace(order, terms=terms, legs=legs, done_for_day=False)
+
+
+def _done_for_day(order: Order, _event: e.OrderDoneForDay) -> Order:
+    return replace(order, done_for_day=True)
+
+
+def _unchanged(order: Order, _event: e.Event) -> Order:
+    return order
+
+
+_APPLY: dict[type[e.Event], Callable[[Order, Any], Order]] = {
+    e.OrderRejected: _rejected,
+    e.LegSubmitted: _leg_submitted,
+    e.LegAccepted: _leg_accepted,
+    e.LegClosing: _leg_closing,
+    e.LegClosed: _leg_closed,
+    e.OutcomeUnknown: _outcome_unknown,
+    e.SettlementRequested: _unchanged,
+    e.OrderFilled: _filled,
+    e.TradeCanceled: _trade_canceled,
+    e.TradeCorrected: _trade_corrected,
+    e.CancelRequested: _cancel_requested,
+    e.ReplaceRequested: _replace_requested,
+    e.ExpiryRequested: _expiry_requested,
+    e.CancelSubmitted: _cancel_submitted,
+    e.AmendSubmitted: _amend_submitted,
+    e.CancelReturned: _cancel_returned,
+    e.VenueRequestRefused: _request_refused_by_venue,
+    e.CancelRetried: _cancel_retried,
+    e.RequestRejected: _request_rejected,
+    e.OrderReplaced: _replaced,
+    e.OrderCanceled: _canceled,
+    e.OrderExpired: _expired,
+    e.OrderRestated: _restated,
+    e.OrderDoneForDay: _done_for_day,
+    e.RequestRefused: _unchanged,
+    e.VenueReportIgnored: _unchanged,
+}
