@@ -1,0 +1,17 @@
+"""What can go wrong for a FIX initiator."""
+
+
+class ClientError(RuntimeError):
+    """The session cannot do what was asked; the text says why."""
+
+
+class LogonRefused(ClientError):  # noqa: N818  # reads as what happened
+    """The counterparty answered the Logon with a Logout or closed the connection."""
+
+
+class NotConnected(ClientError):  # noqa: N818  # reads as what happened
+    """There is no connection to send on."""
+
+
+class ExpectTimeout(AssertionError):  # noqa: N818  # reads as what happened
+    """An expected message did not arrive. The text shows the whole conversation."""
