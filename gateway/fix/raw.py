@@ -1,0 +1,273 @@
+"""FIX text taken apart: fields, groups, secrets masked, streams framed. Pure functions.
+
+Text is str as QuickFIX's Python hands it over: UTF-8, with other bytes as surrogate escapes. The lengths
+that FIX states (BodyLength(9), RawDataLength(95), ...) count bytes, so whatever depends on them works on
+the encoded text.
+
+Splitting at the delimiter alone would be wrong: a data field such as EncodedText(355) may contain the
+delimiter and then anything, `44=1` for instance. Its length field says where it ends.
+Source: FIX 4.4 volume 1, "FIX Message Format and Delimiters".
+"""
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+
+from gateway.fix.tags import (
+    DATA_FIELDS,
+    NEW_PASSWORD,
+    PASSWORD,
+    RAW_DATA,
+)
+
+SOH = "\x01"
+_SOH = b"\x01"
+_EQUALS = b"="
+
+Fields = list[tuple[int, str]]
+
+_LENGTH_OF = {data: length for length, data in DATA_FIELDS.items()}
+_MAX_TAG_DIGITS = 9  # keeps tags inside a C int, as the session engine has them
+_MAX_LENGTH_DIGITS = 9
+
+SECRET_TAGS = frozenset({RAW_DATA, PASSWORD, NEW_PASSWORD})
+# Lax on purpose: it is used on text that is broken somewhere, and must not miss a secret there.
+_SECRET_START = re.compile(rb"(?:^|\x01)[^\x01=]*(?:96|554|925)[^\x01=]*=")
+_SECRET_HINTS = tuple(f"{tag}=" for tag in SECRET_TAGS)
+
+
+class RawFormatError(ValueError):
+    """The text is not a sequence of `tag=value` fields; `offset` counts bytes from the start."""
+
+    def __init__(self, reason: str, offset: int) -> None:
+        super().__init__(f"{reason} at byte {offset}")
+        self.reason = reason
+        self.offset = offset
+
+
+class _TagNumbers(dict[str, int]):
+    """Tag text to number, for tags that are no data field; KeyError for those and for what is no tag.
+
+    Usual tags are looked up; others are parsed, and not kept, since a client chooses them.
+    """
+
+    def __missing__(self, text: str) -> int:
+        if len(text) <= _MAX_TAG_DIGITS and text.isascii() and text.isdigit():
+            tag = int(text)
+            if tag and tag not in _LENGTH_OF:
+                return tag
+        raise KeyError(text)
+
+
+_TAGS = _TagNumbers({str(tag): tag for tag in range(1, 1000) if tag not in _LENGTH_OF})
+
+
+def split_fields(text: str) -> Fields:
+    """The fields of a message in their order, as (tag, value).
+
+    Raises RawFormatError where a field has no `=`, no tag number, no end, or a data field's stated length
+    does not lead to a delimiter.
+    """
+    parts = text.split(SOH)
+    tags = _TAGS
+    if not parts.pop():
+        try:
+            return [(tags[tag], value) for part in parts for tag, value in (part.split("=", 1),)]
+        except (KeyError, ValueError):
+            # A data field, or an error. The plain split is right up to the first data field, so none is missed.
+            pass
+    return _split_exactly(text)
+
+
+def first_values(text: str) -> dict[int, str]:
+    """Tag -> value of its first occurrence. Raises RawFormatError as split_fields does."""
+    parts = text.split(SOH)
+    tags = _TAGS
+    if not parts.pop():
+        try:  # as in split_fields; this runs for every message, and a list of pairs first costs a quarter more
+            values = {tags[tag]: value for part in parts for tag, value in (part.split("=", 1),)}
+        except (KeyError, ValueError):
+            pass
+        else:
+            if len(values) == len(parts):
+                return values
+    return dict(reversed(split_fields(text)))  # of equal tags a dict keeps the last
+
+
+def join_fields(fields: Sequence[tuple[int, str]]) -> str:
+    """The text of these fields; the reverse of split_fields."""
+    return "".join([f"{tag}={value}{SOH}" for tag, value in fields])
+
+
+def to_bytes(text: str) -> bytes:
+    """The bytes behind QuickFIX's text. Raises RawFormatError for text that never was bytes."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise RawFormatError("a character that no bytes decode to", error.start) from None
+
+
+def to_text(raw: bytes) -> str:
+    """Bytes as QuickFIX would hand them over."""
+    return raw.decode("utf-8", "surrogateescape")
+
+
+def _split_exactly(text: str) -> Fields:
+    raw = to_bytes(text)
+    return [(tag, to_text(raw[start:end])) for tag, start, end in _scan(raw)]
+
+
+def _scan(raw: bytes) -> Iterator[tuple[int, int, int]]:
+    """Yields (tag, start of value, end of value), honoring the lengths of data fields."""
+    position, end_of_text = 0, len(raw)
+    lengths: dict[int, bytes] = {}
+    while position < end_of_text:
+        end = raw.find(_SOH, position)
+        if end < 0:
+            raise RawFormatError("a field without its delimiter", position)
+        equals = raw.find(_EQUALS, position, end)
+        if equals < 0:
+            raise RawFormatError("a field without '='", position)
+        tag = _tag_number(raw[position:equals], position)
+        start = equals + 1
+        if tag in _LENGTH_OF and (length := lengths.get(_LENGTH_OF[tag])) is not None:
+            end = _end_of_data(raw, start, length, tag)
+        elif tag in DATA_FIELDS:
+            lengths[tag] = raw[start:end]
+        yield tag, start, end
+        position = end + 1
+
+
+def _tag_number(text: bytes, offset: int) -> int:
+    if len(text) > _MAX_TAG_DIGITS or not text.isdigit() or not (tag := int(text)):
+        raise RawFormatError("a field without a tag number", offset)
+    return tag
+
+
+def _end_of_data(raw: bytes, start: int, length: bytes, tag: int) -> int:
+    if len(length) > _MAX_LENGTH_DIGITS or not length.isdigit():
+        raise RawFormatError(f"data field {tag} with a length that is no number", start)
+    end = start + int(length)
+    if raw[end : end + 1] != _SOH:
+        raise RawFormatError(f"data field {tag} that does not end after its {int(length)} bytes", start)
+    return end
+
+
+# --- repeating groups --------------------------------------------------------------------------------
+
+
+def group_fields(
+    fields: Sequence[tuple[int, str]], count_tag: int, first_tag: int, member_tags: Collection[int]
+) -> list[Fields]:
+    """The instances of a repeating group, each with its fields in order, nested groups included.
+
+    `first_tag` starts an instance; `member_tags` are all tags that may follow in it, those of nested
+    groups too. The instances that are there count, not the number in `count_tag`; without that field
+    there are none.
+    """
+    instances: list[Fields] = []
+    inside = False
+    for tag, value in fields:
+        if not inside:
+            inside = tag == count_tag
+        elif tag == first_tag:
+            instances.append([(tag, value)])
+        elif instances and tag in member_tags:
+            instances[-1].append((tag, value))
+        else:
+            break
+    return instances
+
+
+def group(
+    fields: Sequence[tuple[int, str]], count_tag: int, first_tag: int, member_tags: Collection[int]
+) -> list[dict[int, str]]:
+    """As group_fields, each instance as tag -> first value. For nested groups apply it to an instance."""
+    return [dict(reversed(instance)) for instance in group_fields(fields, count_tag, first_tag, member_tags)]
+
+
+# --- secrets -----------------------------------------------------------------------------------------
+
+
+def mask_secrets(text: str) -> str:
+    """The text with the values of RawData(96), Password(554) and NewPassword(925) as asterisks.
+
+    As many as the value had bytes, so that BodyLength(9) and data lengths still hold. Never raises: in
+    text that cannot be taken apart, all that follows the first secret's tag is hidden.
+    """
+    if not any(hint in text for hint in _SECRET_HINTS):
+        return text
+    try:
+        raw = bytearray(to_bytes(text))
+    except RawFormatError:
+        raw = bytearray(text.encode("utf-8", "replace"))
+    try:
+        for tag, start, end in _scan(bytes(raw)):
+            if tag in SECRET_TAGS:
+                raw[start:end] = b"*" * (end - start)
+    except RawFormatError:
+        if found := _SECRET_START.search(raw):
+            raw[found.end() :] = re.sub(rb"[^\x01]", b"*", raw[found.end() :])
+    return to_text(bytes(raw))
+
+
+# --- checksums and streams ---------------------------------------------------------------------------
+
+_MAX_BODY_DIGITS = 7  # a stated length beyond 10 MB is garbage, not a message to wait for
+_HEAD = re.compile(rb"8=FIXT?\.\d\.\d\x019=(\d{1,%d})\x01" % _MAX_BODY_DIGITS)
+_HEAD_SO_FAR = re.compile(rb"8=FIX(?:T?(?:\.(?:\d(?:\.(?:\d(?:\x01(?:9(?:=\d{0,%d})?)?)?)?)?)?)?)?" % _MAX_BODY_DIGITS)
+_TRAILER = re.compile(rb"10=\d{3}\x01")
+_TRAILER_SO_FAR = re.compile(rb"(?:1(?:0(?:=\d{0,3})?)?)?")
+_TRAILER_LENGTH = 7
+_BEGIN = b"8=FIX"
+
+
+def checksum(text: bytes) -> str:
+    """CheckSum(10) of these bytes: their sum modulo 256, three digits."""
+    return f"{sum(text) % 256:03d}"
+
+
+def body_length(message: bytes) -> int:
+    """BodyLength(9) that this complete message should state, in bytes.
+
+    Counts from behind the BodyLength(9) field to the start of the CheckSum(10) field. Raises
+    RawFormatError if it does not start with BeginString(8) and BodyLength(9) or end with CheckSum(10).
+    """
+    head = _HEAD.match(message)
+    if not head:
+        raise RawFormatError("a message that does not start with 8=FIX and 9=", 0)
+    end = len(message) - _TRAILER_LENGTH
+    if end < head.end() or not _TRAILER.fullmatch(message, end):
+        raise RawFormatError("a message that does not end with 10=", max(end, 0))
+    return end - head.end()
+
+
+def parse_stream(buffer: bytes) -> tuple[list[bytes], bytes]:
+    """Cuts the complete messages out of received bytes. Returns them and the bytes to keep for next time.
+
+    What is no message is skipped: after a bad start or a BodyLength(9) that does not lead to a
+    CheckSum(10), the search goes on at the next `8=FIX`. Whether the checksum is right is not looked at.
+    """
+    messages: list[bytes] = []
+    position = 0
+    while (begin := buffer.find(_BEGIN, position)) >= 0:
+        position = begin + 1
+        head = _HEAD.match(buffer, begin)
+        if not head:
+            if _HEAD_SO_FAR.fullmatch(buffer, begin):
+                return messages, buffer[begin:]
+            continue
+        end_of_body = head.end() + int(head.group(1))
+        if _TRAILER.match(buffer, end_of_body):
+            position = end_of_body + _TRAILER_LENGTH
+            messages.append(buffer[begin:position])
+        elif _TRAILER_SO_FAR.fullmatch(buffer, end_of_body):
+            return messages, buffer[begin:]
+    return messages, _started(buffer[position:])
+
+
+def _started(tail: bytes) -> bytes:
+    """The end of `tail` that may be the start of a message."""
+    for length in range(min(len(_BEGIN) - 1, len(tail)), 0, -1):
+        if tail.endswith(_BEGIN[:length]):
+            return tail[-length:]
+    return b""

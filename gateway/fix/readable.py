@@ -1,0 +1,75 @@
+"""FIX messages as people read them: `|` for the delimiter, names for tags and values, secrets masked."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from gateway.fix.field_names import NAMES, VALUE_NAMES
+from gateway.fix.raw import SOH, RawFormatError, mask_secrets, split_fields
+from gateway.fix.tags import EXEC_INST, ORDER_RESTRICTIONS
+
+_SEVERAL_VALUES = frozenset({EXEC_INST, ORDER_RESTRICTIONS})  # values separated by spaces
+_NO_TAG = 0
+
+
+class DescribedField(NamedTuple):
+    """One field for printing; `meaning` is empty where the value has no name of its own."""
+
+    tag: int  # 0 for a piece of broken text
+    name: str
+    value: str
+    meaning: str
+
+    def __str__(self) -> str:
+        if self.tag == _NO_TAG:
+            return f"?{self.value}"
+        text = f"{self.name}({self.tag})={self.value}" if self.name else f"{self.tag}={self.value}"
+        return f"{text} {self.meaning}" if self.meaning else text
+
+
+def readable(text: str) -> str:
+    """The message on one line, `|` for the delimiter. Never raises."""
+    return _printable(mask_secrets(text).replace(SOH, "|"))
+
+
+def describe(text: str) -> list[DescribedField]:
+    """The fields of a message with their names, to print conversations. Never raises."""
+    masked = mask_secrets(text)
+    try:
+        fields = split_fields(masked)
+    except RawFormatError:
+        fields = list(_pieces(masked))
+    return [DescribedField(tag, NAMES.get(tag, ""), _printable(value), meaning(tag, value)) for tag, value in fields]
+
+
+def meaning(tag: int, value: str) -> str:
+    """What the value of an enumerated field says (39, "2" -> "Filled"), or "" if it has no name."""
+    names = VALUE_NAMES.get(tag)
+    if not names:
+        return ""
+    if tag in _SEVERAL_VALUES:
+        return " ".join(names.get(part, "?") for part in value.split(" "))
+    return names.get(value, "")
+
+
+def _pieces(text: str) -> Iterator[tuple[int, str]]:
+    """Broken text, cut at the delimiters as well as it goes."""
+    for piece in text.removesuffix(SOH).split(SOH):
+        try:
+            yield split_fields(piece + SOH)[0]
+        except RawFormatError:
+            yield _NO_TAG, piece
+
+
+def _printable(text: str) -> str:
+    """Text without what would move the cursor, hide or reorder text, or fail to print."""
+    if text.isprintable():
+        return text
+    return "".join([char if char.isprintable() else _escaped(ord(char)) for char in text])
+
+
+def _escaped(code: int) -> str:
+    if 0xDC80 <= code <= 0xDCFF:  # a surrogate escape: one byte that is no UTF-8
+        code -= 0xDC00
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
