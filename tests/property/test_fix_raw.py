@@ -24,7 +24,7 @@ plain_field = st.tuples(tags, plain_value).map(lambda field: [field])
 def data_field(draw: st.DrawFn) -> raw.Fields:
     """A length and its data field, whose value may hold anything: SOH and `44=` too."""
     length_tag, data_tag = draw(st.sampled_from(sorted(DATA_FIELDS.items())))
-    value = draw(fixish)
+    value = draw(st.sampled_from([b"x\x0144=99", b"\x01"]) | fixish)
     return [(length_tag, str(len(value))), (data_tag, raw.to_text(value))]
 
 

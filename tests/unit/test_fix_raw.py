@@ -17,11 +17,11 @@ class TestSplit:
         assert fields == [(35, "D"), (58, "a=b"), (9001, "x"), (58, "")]
 
     def test_data_field_may_hold_the_delimiter_and_a_false_price(self) -> None:
-        text = fix("35=D|44=10|354=9|355=x|44=99|y|38=1|")
-        assert raw.split_fields(text)[3:] == [(355, fix("x|44=99|y")), (38, "1")]
+        text = fix("35=D|44=10|354=7|355=x|44=99|38=1|")
+        assert raw.split_fields(text)[3:] == [(355, fix("x|44=99")), (38, "1")]
         assert raw.first_values(text)[44] == "10"
         # The price inside the text must not count, wherever the true one stands.
-        assert raw.first_values(fix("354=9|355=x|44=99|y|44=10|"))[44] == "10"
+        assert raw.first_values(fix("354=7|355=x|44=99|44=10|"))[44] == "10"
 
     def test_data_length_counts_bytes(self) -> None:
         assert raw.split_fields(fix("95=5|96=é|é|58=x|")) == [(95, "5"), (96, fix("é|é")), (58, "x")]
