@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from loguru import logger
+
 from gateway.simulator import errors, methods, public, signing
 from gateway.simulator.accounts import Account, ApiKey
 from gateway.simulator.clock import Clock
@@ -21,6 +23,7 @@ _ORDER_PARAMS = (
     "symbol side type timeInForce quantity quoteOrderQty price newClientOrderId strategyId strategyType stopPrice "
     "trailingDelta icebergQty newOrderRespType selfTradePreventionMode"
 )
+_DEFECT = "An unknown error occurred while processing the request."
 _FIND_PARAMS = "symbol orderId origClientOrderId"
 
 
@@ -151,3 +154,6 @@ class Api:
             return Answer(200, ENCODE(method.signed(self.exchange, account, reader, now)), usage)
         except ApiError as error:
             return refuse(error, usage)
+        except Exception:  # a defect of the simulator must show, yet not take the connection with it
+            logger.exception("{} failed: {}", method.name, params)
+            return refuse(ApiError(-1000, _DEFECT, 500), usage)

@@ -1,5 +1,6 @@
 """WebSocket connections: ordered, never blocking delivery; a client that does not read is dropped."""
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
 
@@ -10,6 +11,7 @@ _MAX_BACKLOG_BYTES = 32 * 1024 * 1024
 # aiohttp waits for slow readers beyond this; here the backlog is bounded instead, so that nobody waits.
 WRITER_LIMIT = 1 << 40
 PING_SECONDS = 20.0
+CLOSE_SECONDS = 1.0
 
 
 class Connection:
@@ -85,5 +87,5 @@ class Hub:
             await connection.pump()
 
     async def close_all(self) -> None:
-        for connection in list(self.connections):
-            await connection.ws.close(code=1001, message=b"server shutdown")
+        closing = [one.ws.close(code=1001, message=b"server shutdown") for one in self.connections]
+        await asyncio.gather(*closing, return_exceptions=True)

@@ -130,6 +130,11 @@ class Exchange:
         self.finish(now)
         return old_id
 
+    def reject(self, order: Order, now: int) -> None:
+        """Report a refused new order; Binance does so only for the second half of a cancel-replace."""
+        order.status = "REJECTED"
+        self.report(order, "REJECTED", now)
+
     def expire(self, order: Order, now: int, status: str = "EXPIRED", prevented: Prevented | None = None) -> None:
         """End an open order by the exchange's own decision. The caller calls `finish` afterwards."""
         market = self.markets[order.symbol]

@@ -97,6 +97,8 @@ def cancel_replace(exchange: Exchange, account: Account, params: Params, now: in
         order.order_id = exchange.next_order_id()
         exchange.place(order, now)
     except ApiError as error:
+        if canceled:
+            exchange.reject(order, now)
         code, http = (-2021, 409) if canceled else (-2022, 400)
         outcome = "SUCCESS" if canceled else "FAILURE"
         raise _replace_failed(code, http, cancel_answer, outcome, _as_json(error), "FAILURE") from error
