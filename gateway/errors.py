@@ -1,0 +1,17 @@
+"""Errors that cross package borders: one small tree."""
+
+
+class GatewayError(Exception):
+    """Anything the gateway raises on purpose."""
+
+
+class ConfigError(GatewayError):
+    """What a person configured cannot be used; the text says which value and what is allowed."""
+
+
+class JournalHalted(GatewayError):  # noqa: N818 -- says what happened
+    """SQL could not be written. The COMMIT may or may not have happened: stop the process, never repeat the batch."""
+
+
+class JournalUnreadable(GatewayError):  # noqa: N818 -- as above
+    """The journal holds what this release cannot read."""

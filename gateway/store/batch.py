@@ -1,0 +1,68 @@
+"""One transaction's worth of rows."""
+
+from dataclasses import dataclass, field
+
+from gateway.store.rows import (
+    AlertRow,
+    ClOrdIdRow,
+    DecisionRow,
+    ExecutionRow,
+    IntentRow,
+    JournalRow,
+    MessageRow,
+    OrderRow,
+    ReportRow,
+    SessionRow,
+    VenueCallRow,
+)
+
+
+@dataclass(slots=True)
+class Batch:
+    """Rows to be committed together; each field is the table of that name.
+
+    orders and sessions are keyed by their primary key: several changes of one in a batch are written once, the last.
+    """
+
+    journal: list[JournalRow] = field(default_factory=list)
+    orders: dict[str, OrderRow] = field(default_factory=dict)
+    executions: list[ExecutionRow] = field(default_factory=list)
+    sessions: dict[str, SessionRow] = field(default_factory=dict)
+    messages: list[MessageRow] = field(default_factory=list)
+    reports: list[ReportRow] = field(default_factory=list)
+    intents: list[IntentRow] = field(default_factory=list)
+    decisions: list[DecisionRow] = field(default_factory=list)
+    venue_calls: list[VenueCallRow] = field(default_factory=list)
+    alerts: list[AlertRow] = field(default_factory=list)
+    cl_ord_ids: list[ClOrdIdRow] = field(default_factory=list)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to commit."""
+        return not (
+            self.messages
+            or self.journal
+            or self.venue_calls
+            or self.sessions
+            or self.orders
+            or self.executions
+            or self.reports
+            or self.intents
+            or self.decisions
+            or self.alerts
+            or self.cl_ord_ids
+        )
+
+    def clear(self) -> None:
+        """Make it empty, to be filled again."""
+        self.journal.clear()
+        self.orders.clear()
+        self.executions.clear()
+        self.sessions.clear()
+        self.messages.clear()
+        self.reports.clear()
+        self.intents.clear()
+        self.decisions.clear()
+        self.venue_calls.clear()
+        self.alerts.clear()
+        self.cl_ord_ids.clear()

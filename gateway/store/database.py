@@ -1,0 +1,87 @@
+"""Opening the database: for the engine, which owns it, and for those who only read."""
+
+from pathlib import Path
+
+from sqlalchemy import URL, Engine, select
+from sqlalchemy.exc import DBAPIError
+
+from gateway.errors import ConfigError
+from gateway.store.dialects import make_engine, parse_url, prepare_storage, use_write_ahead_log
+from gateway.store.schema import check_schema, upgrade
+from gateway.store.tables import meta
+
+
+def open_database(url: str, environment: str, deployment: str | None = None) -> Engine:
+    """The database, ready to be written: an empty one gets the schema, and a new one is stamped.
+
+    environment: 'sim', 'testnet' or 'live'; deployment: the prefix of venue client order ids. A database belongs to one
+    of each for good, so that orders of one are never taken for orders of the other.
+    Raises ConfigError when the database cannot be opened, has another schema, or belongs to another.
+    """
+    parsed = parse_url(url)
+    prepare_storage(parsed)
+    engine = make_engine(parsed)
+    try:
+        is_current = check_schema(engine)
+        use_write_ahead_log(engine)
+        if not is_current:
+            upgrade(engine)
+        _stamp(engine, "environment", environment)
+        if deployment is not None:
+            _stamp(engine, "deployment", deployment)
+    except DBAPIError as error:
+        engine.dispose()
+        raise ConfigError(f"database {parsed.render_as_string()} cannot be opened: {error.orig}") from error
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+def open_for_reading(url: str) -> Engine:
+    """The database for looking only: its own connections, which the engine does not wait for and which cannot write.
+
+    Raises ConfigError when there is no such database, or it has another schema.
+    """
+    parsed = _existing(url)
+    engine = make_engine(parsed, read_only=True)
+    try:
+        is_current = check_schema(engine)
+    except BaseException:
+        engine.dispose()
+        raise
+    if not is_current:
+        engine.dispose()
+        raise _nothing_there(parsed)
+    return engine
+
+
+def upgrade_database(url: str) -> None:
+    """Bring an existing database's schema to the one this program needs. The gateway must not be running."""
+    engine = make_engine(_existing(url))
+    try:
+        upgrade(engine)
+    finally:
+        engine.dispose()
+
+
+def _existing(url: str) -> URL:
+    """The URL, unless it names an SQLite file that is absent, which connecting would create."""
+    parsed = parse_url(url)
+    if parsed.get_backend_name() == "sqlite" and not Path(str(parsed.database)).is_file():
+        raise _nothing_there(parsed)
+    return parsed
+
+
+def _nothing_there(url: URL) -> ConfigError:
+    return ConfigError(f"database {url.render_as_string()}: nothing there yet; fixgw run creates it")
+
+
+def _stamp(engine: Engine, key: str, value: str) -> None:
+    with engine.begin() as connection:
+        found = connection.execute(select(meta.c.value).where(meta.c.key == key)).scalar()
+        if found is None:
+            connection.execute(meta.insert().values(key=key, value=value))
+        elif found != value:
+            where = engine.url.render_as_string()
+            raise ConfigError(f"database {where} belongs to {key} '{found}', not '{value}'; use another database")

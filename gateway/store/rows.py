@@ -1,0 +1,182 @@
+"""One row of each table that the engine writes, columns in the order of tables.py (a test compares them).
+
+Decimals are text in plain digits; times are integer nanoseconds UTC; None is SQL's NULL.
+Text must be plain `str` as SQL can hold it: see `storable`.
+"""
+
+from typing import NamedTuple
+
+
+def storable(text: str, limit: int = 2000) -> str:
+    """The text as every database takes it, for what comes from outside: PostgreSQL refuses NUL, and no encoder takes
+    half a surrogate pair. Both are shown as U+FFFD, and what is longer than limit is cut.
+    """
+    if len(text) > limit:
+        text = text[: limit - 1] + "…"
+    if "\0" in text:
+        text = text.replace("\0", "\ufffd")
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+class JournalRow(NamedTuple):
+    """An event. payload: `codec.encode_event`; event_type: the name of its class."""
+
+    position: int
+    order_id: str
+    event_type: str
+    at: int
+    payload: str
+
+
+class OrderRow(NamedTuple):
+    """How an order stands."""
+
+    order_id: str
+    session: str
+    cl_ord_id: str
+    first_cl_ord_id: str
+    account: str
+    venue_account: str
+    symbol: str
+    side: str
+    ord_type: str
+    time_in_force: str
+    order_qty: str
+    price: str | None
+    stop_px: str | None
+    cum_qty: str
+    avg_px: str
+    leaves_qty: str
+    ord_status: str
+    is_open: bool
+    is_unknown: bool
+    text: str
+    received_at: int
+    updated_at: int
+
+
+class ExecutionRow(NamedTuple):
+    """A trade."""
+
+    position: int
+    order_id: str
+    venue_account: str
+    symbol: str
+    side: str
+    trade_id: str
+    venue_order_id: str
+    last_qty: str
+    last_px: str
+    commission: str
+    commission_currency: str
+    liquidity: str | None
+    transact_time: int
+    at: int
+
+
+class SessionRow(NamedTuple):
+    """How a FIX session stands."""
+
+    session: str
+    epoch: int
+    created_at: int
+    next_in: int
+    next_out: int
+    out_reserved: int
+    last_report_id: int
+    logged_on: bool
+    clean: bool
+    last_logon_at: int | None = None
+    last_logout_at: int | None = None
+    last_in_at: int | None = None
+    last_out_at: int | None = None
+
+
+class MessageRow(NamedTuple):
+    """A FIX message. direction: 'in' or 'out'."""
+
+    session: str
+    epoch: int
+    direction: str
+    msg_seq_num: int
+    msg_type: str
+    poss_dup: bool
+    first_use: bool
+    at: int
+    cl_ord_id: str | None
+    order_id: str | None
+    report_id: int | None
+    raw: bytes
+
+
+class ReportRow(NamedTuple):
+    """An application message for a session."""
+
+    report_id: int
+    session: str
+    order_id: str | None
+    msg_type: str
+    body: str
+    at: int
+
+
+class IntentRow(NamedTuple):
+    """A request to a venue."""
+
+    intent_id: int
+    order_id: str
+    leg: int
+    operation: str
+    venue_account: str
+    symbol: str
+    client_id: str
+    timestamp_ms: int
+    recv_window_ms: int
+    payload: str
+    at: int
+
+
+class DecisionRow(NamedTuple):
+    """A decision on a client's request."""
+
+    position: int
+    order_id: str | None
+    cl_ord_id: str | None
+    session: str
+    outcome: str
+    code: str
+    text: str
+    inputs: str
+    at: int
+
+
+class VenueCallRow(NamedTuple):
+    """Something said to a venue ('out') or by it ('in')."""
+
+    at: int
+    venue_account: str
+    direction: str
+    operation: str
+    order_id: str | None
+    intent_id: int | None
+    text: str
+
+
+class AlertRow(NamedTuple):
+    """Something a person should look at."""
+
+    at: int
+    severity: str
+    code: str
+    text: str
+    session: str | None = None
+    order_id: str | None = None
+
+
+class ClOrdIdRow(NamedTuple):
+    """A ClOrdID(11) that was used on a trading day ('YYYY-MM-DD')."""
+
+    session: str
+    trading_day: str
+    cl_ord_id: str
+    order_id: str

@@ -1,0 +1,239 @@
+"""The tables, and what their columns mean.
+
+Times are integer nanoseconds UTC. `text` is for people. Booleans named is_* and the orders table as a whole are
+projections: the journal is what is true, the rest can be rebuilt from it.
+Rows are written through `rows.py`, which lists the same columns in the same order.
+"""
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint
+from sqlalchemy import text as sql
+
+from gateway.store.columns import ExactDecimal, Key
+
+metadata = MetaData()
+
+# What the database is for: `environment`, `deployment`.
+meta = Table(
+    "meta",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+# Everything that happened to orders, in order. order_id is empty for what happened to no order.
+journal = Table(
+    "journal",
+    metadata,
+    Column("position", Key, primary_key=True, autoincrement=False),
+    Column("order_id", Text, nullable=False),
+    Column("event_type", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("payload", Text, nullable=False),  # JSON, see codec.py
+    Index("journal_order_id", "order_id"),
+)
+
+# How each order stands now.
+orders = Table(
+    "orders",
+    metadata,
+    Column("order_id", Text, primary_key=True),
+    Column("session", Text, nullable=False),
+    Column("cl_ord_id", Text, nullable=False),  # of the last accepted request
+    Column("first_cl_ord_id", Text, nullable=False),  # of the NewOrderSingle
+    Column("account", Text, nullable=False),
+    Column("venue_account", Text, nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("side", Text, nullable=False),
+    Column("ord_type", Text, nullable=False),
+    Column("time_in_force", Text, nullable=False),
+    Column("order_qty", ExactDecimal, nullable=False),
+    Column("price", ExactDecimal),
+    Column("stop_px", ExactDecimal),
+    Column("cum_qty", ExactDecimal, nullable=False),
+    Column("avg_px", ExactDecimal, nullable=False),
+    Column("leaves_qty", ExactDecimal, nullable=False),
+    Column("ord_status", Text, nullable=False),
+    Column("is_open", Boolean, nullable=False),
+    Column("is_unknown", Boolean, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Index("orders_open", "order_id", sqlite_where=sql("is_open"), postgresql_where=sql("is_open")),
+    Index("orders_received_at", "received_at"),
+    sqlite_with_rowid=False,
+)
+
+# Each trade once. position is the journal's, and what ExecID(17) is made of.
+executions = Table(
+    "executions",
+    metadata,
+    Column("position", Key, primary_key=True, autoincrement=False),
+    Column("order_id", Text, nullable=False),
+    Column("venue_account", Text, nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("side", Text, nullable=False),
+    Column("trade_id", Text, nullable=False),
+    Column("venue_order_id", Text, nullable=False),
+    Column("last_qty", ExactDecimal, nullable=False),
+    Column("last_px", ExactDecimal, nullable=False),
+    Column("commission", ExactDecimal, nullable=False),
+    Column("commission_currency", Text, nullable=False),
+    Column("liquidity", Text),  # LastLiquidityInd(851)
+    Column("transact_time", BigInteger, nullable=False),  # the venue's
+    Column("at", BigInteger, nullable=False),  # ours
+    # Two orders of ours can share a trade; one order cannot have it twice.
+    UniqueConstraint("venue_account", "symbol", "trade_id", "venue_order_id", name="executions_trade"),
+    Index("executions_order_id", "order_id"),
+)
+
+# One FIX session each, keyed by its SessionID as QuickFIX writes it. Numbers are of the current epoch.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("session", Text, primary_key=True),
+    Column("epoch", Integer, nullable=False),  # grows by one with every reset of the numbers
+    Column("created_at", BigInteger, nullable=False),  # of the epoch
+    Column("next_in", BigInteger, nullable=False),  # may lag the wire, never lead it
+    Column("next_out", BigInteger, nullable=False),  # exact after a clean stop
+    Column("out_reserved", BigInteger, nullable=False),  # above every number the wire has seen
+    Column("last_report_id", BigInteger, nullable=False),  # reports up to this one were sent
+    Column("logged_on", Boolean, nullable=False),
+    Column("clean", Boolean, nullable=False),  # the engine was stopped in order: next_out is exact
+    Column("last_logon_at", BigInteger),
+    Column("last_logout_at", BigInteger),
+    Column("last_in_at", BigInteger),
+    Column("last_out_at", BigInteger),
+)
+
+# Every FIX message in and out, byte for byte.
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", Key, primary_key=True, autoincrement=True),
+    Column("session", Text, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("direction", Text, nullable=False),  # 'in' or 'out'
+    Column("msg_seq_num", BigInteger, nullable=False),
+    Column("msg_type", Text, nullable=False),
+    Column("poss_dup", Boolean, nullable=False),
+    Column("first_use", Boolean, nullable=False),  # false: a resend, a gap fill, a number out of turn
+    Column("at", BigInteger, nullable=False),
+    Column("cl_ord_id", Text),
+    Column("order_id", Text),
+    Column("report_id", BigInteger),  # the report it carried
+    Column("raw", LargeBinary, nullable=False),
+    Index(
+        "messages_first_use",
+        "session",
+        "epoch",
+        "direction",
+        "msg_seq_num",
+        unique=True,
+        sqlite_where=sql("first_use"),
+        postgresql_where=sql("first_use"),
+    ),
+    Index(
+        "messages_cl_ord_id",
+        "cl_ord_id",
+        sqlite_where=sql("cl_ord_id IS NOT NULL"),
+        postgresql_where=sql("cl_ord_id IS NOT NULL"),
+    ),
+    Index(
+        "messages_order_id",
+        "order_id",
+        sqlite_where=sql("order_id IS NOT NULL"),
+        postgresql_where=sql("order_id IS NOT NULL"),
+    ),
+)
+
+# Application messages for a session, sent or waiting to be sent (sessions.last_report_id tells which).
+reports = Table(
+    "reports",
+    metadata,
+    Column("report_id", Key, primary_key=True, autoincrement=False),
+    Column("session", Text, nullable=False),
+    Column("order_id", Text),
+    Column("msg_type", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index("reports_session", "session", "report_id"),
+)
+
+# Requests to a venue, committed before they are sent.
+intents = Table(
+    "intents",
+    metadata,
+    Column("intent_id", Key, primary_key=True, autoincrement=False),
+    Column("order_id", Text, nullable=False),
+    Column("leg", Integer, nullable=False),
+    Column("operation", Text, nullable=False),
+    Column("venue_account", Text, nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("client_id", Text, nullable=False),
+    Column("timestamp_ms", BigInteger, nullable=False),  # the venue's clock; never stamped again
+    Column("recv_window_ms", BigInteger, nullable=False),
+    Column("payload", Text, nullable=False),  # JSON
+    Column("at", BigInteger, nullable=False),
+    Index("intents_order_id", "order_id"),
+)
+
+# What was decided on a client's request, with the figures it was decided on. position: the journal's.
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("position", Key, primary_key=True, autoincrement=False),
+    Column("order_id", Text),
+    Column("cl_ord_id", Text),
+    Column("session", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("inputs", Text, nullable=False),  # JSON
+    Column("at", BigInteger, nullable=False),
+    Index("decisions_order_id", "order_id"),
+)
+
+# What was said to a venue and what it said.
+venue_calls = Table(
+    "venue_calls",
+    metadata,
+    Column("id", Key, primary_key=True, autoincrement=True),
+    Column("at", BigInteger, nullable=False),
+    Column("venue_account", Text, nullable=False),
+    Column("direction", Text, nullable=False),  # 'in' or 'out'
+    Column("operation", Text, nullable=False),
+    Column("order_id", Text),
+    Column("intent_id", BigInteger),
+    Column("text", Text, nullable=False),
+    Index(
+        "venue_calls_order_id",
+        "order_id",
+        sqlite_where=sql("order_id IS NOT NULL"),
+        postgresql_where=sql("order_id IS NOT NULL"),
+    ),
+)
+
+# What a person should look at.
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", Key, primary_key=True, autoincrement=True),
+    Column("at", BigInteger, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("session", Text),
+    Column("order_id", Text),
+)
+
+# Every ClOrdID(11) used, requests included. trading_day: 'YYYY-MM-DD'.
+cl_ord_ids = Table(
+    "cl_ord_ids",
+    metadata,
+    Column("session", Text, primary_key=True),
+    Column("trading_day", Text, primary_key=True),
+    Column("cl_ord_id", Text, primary_key=True),
+    Column("order_id", Text, nullable=False),
+    Index("cl_ord_ids_trading_day", "trading_day"),
+    sqlite_with_rowid=False,
+)

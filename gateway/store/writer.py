@@ -1,0 +1,87 @@
+"""Group commit with fail-stop: a batch is in SQL as a whole, or the engine ends."""
+
+from collections.abc import Collection
+from contextlib import suppress
+from threading import get_ident
+from typing import Any
+
+from sqlalchemy import Engine
+
+from gateway.errors import JournalHalted
+from gateway.store import tables
+from gateway.store.batch import Batch
+from gateway.store.dialects import begin_statement, insert_statement
+
+
+class BatchWriter:
+    """Writes batches over one connection that it keeps. Only the thread of the first commit may use it.
+
+    It goes around SQLAlchemy's execution, straight to the driver, with statements prepared once: this is the hot path.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        dialect = engine.dialect.name
+        self._engine = engine
+        self._begin = begin_statement(dialect)
+        self._insert = {
+            table.name: insert_statement(dialect, table, upsert=table in (tables.orders, tables.sessions))
+            for table in tables.metadata.sorted_tables
+        }
+        self._raw = engine.raw_connection()
+        self._cursor: Any = self._raw.cursor()  # the drivers take any iterable of rows, their common type does not
+        self._thread: int | None = None
+        self.halted = False
+
+    def commit(self, batch: Batch) -> None:
+        """Write the whole batch in one transaction and return once it is durable. An empty batch costs nothing.
+
+        Raises JournalHalted when anything fails, and ever after: the COMMIT may have succeeded, so the batch must not
+        be written again. What is true is read by a fresh start (DESIGN.md §2).
+        """
+        if self.halted:
+            raise JournalHalted("an earlier commit failed; the engine has to start afresh")
+        if self._thread is None:
+            self._thread = get_ident()
+        elif self._thread != get_ident():
+            raise RuntimeError("a BatchWriter belongs to one thread")
+        if batch.is_empty:
+            return
+        self.halted = True  # until the commit has returned: also true when a signal interrupts us
+        try:
+            self._write(batch)
+            self._raw.commit()
+        except Exception as error:
+            self._abandon()
+            raise JournalHalted(f"SQL was not written: {error}") from error
+        self.halted = False
+
+    def close(self) -> None:
+        """Give the connection back."""
+        with suppress(Exception):  # the connection may be what broke
+            self._raw.close()
+
+    def _write(self, batch: Batch) -> None:
+        if self._begin is not None:
+            self._cursor.execute(self._begin)
+        self._insert_rows("journal", batch.journal)
+        self._insert_rows("orders", batch.orders.values())
+        self._insert_rows("executions", batch.executions)
+        self._insert_rows("sessions", batch.sessions.values())
+        self._insert_rows("messages", batch.messages)
+        self._insert_rows("reports", batch.reports)
+        self._insert_rows("intents", batch.intents)
+        self._insert_rows("decisions", batch.decisions)
+        self._insert_rows("venue_calls", batch.venue_calls)
+        self._insert_rows("alerts", batch.alerts)
+        self._insert_rows("cl_ord_ids", batch.cl_ord_ids)
+
+    def _insert_rows(self, table: str, rows: Collection[tuple[object, ...]]) -> None:
+        if rows:
+            self._cursor.executemany(self._insert[table], rows)
+
+    def _abandon(self) -> None:
+        """Undo what is not committed, so that nobody waits for our lock; the driver may be past answering."""
+        with suppress(Exception):
+            self._raw.rollback()
+        with suppress(Exception):
+            self._raw.invalidate()
