@@ -381,6 +381,17 @@ async def test_the_session_file_keeps_numbers_and_orders(acceptor: Acceptor, tmp
     client.abort()
 
 
+async def test_a_session_file_that_changed_meanwhile_is_read_again(acceptor: Acceptor, tmp_path: Path) -> None:
+    path = tmp_path / "desk.json"
+    early, client = new_client(acceptor, store=path), new_client(acceptor, store=path)
+    await log_on(client, acceptor)
+    client.abort()
+    peer = await log_on(early, acceptor, first_out=2)
+    early.send("0")
+    assert (await peer.receive("0")).seq == 3
+    early.abort()
+
+
 async def test_a_damaged_session_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "desk.json"
     path.write_text('{"next_out": "x"}')

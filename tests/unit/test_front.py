@@ -117,6 +117,16 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
+async def settled(size: Callable[[], int]) -> int:
+    """The size once it no longer changes."""
+    async with asyncio.timeout(WAIT):
+        last = -1
+        while (now := size()) != last:
+            last = now
+            await asyncio.sleep(0.1)
+    return last
+
+
 async def test_what_is_behind_the_logon_waits_for_its_answer(settings: FrontSettings, engine: Engine) -> None:
     async with running(settings) as front:
         reader, writer = await connect(front)
@@ -132,6 +142,19 @@ async def test_what_is_behind_the_logon_waits_for_its_answer(settings: FrontSett
         engine_writer.write(ANSWER[-1:])
         assert await exactly(reader, ANSWER[-1:])
         assert await exactly(engine_reader, ORDER + ORDER)
+
+
+async def test_a_flood_behind_the_logon_is_not_taken_in(settings: FrontSettings, engine: Engine) -> None:
+    async with running(settings) as front:
+        reader, writer = await connect(front)
+        flood = ORDER * 300_000
+        writer.write(LOGON + flood)
+        engine_reader, engine_writer = await engine.connection()
+        assert await exactly(engine_reader, LOGON)
+        assert await settled(writer.transport.get_write_buffer_size) > 0
+        engine_writer.write(ANSWER)
+        assert await exactly(reader, ANSWER)
+        assert await exactly(engine_reader, flood)
 
 
 async def test_bytes_pass_unchanged_both_ways(settings: FrontSettings, engine: Engine) -> None:
@@ -267,8 +290,8 @@ async def test_a_reader_that_only_pauses_gets_everything(settings: FrontSettings
         session.writer.transport.pause_reading()  # type: ignore[attr-defined]  # asyncio declares it on ReadTransport
         sent = bytes(range(256)) * (16 << 12)  # 16 MiB
         session.engine_writer.write(sent)
-        await asyncio.sleep(0.1)
-        assert session.engine_writer.transport.get_write_buffer_size() > 0  # the front stopped reading the engine
+        # the front stopped reading the engine
+        assert await settled(session.engine_writer.transport.get_write_buffer_size) > 0
         session.writer.transport.resume_reading()  # type: ignore[attr-defined]
         assert await exactly(session.reader, sent)
 
@@ -279,8 +302,7 @@ async def test_an_engine_that_does_not_read_holds_the_client_back(settings: Fron
         session.engine_writer.transport.pause_reading()  # type: ignore[attr-defined]  # see above
         sent = bytes(range(256)) * (64 << 12)  # 64 MiB
         session.writer.write(sent)
-        await asyncio.sleep(0.1)
-        assert session.writer.transport.get_write_buffer_size() > 0
+        assert await settled(session.writer.transport.get_write_buffer_size) > 0
         session.engine_writer.transport.resume_reading()  # type: ignore[attr-defined]
         assert await exactly(session.engine_reader, sent)
 
