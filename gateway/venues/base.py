@@ -12,18 +12,30 @@ and answers only by reports (domain/venue_reports.py) handed to its sinks, which
 | cancel       | yes      | send a cancel; may use another channel when the first is down                 |
 | amend        | optional | only called when capabilities.amend_qty_down                                  |
 | settle       | yes      | query until the order's fate is known, then report trades before the verdict  |
+| reload_keys  | yes      | read the account's key again and use it from now on                           |
 
-Certain refusals become VenueRefused. Whatever may have reached the matching engine becomes VenueOutcomeUnknown.
-No method raises for what a venue answers or fails to answer; an adapter's own defect may raise, and the dispatcher
-turns it into VenueOutcomeUnknown.
+place, cancel, amend and settle start the work and return at once: an order costs no task of the loop unless its
+adapter needs one. Intents for one venue account are sent in the order they were given.
+
+Certain refusals become VenueRefused. Whatever may have reached the matching engine becomes VenueOutcomeUnknown; an
+answer that comes later still is reported. No method raises for what a venue answers or fails to answer; an adapter's
+own defect may raise, and the dispatcher turns it into VenueOutcomeUnknown.
+
+Events that happened while no stream stood are not reported by themselves: availability(available=True) says that a
+stream stands again, and the engine then settles every order it believes open. A verdict (VenueOrderWorking,
+VenueClosed) tells the moment of the query, so a trade reported just before may be newer than the verdict's cum_qty.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Protocol
 
 from gateway.domain.instruments import Capabilities, Instrument
 from gateway.domain.intents import AmendIntent, CancelIntent, PlaceIntent, SettleIntent
 from gateway.domain.venue_reports import VenueReport
+
+
+class VenueSettingsError(ValueError):
+    """A venue account cannot be used as configured. The text says which account, what is wrong, and what is allowed."""
 
 
 class Sinks(Protocol):
@@ -33,7 +45,7 @@ class Sinks(Protocol):
         """Hand one report to the engine."""
 
     def call(self, *, direction: str, operation: str, order_id: str, intent_id: int, text: str) -> None:
-        """Record one venue request or answer."""
+        """Record one venue request (direction "out") or answer ("in"). The text has no key and no signature."""
 
     def availability(self, venue_account: str, *, available: bool, reason: str) -> None:
         """Tell whether orders can be sent for this venue account (connected, logged on, stream subscribed)."""
@@ -56,22 +68,34 @@ class Venue(Protocol):
         """The venue's time now, milliseconds UTC, by the last measured offset. Safe from any thread."""
 
     async def start(self) -> None:
-        """Connect; returns when orders can be sent. Keeps reconnecting by itself until stop()."""
+        """Connect; returns when orders can be sent. Keeps reconnecting by itself until stop().
+
+        Raises VenueSettingsError for what retrying cannot cure, such as a key that may do more than it should.
+        """
 
     async def stop(self) -> None:
         """Close everything."""
 
-    async def place(self, intent: PlaceIntent) -> None:
+    def place(self, intent: PlaceIntent) -> None:
         """Send a new order."""
 
-    async def cancel(self, intent: CancelIntent) -> None:
+    def cancel(self, intent: CancelIntent) -> None:
         """Send a cancel."""
 
-    async def amend(self, intent: AmendIntent) -> None:
+    def amend(self, intent: AmendIntent) -> None:
         """Send a reduction of quantity in place."""
 
-    async def settle(self, intent: SettleIntent) -> None:
+    def settle(self, intent: SettleIntent) -> None:
         """Find out what became of an order, and report it."""
 
+    def reload_keys(self) -> None:
+        """Read the key again, after it was rotated. Raises VenueSettingsError and keeps the old one."""
 
-VenueFactory = Callable[[Mapping[str, object], Sinks], Venue]
+
+class VenueFactory(Protocol):
+    """Builds an adapter without connecting: on any thread, before the venue loop runs."""
+
+    def __call__(
+        self, venue_account: str, settings: Mapping[str, object], sinks: Sinks, *, allow_live: bool = False
+    ) -> Venue:
+        """settings: the account's table of the configuration. Raises VenueSettingsError."""

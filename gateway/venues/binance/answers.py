@@ -51,6 +51,7 @@ class _Order(msgspec.Struct):
     status: str
     origQty: str  # noqa: N815
     executedQty: str  # noqa: N815
+    time: int  # when it was accepted
     updateTime: int  # noqa: N815
     preventedQuantity: str = "0"  # noqa: N815
 
@@ -92,6 +93,7 @@ class OrderState:
     qty: Decimal
     cum_qty: Decimal
     reason: CloseReason | None
+    created_ms: int
     transact_time: int
 
 
@@ -192,6 +194,7 @@ def _state(order: _Order) -> OrderState:
         qty=less_prevented(order.origQty, order.preventedQuantity if reason is None else "0"),
         cum_qty=count_of(order.executedQty),
         reason=reason,
+        created_ms=order.time,
         transact_time=time_ns(order.updateTime),
     )
 

@@ -1,0 +1,354 @@
+"""Binance Spot behind the venue protocol: one account, one connection for orders and their events, REST beside it.
+
+Source of every method name and path: Binance Spot API, web-socket-api.md and rest-api.md.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+
+import msgspec
+
+from gateway.domain.instruments import Instrument
+from gateway.domain.intents import AmendIntent, CancelIntent, Intent, PlaceIntent, SettleIntent
+from gateway.domain.values import OrdRejReason
+from gateway.domain.venue_reports import Operation
+from gateway.venues.base import Sinks
+from gateway.venues.binance import parse
+from gateway.venues.binance.calls import UNAVAILABLE, AmendCall, CancelCall, OrderCall, PlaceCall
+from gateway.venues.binance.channel import Answer, RequestLostError, status_line
+from gateway.venues.binance.clock import VenueClock
+from gateway.venues.binance.desk import Desk
+from gateway.venues.binance.environments import endpoints, load_credentials
+from gateway.venues.binance.filters import RateLimit
+from gateway.venues.binance.limits import PLACE_WEIGHT, Limits
+from gateway.venues.binance.payload import PayloadError, Raw
+from gateway.venues.binance.requests import (
+    CAPABILITIES,
+    Params,
+    UnsupportedOrderError,
+    amend_params,
+    cancel_params,
+    place_params,
+)
+from gateway.venues.binance.rest import NotSentError, RestClient
+from gateway.venues.binance.settings import BinanceSettings, OrderEntry
+from gateway.venues.binance.settlement import Settlements
+from gateway.venues.binance.startup import check_key, learn_instruments, measure_clock, repeat_until_done
+from gateway.venues.binance.user_stream import Hooks, UserStream, ws_params
+from gateway.venues.binance.ws_api import Listener, WsConnection
+
+_QUERIES = {  # method: REST path and weight
+    "order.status": ("/api/v3/order", 4),
+    "myTrades": ("/api/v3/myTrades", 5),
+    "allOrders": ("/api/v3/allOrders", 20),
+}
+_ORDER_PATH = "/api/v3/order"
+_CANCEL_WEIGHT = 1
+_AMEND_WEIGHT = 4
+_QUERY_TIMEOUT_S = 10.0
+_QUERY_WINDOW_MS = 5_000
+_SILENCE_CHECK_S = 0.5
+
+
+class BinanceVenue:
+    """One Binance Spot account."""
+
+    capabilities = CAPABILITIES
+
+    def __init__(
+        self,
+        venue_account: str,
+        settings: Mapping[str, object],
+        sinks: Sinks,
+        *,
+        allow_live: bool = False,
+        environ: Mapping[str, str] = os.environ,
+        now_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        """Raises VenueSettingsError. Connects to nothing yet."""
+        self.venue_account = venue_account
+        self._settings = BinanceSettings.read(venue_account, settings)
+        self._environ = environ
+        self._endpoints = endpoints(self._settings.environment, self._settings.base_url, allow_live=allow_live)
+        self._credentials = load_credentials(self._settings.environment, venue_account, environ)
+        self._sinks = sinks
+        self._clock = VenueClock(now_ns)
+        self._limits = Limits(self._settings.cancel_reserve)
+        self._desk = Desk(venue_account, sinks, self._clock, self._limits)
+        self._settlements = Settlements(self._desk, self._ask)
+        self._stream = UserStream(
+            self._endpoints.ws_url,
+            credentials=lambda: self._credentials,
+            clock=self._clock,
+            limits=self._limits,
+            listener=Listener(event=self._event, rate_limits=self._observe, unreadable=self._unreadable),
+            hooks=Hooks(up=self._up, down=self._down, alert=sinks.alert, resync_clock=self._resync_clock),
+            lifetime_s=self._settings.connection_lifetime_s,
+        )
+        self._instruments: Mapping[str, Instrument] = {}
+        self._rest: RestClient | None = None
+        self._ready = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._held: list[CancelIntent] = []
+        self._unheard: dict[tuple[str, str], float] = {}
+        self._heard_first: dict[tuple[str, str], None] = {}
+
+    @property
+    def instruments(self) -> Mapping[str, Instrument]:
+        """By symbol; replaced whole."""
+        return self._instruments
+
+    def clock_ms(self) -> int:
+        """The venue's time, ms UTC. Safe from any thread."""
+        return self._clock.clock_ms()
+
+    async def start(self) -> None:
+        """Learn clock, instruments and limits, then connect. Raises VenueSettingsError if the key may do too much."""
+        rest = self._rest = RestClient(self._endpoints.rest_url, self._limits, self._clock.clock_ms)
+        alert = self._sinks.alert
+        await repeat_until_done(lambda: measure_clock(rest, self._clock), alert)
+        instruments, limits = await repeat_until_done(lambda: learn_instruments(rest, self._settings.symbols), alert)
+        self._instruments = instruments
+        self._limits.learn(limits)
+        await repeat_until_done(lambda: check_key(rest, self._settings, self._credentials, self._clock, alert), alert)
+        self._stream.start(rest.session)
+        self._spawn(self._keep_clock())
+        self._spawn(self._watch_silence())
+        await self._ready.wait()
+
+    async def stop(self) -> None:
+        """Close everything. Requests without an answer become unknown outcomes."""
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._settlements.stop()
+        await self._stream.stop()
+        if self._rest is not None:
+            await self._rest.close()
+
+    def reload_keys(self) -> None:
+        """Read the key variables and the key file again, and move to a connection that uses them."""
+        self._credentials = load_credentials(self._settings.environment, self.venue_account, self._environ)
+        self._stream.renew()
+
+    # Orders
+
+    def place(self, intent: PlaceIntent) -> None:
+        """Send a new order, once."""
+        now_ms = self._clock.clock_ms()
+        refusal = self._limits.refuses_place(now_ms)
+        if refusal is not None:
+            self._desk.refuse(intent, Operation.PLACE, refusal, OrdRejReason.EXCEEDS_LIMIT)
+            return
+        connection = self._stream.connection
+        if connection is None:
+            # Even over REST: without a stream, what becomes of the order would not be heard.
+            self._desk.refuse(intent, Operation.PLACE, f"{UNAVAILABLE} not connected")
+            return
+        try:
+            params = place_params(intent, self._settings.self_trade_prevention)
+        except UnsupportedOrderError as error:
+            self._desk.refuse(intent, Operation.PLACE, str(error), OrdRejReason.UNSUPPORTED)
+            return
+        self._limits.spend(now_ms, PLACE_WEIGHT, order=True)
+        call = PlaceCall(self._desk, intent, self._resync_clock, self._expect_event)
+        if self._settings.order_entry is OrderEntry.REST:
+            self._over_rest("POST", params, intent, call)
+        else:
+            self._over_ws(connection, "order.place", params, intent, call)
+
+    def cancel(self, intent: CancelIntent) -> None:
+        """Send a cancel; on the other channel when this one is down, and after a ban when it still can be."""
+        if self._hold(intent):
+            return
+        if self._limits.paused_for_ms(self._clock.clock_ms()):
+            text = f"VENUE_RATE_LIMIT the venue takes nothing before {self._limits.paused_until_ms} (ms UTC)"
+            self._desk.refuse(intent, Operation.CANCEL, text)
+            return
+        connection = self._stream.connection
+        self._limits.spend(self._clock.clock_ms(), _CANCEL_WEIGHT)
+        if connection is None or self._settings.order_entry is OrderEntry.REST:
+            self._cancel_over_rest(intent)
+            return
+        call = CancelCall(self._desk, intent, self._resync_clock, otherwise=self._cancel_over_rest, hold=self._hold)
+        self._over_ws(connection, "order.cancel", cancel_params(intent), intent, call)
+
+    def amend(self, intent: AmendIntent) -> None:
+        """Reduce a quantity in place.
+
+        Over the WebSocket API alone: the HTTP client repeats a PUT by itself when a kept connection turns out dead,
+        and the second would be refused for what the first did.
+        """
+        connection = self._stream.connection
+        if connection is None:
+            self._desk.refuse(intent, Operation.AMEND, f"{UNAVAILABLE} not connected")
+            return
+        if self._limits.paused_for_ms(self._clock.clock_ms()):
+            text = f"VENUE_RATE_LIMIT the venue takes nothing before {self._limits.paused_until_ms} (ms UTC)"
+            self._desk.refuse(intent, Operation.AMEND, text)
+            return
+        self._limits.spend(self._clock.clock_ms(), _AMEND_WEIGHT)
+        call = AmendCall(self._desk, intent, self._resync_clock)
+        self._over_ws(connection, "order.amend.keepPriority", amend_params(intent), intent, call)
+
+    def settle(self, intent: SettleIntent) -> None:
+        """Find out what became of an order."""
+        self._settlements.start(intent)
+
+    # Sending
+
+    def _over_ws(self, connection: WsConnection, method: str, params: Params, intent: Intent, call: OrderCall) -> None:
+        body = msgspec.json.encode(params)
+        self._desk.record("out", call.operation, intent, f"{method} {body.decode()}")
+        credentials = self._credentials
+        if not credentials.signer.session_logon:
+            body = ws_params(params, credentials, body)
+        connection.send(method, body, call, self._settings.answer_timeout_ms / 1_000)
+
+    def _cancel_over_rest(self, intent: CancelIntent) -> None:
+        call = CancelCall(self._desk, intent, self._resync_clock, otherwise=None, hold=self._hold)
+        self._over_rest("DELETE", cancel_params(intent), intent, call)
+
+    def _over_rest(self, verb: str, params: Params, intent: Intent, call: OrderCall) -> None:
+        self._desk.record("out", call.operation, intent, f"{verb} {_ORDER_PATH} {msgspec.json.encode(params).decode()}")
+        self._spawn(self._rest_call(verb, params, call))
+
+    async def _rest_call(self, verb: str, params: Params, call: OrderCall) -> None:
+        if self._rest is None:
+            call.lost("not started", written=False)
+            return
+        timeout_s = self._settings.answer_timeout_ms / 1_000
+        try:
+            answer = await self._rest.signed(verb, _ORDER_PATH, params, self._credentials, timeout_s)
+        except NotSentError as error:
+            call.lost(str(error), written=False)
+        except RequestLostError as error:
+            call.lost(str(error), written=True)
+        else:
+            call.answered(answer)
+
+    async def _ask(self, method: str, params: Params, intent: SettleIntent) -> Answer:
+        """A query for a settlement, on whichever channel stands. It changes nothing, so it is stamped when sent."""
+        path, weight = _QUERIES[method]
+        now_ms = self._clock.clock_ms()
+        self._limits.spend(now_ms, weight)
+        stamped: Params = {**params, "recvWindow": _QUERY_WINDOW_MS, "timestamp": now_ms}
+        text = msgspec.json.encode(stamped)
+        self._desk.record("out", Operation.SETTLE, intent, f"{method} {text.decode()}")
+        connection = self._stream.connection
+        if connection is not None:
+            credentials = self._credentials
+            body = text if credentials.signer.session_logon else ws_params(stamped, credentials, text)
+            answer = await connection.request(method, body, _QUERY_TIMEOUT_S)
+        elif self._rest is not None:
+            answer = await self._rest.signed("GET", path, stamped, self._credentials, _QUERY_TIMEOUT_S)
+        else:
+            raise RequestLostError("not started")
+        self._desk.record("in", Operation.SETTLE, intent, status_line(answer))
+        return answer
+
+    def _hold(self, intent: CancelIntent) -> bool:
+        """During a ban, keep a cancel whose signed window outlasts it, to go out first when it ends."""
+        now_ms = self._clock.clock_ms()
+        wait_ms = self._limits.paused_for_ms(now_ms)
+        if not wait_ms or now_ms + wait_ms >= intent.timestamp_ms + intent.recv_window_ms:
+            return False
+        if not self._held:
+            asyncio.get_running_loop().call_later(wait_ms / 1_000, self._send_held)
+        self._held.append(intent)
+        return True
+
+    def _send_held(self) -> None:
+        held, self._held = self._held, []
+        for intent in held:
+            self.cancel(intent)
+
+    # What arrives
+
+    def _event(self, raw: Raw) -> None:
+        try:
+            name = parse.event_name(raw)
+            if name == "executionReport":
+                reports = parse.execution_report(self.venue_account, raw)
+                self._heard(reports[0].symbol, reports[0].venue_order_id or "")
+                self._desk.tell(reports)
+            elif name == "eventStreamTerminated":
+                self._stream.rebuild("the venue ended the event stream")
+            elif name == "serverShutdown":
+                self._stream.renew()
+        except PayloadError as error:
+            # It may have been a fill: settling everything is the only way to know.
+            self._unreadable(str(error))
+            self._stream.rebuild("an event could not be read")
+
+    def _observe(self, limits: Sequence[RateLimit], in_flight: int) -> None:
+        self._limits.observe(limits, self._clock.clock_ms(), in_flight)
+
+    def _unreadable(self, text: str) -> None:
+        self._sinks.alert("VENUE_FRAME_UNREADABLE", text)
+
+    def _up(self) -> None:
+        self._unheard.clear()
+        self._ready.set()
+        self._sinks.availability(self.venue_account, available=True, reason="")
+
+    def _down(self, reason: str) -> None:
+        self._unheard.clear()
+        self._sinks.availability(self.venue_account, available=False, reason=reason)
+
+    # Is the stream alive? An order that was answered must be heard of on the stream too.
+
+    def _expect_event(self, symbol: str, venue_order_id: str) -> None:
+        key = (symbol, venue_order_id)
+        if key not in self._heard_first:
+            self._unheard[key] = asyncio.get_running_loop().time()
+        else:
+            del self._heard_first[key]
+
+    def _heard(self, symbol: str, venue_order_id: str) -> None:
+        key = (symbol, venue_order_id)
+        if self._unheard.pop(key, None) is None:
+            self._heard_first[key] = None
+            if len(self._heard_first) > 1_000:
+                del self._heard_first[next(iter(self._heard_first))]
+
+    async def _watch_silence(self) -> None:
+        bound_s = self._settings.event_timeout_ms / 1_000
+        while True:
+            await asyncio.sleep(min(_SILENCE_CHECK_S, bound_s))
+            oldest = next(iter(self._unheard.items()), None)
+            if oldest is not None and asyncio.get_running_loop().time() - oldest[1] > bound_s:
+                (symbol, venue_order_id), _ = oldest
+                text = f"order {venue_order_id} ({symbol}): answered {bound_s} s ago, and not yet in the stream"
+                self._sinks.alert("VENUE_STREAM_SILENT", text)
+                self._stream.rebuild("the event stream is silent")
+
+    # The clock
+
+    async def _keep_clock(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.clock_refresh_s)
+            await self._measure_clock()
+
+    async def _measure_clock(self) -> None:
+        if self._rest is None:
+            return
+        try:
+            await measure_clock(self._rest, self._clock)
+        except (RequestLostError, PayloadError) as error:
+            self._sinks.alert("VENUE_CLOCK_STALE", f"venue account {self.venue_account}: {error}")
+
+    def _resync_clock(self) -> None:
+        self._spawn(self._measure_clock())
+
+    def _spawn(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._sinks.alert("VENUE_ADAPTER_DEFECT", f"venue account {self.venue_account}: {error!r}")

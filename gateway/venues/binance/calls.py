@@ -1,0 +1,141 @@
+"""What becomes of each order request: its answer or its loss, turned into reports."""
+
+from collections.abc import Callable, Iterable
+
+from gateway.domain.intents import AmendIntent, CancelIntent, Intent, PlaceIntent
+from gateway.domain.venue_reports import Operation, VenueReport
+from gateway.venues.binance import answers
+from gateway.venues.binance.channel import Answer, status_line
+from gateway.venues.binance.desk import Desk
+from gateway.venues.binance.errors import TIMESTAMP_OUTSIDE_WINDOW, Failure, Kind
+from gateway.venues.binance.payload import PayloadError, Raw
+
+UNAVAILABLE = "VENUE_UNAVAILABLE"
+
+
+class OrderCall:
+    """One request about an order, waiting for its answer on either channel."""
+
+    operation: Operation
+
+    def __init__(self, desk: Desk, intent: Intent, resync_clock: Callable[[], None]) -> None:
+        self.desk = desk
+        self.intent = intent
+        self._resync_clock = resync_clock
+
+    def answered(self, answer: Answer) -> None:
+        """The venue answered, perhaps after the wait was given up."""
+        self.desk.record("in", self.operation, self.intent, status_line(answer))
+        if not answer.ok:
+            self._failed(answer.failure())
+            return
+        self.desk.limits.accepted()
+        try:
+            self.done(self.read(answer.result))
+        except PayloadError as error:
+            self.desk.sinks.alert("VENUE_ANSWER_UNREADABLE", str(error))
+            self.desk.unknown(self.intent, self.operation, f"unreadable answer: {error}")
+
+    def lost(self, why: str, *, written: bool) -> None:
+        """No answer. Only what was not written is certainly not done."""
+        self.desk.record("in", self.operation, self.intent, f"lost ({'written' if written else 'not written'}): {why}")
+        if written:
+            self.desk.unknown(self.intent, self.operation, why)
+        else:
+            self.not_sent(why)
+
+    def _failed(self, failure: Failure) -> None:
+        if failure.kind is Kind.UNKNOWN:
+            self.desk.unknown(self.intent, self.operation, failure.text)
+            return
+        if failure.kind is Kind.RATE_LIMITED:
+            self.desk.limits.pause(self.desk.clock.clock_ms(), failure.retry_at_ms)
+            if self.held_back():
+                return
+        if failure.code == TIMESTAMP_OUTSIDE_WINDOW:
+            self._resync_clock()
+        self.desk.refuse(self.intent, self.operation, failure.text, failure.reason, order_unknown=failure.order_unknown)
+
+    def read(self, result: Raw) -> Iterable[VenueReport]:
+        """The reports in a successful answer. Raises PayloadError."""
+        raise NotImplementedError
+
+    def done(self, reports: Iterable[VenueReport]) -> None:
+        """Tell them."""
+        self.desk.tell(reports)
+
+    def not_sent(self, why: str) -> None:
+        """The request certainly did not leave."""
+        self.desk.refuse(self.intent, self.operation, f"{UNAVAILABLE} {why}")
+
+    def held_back(self) -> bool:
+        """Whether a rate-limited request waits to be sent again instead of being refused."""
+        return False
+
+
+class PlaceCall(OrderCall):
+    """A new order."""
+
+    operation = Operation.PLACE
+
+    def __init__(
+        self,
+        desk: Desk,
+        intent: PlaceIntent,
+        resync_clock: Callable[[], None],
+        expect_event: Callable[[str, str], None],
+    ) -> None:
+        super().__init__(desk, intent, resync_clock)
+        self._expect_event = expect_event
+
+    def read(self, result: Raw) -> Iterable[VenueReport]:
+        return answers.placed(self.desk.ref(self.intent), result)
+
+    def done(self, reports: Iterable[VenueReport]) -> None:
+        reports = tuple(reports)
+        self._expect_event(self.intent.symbol, reports[0].venue_order_id or "")
+        self.desk.tell(reports)
+
+
+class CancelCall(OrderCall):
+    """A cancel. When it did not leave on the WebSocket API, or the venue is taking nothing, it is tried otherwise."""
+
+    operation = Operation.CANCEL
+
+    def __init__(
+        self,
+        desk: Desk,
+        intent: CancelIntent,
+        resync_clock: Callable[[], None],
+        *,
+        otherwise: Callable[[CancelIntent], None] | None,
+        hold: Callable[[CancelIntent], bool],
+    ) -> None:
+        super().__init__(desk, intent, resync_clock)
+        self._cancel = intent
+        self._otherwise = otherwise
+        self._hold = hold
+
+    def read(self, result: Raw) -> Iterable[VenueReport]:
+        return (answers.canceled(self.desk.ref(self.intent), result),)
+
+    def not_sent(self, why: str) -> None:
+        if self._otherwise is None:
+            super().not_sent(why)
+        else:
+            self._otherwise(self._cancel)
+
+    def held_back(self) -> bool:
+        return self._hold(self._cancel)
+
+
+class AmendCall(OrderCall):
+    """A reduction of quantity in place."""
+
+    operation = Operation.AMEND
+
+    def __init__(self, desk: Desk, intent: AmendIntent, resync_clock: Callable[[], None]) -> None:
+        super().__init__(desk, intent, resync_clock)
+
+    def read(self, result: Raw) -> Iterable[VenueReport]:
+        return (answers.amended(self.desk.ref(self.intent), result),)

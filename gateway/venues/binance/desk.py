@@ -1,0 +1,119 @@
+"""What every request of one account shares: where to report, what was reported already, and the budget."""
+
+from collections.abc import Iterable
+
+from gateway.domain.intents import Intent
+from gateway.domain.values import OrdRejReason
+from gateway.domain.venue_reports import (
+    Operation,
+    VenueAccepted,
+    VenueAmended,
+    VenueClosed,
+    VenueOutcomeUnknown,
+    VenueRefused,
+    VenueReport,
+    VenueTraded,
+)
+from gateway.venues.base import Sinks
+from gateway.venues.binance.answers import OrderRef
+from gateway.venues.binance.clock import VenueClock
+from gateway.venues.binance.limits import Limits
+
+_REMEMBERED = 20_000
+
+
+class Echoes:
+    """Which facts were told already: an answer and the stream describe the same acceptances, fills and ends.
+
+    This only spares the engine the second copy; it deduplicates for good, in its own transaction. What a settlement
+    finds is told in any case.
+    """
+
+    def __init__(self) -> None:
+        self._told: dict[object, None] = {}
+
+    def first(self, report: VenueReport) -> bool:
+        """Whether this fact is new."""
+        key = _fact(report)
+        if key in self._told:
+            return False
+        self._told[key] = None
+        if len(self._told) > _REMEMBERED:
+            del self._told[next(iter(self._told))]
+        return True
+
+
+def _fact(report: VenueReport) -> object:
+    kind = type(report)
+    if kind is VenueTraded:
+        return (report.symbol, report.venue_order_id, report.trade_id)  # type: ignore[attr-defined]
+    if kind is VenueClosed:
+        return (report.symbol, report.venue_order_id, report.reason, report.cum_qty)  # type: ignore[attr-defined]
+    if kind is VenueAmended:
+        return (report.symbol, report.venue_order_id, "amended", report.qty)  # type: ignore[attr-defined]
+    if kind is VenueAccepted:
+        return (report.symbol, report.venue_order_id)
+    return report
+
+
+class Desk:
+    """One account's shared state, used from the venue loop only."""
+
+    def __init__(self, venue_account: str, sinks: Sinks, clock: VenueClock, limits: Limits) -> None:
+        self.venue_account = venue_account
+        self.sinks = sinks
+        self.clock = clock
+        self.limits = limits
+        self._echoes = Echoes()
+
+    def ref(self, intent: Intent) -> OrderRef:
+        """Whom reports about this intent name."""
+        return OrderRef(self.venue_account, intent.symbol, intent.client_id)
+
+    def tell(self, reports: Iterable[VenueReport]) -> None:
+        """Report what is new."""
+        for report in reports:
+            if self._echoes.first(report):
+                self.sinks.report(report)
+
+    def refuse(
+        self,
+        intent: Intent,
+        operation: Operation,
+        text: str,
+        reason: OrdRejReason = OrdRejReason.OTHER,
+        *,
+        order_unknown: bool = False,
+    ) -> None:
+        """Report that the venue certainly did not do it."""
+        self.sinks.report(
+            VenueRefused(
+                venue_account=self.venue_account,
+                symbol=intent.symbol,
+                client_id=intent.client_id,
+                operation=operation,
+                intent_id=intent.intent_id,
+                text=text,
+                reason=reason,
+                order_unknown=order_unknown,
+            )
+        )
+
+    def unknown(self, intent: Intent, operation: Operation, text: str) -> None:
+        """Report that the venue may or may not have done it."""
+        self.sinks.report(
+            VenueOutcomeUnknown(
+                venue_account=self.venue_account,
+                symbol=intent.symbol,
+                client_id=intent.client_id,
+                operation=operation,
+                intent_id=intent.intent_id,
+                text=text,
+            )
+        )
+
+    def record(self, direction: str, operation: str, intent: Intent, text: str) -> None:
+        """Record a request or an answer."""
+        self.sinks.call(
+            direction=direction, operation=operation, order_id=intent.order_id, intent_id=intent.intent_id, text=text
+        )

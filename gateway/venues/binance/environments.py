@@ -1,0 +1,108 @@
+"""Where orders go, and with whose keys. The hosts of testnet and live are constants, so that no configuration can
+mix them up; the simulator must be on this machine.
+
+Keys come from the process's environment, one set a kind of environment and venue account:
+
+    FIXGW_<SIM|TESTNET|LIVE>_<ACCOUNT>_API_KEY
+    FIXGW_<SIM|TESTNET|LIVE>_<ACCOUNT>_API_SECRET        HMAC, or
+    FIXGW_<SIM|TESTNET|LIVE>_<ACCOUNT>_PRIVATE_KEY_FILE  Ed25519: the path of a PEM file
+
+ACCOUNT is the venue account's name upper-cased, with every character but A-Z and 0-9 replaced by an underscore.
+"""
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from gateway.venues.base import VenueSettingsError
+from gateway.venues.binance.signing import Ed25519Signer, HmacSigner, KeyFileError, Signer
+
+_WS_PATH = "/ws-api/v3"
+
+
+class Environment(StrEnum):
+    """Which exchange is meant. A database stamped for one refuses the others."""
+
+    SIM = "sim"
+    TESTNET = "testnet"
+    LIVE = "live"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Base URLs, without a path for REST and complete for the WebSocket API."""
+
+    rest_url: str
+    ws_url: str
+
+
+_FIXED = {
+    Environment.TESTNET: Endpoints("https://testnet.binance.vision", f"wss://ws-api.testnet.binance.vision{_WS_PATH}"),
+    Environment.LIVE: Endpoints("https://api.binance.com", f"wss://ws-api.binance.com{_WS_PATH}"),
+}
+
+
+def endpoints(environment: Environment, base_url: str | None, *, allow_live: bool) -> Endpoints:
+    """The hosts of an environment.
+
+    base_url is for the simulator alone, and must name this machine. Raises VenueSettingsError.
+    """
+    if environment is Environment.SIM:
+        if base_url is None:
+            raise VenueSettingsError("environment sim needs base_url, such as http://127.0.0.1:9000")
+        return _simulator(base_url)
+    if base_url is not None:
+        raise VenueSettingsError(f"base_url is for environment sim alone; {environment} has fixed hosts: {base_url!r}")
+    if environment is Environment.LIVE and not allow_live:
+        raise VenueSettingsError("environment live trades real money and needs the explicit flag that allows it")
+    return _FIXED[environment]
+
+
+def _simulator(base_url: str) -> Endpoints:
+    parts = urlsplit(base_url)
+    if parts.scheme != "http" or parts.path not in ("", "/") or parts.query or not _is_loopback(parts.hostname or ""):
+        raise VenueSettingsError(f"base_url must be http://<loopback address>:<port> and no more: {base_url!r}")
+    return Endpoints(f"http://{parts.netloc}", f"ws://{parts.netloc}{_WS_PATH}")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Credentials:
+    """An API key and what signs for it."""
+
+    api_key: str
+    signer: Signer
+
+    def __repr__(self) -> str:
+        return f"Credentials(***, {self.signer!r})"
+
+
+def load_credentials(environment: Environment, venue_account: str, environ: Mapping[str, str]) -> Credentials:
+    """Read an account's key. Raises VenueSettingsError naming the variable that is missing or wrong."""
+    prefix = f"FIXGW_{environment.upper()}_{re.sub('[^A-Z0-9]', '_', venue_account.upper())}"
+    key_name, secret_name, file_name = (f"{prefix}_{part}" for part in ("API_KEY", "API_SECRET", "PRIVATE_KEY_FILE"))
+    api_key, secret, key_file = (environ.get(name, "").strip() for name in (key_name, secret_name, file_name))
+    if not api_key:
+        raise VenueSettingsError(f"venue account {venue_account!r}: environment variable {key_name} is not set")
+    if secret and key_file:
+        raise VenueSettingsError(f"venue account {venue_account!r}: set {secret_name} or {file_name}, not both")
+    if secret:
+        return Credentials(api_key, HmacSigner(secret))
+    if not key_file:
+        raise VenueSettingsError(
+            f"venue account {venue_account!r}: neither environment variable {secret_name} nor {file_name} is set"
+        )
+    try:
+        return Credentials(api_key, Ed25519Signer.from_pem_file(Path(key_file)))
+    except KeyFileError as error:
+        raise VenueSettingsError(f"venue account {venue_account!r}: {file_name}: {error}") from None

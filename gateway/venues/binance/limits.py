@@ -1,0 +1,142 @@
+"""How much the venue still lets us send. Source: Binance Spot API, "Rate limits".
+
+Weight is counted per address and minute, new orders per account in several intervals; cancels cost weight alone. So a
+share of the weight is kept for cancels and queries: new orders are refused early, here, when only that is left.
+After a 429 or 418 nothing is sent before the time the venue named.
+
+Counts are the venue's own from its last answer, plus what we sent since; they start again with each interval of the
+venue's clock.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from gateway.venues.binance.filters import RateLimit
+
+_INTERVAL_MS = {"SECOND": 1_000, "MINUTE": 60_000, "HOUR": 3_600_000, "DAY": 86_400_000}
+_INTERVAL_LETTER = {"S": "SECOND", "M": "MINUTE", "H": "HOUR", "D": "DAY"}
+_WEIGHT = "REQUEST_WEIGHT"
+_ORDERS = "ORDERS"
+_FIRST_PAUSE_MS = 1_000
+_LONGEST_PAUSE_MS = 120_000
+
+PLACE_WEIGHT = 1
+
+
+@dataclass(slots=True)
+class _Counter:
+    kind: str
+    limit: int
+    length_ms: int
+    label: str
+    interval: int = -1
+    used: int = 0
+
+    def roll(self, now_ms: int) -> None:
+        interval = now_ms // self.length_ms
+        if interval != self.interval:
+            self.interval = interval
+            self.used = 0
+
+
+class Limits:
+    """The account's budget. Used from the venue loop only."""
+
+    def __init__(self, cancel_reserve: float) -> None:
+        """cancel_reserve: the share of the weight budget (0 to 1) that new orders may not touch."""
+        self._reserve = cancel_reserve
+        self._counters: dict[tuple[str, str, int], _Counter] = {}
+        self._paused_until_ms = 0
+        self._pause_ms = 0  # the last pause we chose ourselves
+
+    def learn(self, limits: Iterable[RateLimit]) -> None:
+        """Take the limits that exchangeInfo states."""
+        for limit in limits:
+            self._counter(limit)
+
+    def observe(self, limits: Iterable[RateLimit], now_ms: int, in_flight: int = 0) -> None:
+        """Take the counts that an answer carries. in_flight: requests sent that it may not have counted yet."""
+        for limit in limits:
+            counter = self._counters.get((limit.rateLimitType, limit.interval, limit.intervalNum))
+            if counter is None:
+                counter = self._counter(limit)
+                if counter is None:
+                    continue
+            counter.roll(now_ms)
+            counter.limit = limit.limit
+            counter.used = limit.count + in_flight
+
+    def observe_headers(self, headers: Mapping[str, str], now_ms: int) -> None:
+        """Take the counts from REST headers such as X-MBX-USED-WEIGHT-1M and X-MBX-ORDER-COUNT-10S."""
+        for name, value in headers.items():
+            upper = name.upper()
+            for start, kind in (("X-MBX-USED-WEIGHT-", _WEIGHT), ("X-MBX-ORDER-COUNT-", _ORDERS)):
+                if not upper.startswith(start) or not value.isdecimal():
+                    continue
+                number, letter = upper[len(start) : -1], upper[-1]
+                interval = _INTERVAL_LETTER.get(letter)
+                if interval is None or not number.isdecimal():
+                    continue
+                counter = self._counters.get((kind, interval, int(number)))
+                if counter is not None:
+                    counter.roll(now_ms)
+                    counter.used = int(value)
+
+    def spend(self, now_ms: int, weight: int, *, order: bool = False) -> None:
+        """Count a request as it is sent."""
+        for counter in self._counters.values():
+            if now_ms // counter.length_ms != counter.interval:
+                counter.roll(now_ms)
+            if counter.kind == _WEIGHT:
+                counter.used += weight
+            elif order:
+                counter.used += 1
+
+    def refuses_place(self, now_ms: int) -> str | None:
+        """Why a new order should not be sent now, with its figures; None when it may."""
+        if now_ms < self._paused_until_ms:
+            return f"VENUE_RATE_LIMIT the venue takes nothing before {self._paused_until_ms} (ms UTC)"
+        for counter in self._counters.values():
+            if now_ms // counter.length_ms != counter.interval:
+                counter.roll(now_ms)
+            if counter.kind == _WEIGHT:
+                free = int(counter.limit * (1 - self._reserve))
+                if counter.used + PLACE_WEIGHT > free:
+                    used = f"used={counter.used} limit={free} of {counter.limit}/{counter.label}"
+                    return f"VENUE_WEIGHT_RESERVED_FOR_CANCELS {used}"
+            elif counter.used >= counter.limit:
+                return f"VENUE_ORDER_LIMIT used={counter.used} limit={counter.limit}/{counter.label}"
+        return None
+
+    def paused_for_ms(self, now_ms: int) -> int:
+        """How long nothing may be sent; 0 when it may."""
+        return max(0, self._paused_until_ms - now_ms)
+
+    @property
+    def paused_until_ms(self) -> int:
+        """The venue's time at which sending may start again."""
+        return self._paused_until_ms
+
+    def pause(self, now_ms: int, until_ms: int) -> None:
+        """The venue said 429 or 418. until_ms: the time it named, or 0: then the pause doubles each time."""
+        if until_ms <= now_ms:
+            self._pause_ms = min(max(_FIRST_PAUSE_MS, self._pause_ms * 2), _LONGEST_PAUSE_MS)
+            until_ms = now_ms + self._pause_ms
+        self._paused_until_ms = max(self._paused_until_ms, until_ms)
+
+    def accepted(self) -> None:
+        """The venue takes requests again: the next unexplained pause starts small."""
+        self._pause_ms = 0
+
+    def _counter(self, limit: RateLimit) -> _Counter | None:
+        length = _INTERVAL_MS.get(limit.interval)
+        if length is None or limit.rateLimitType not in (_WEIGHT, _ORDERS) or limit.intervalNum < 1:
+            return None
+        key = (limit.rateLimitType, limit.interval, limit.intervalNum)
+        counter = self._counters.get(key)
+        if counter is None:
+            label = f"{limit.intervalNum} {limit.interval.lower()}"
+            counter = _Counter(limit.rateLimitType, limit.limit, length * limit.intervalNum, label)
+            self._counters[key] = counter
+        counter.limit = limit.limit
+        return counter

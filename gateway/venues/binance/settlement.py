@@ -1,0 +1,210 @@
+"""Settling: finding out what became of an order, by queries that change nothing.
+
+Every trade is told before the verdict. "Order does not exist" is believed only when the question was put after the last
+moment at which the venue could still accept the signed request, and when the account's order history agrees.
+A settlement ends with a verdict or with stop(), never by giving up.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from gateway.domain.intents import SettleIntent
+from gateway.domain.money import ZERO, add
+from gateway.domain.venue_reports import VenueClosed, VenueOrderMissing, VenueOrderWorking, VenueReport, VenueTraded
+from gateway.venues.binance import answers
+from gateway.venues.binance.answers import OrderState
+from gateway.venues.binance.channel import Answer, RequestLostError
+from gateway.venues.binance.desk import Desk
+from gateway.venues.binance.errors import Kind
+from gateway.venues.binance.payload import PayloadError, Raw
+from gateway.venues.binance.requests import Params
+from gateway.venues.binance.user_stream import backoff_s
+
+_PAGE = 1_000
+_HISTORY_MARGIN_MS = 120_000  # more than the longest recvWindow and the venue's own timeouts
+_ALERT_EVERY = 10
+
+Ask = Callable[[str, Params, SettleIntent], Awaitable[Answer]]
+
+
+class _NotYetError(Exception):
+    """No verdict can be given now; the text says why."""
+
+
+class _RefusedError(_NotYetError):
+    """A query was refused; `order_unknown` when because there is no such order."""
+
+    def __init__(self, text: str, *, order_unknown: bool) -> None:
+        super().__init__(text)
+        self.order_unknown = order_unknown
+
+
+@dataclass(slots=True)
+class _Running:
+    task: asyncio.Task[None]
+    again: SettleIntent | None = None
+
+
+class Settlements:
+    """At most one settlement an order leg; one asked for meanwhile runs after it, since the world has moved on."""
+
+    def __init__(self, desk: Desk, ask: Ask) -> None:
+        self._desk = desk
+        self._ask = ask
+        self._running: dict[tuple[str, int], _Running] = {}
+
+    def start(self, intent: SettleIntent) -> None:
+        """Settle in the background."""
+        key = (intent.order_id, intent.leg)
+        running = self._running.get(key)
+        if running is not None:
+            running.again = intent
+            return
+        task = asyncio.get_running_loop().create_task(self._settle(intent))
+        self._running[key] = _Running(task)
+        task.add_done_callback(lambda done: self._over(key, done))
+
+    async def stop(self) -> None:
+        """Give up all of them; the next start of the engine asks again."""
+        tasks = [running.task for running in self._running.values()]
+        self._running.clear()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _over(self, key: tuple[str, int], task: asyncio.Task[None]) -> None:
+        running = self._running.pop(key, None)
+        if task.cancelled() or running is None:
+            return
+        error = task.exception()
+        if error is not None:
+            self._desk.sinks.alert("VENUE_SETTLEMENT_DEFECT", f"order {key[0]} leg {key[1]}: {error!r}")
+        if running.again is not None:
+            self.start(running.again)
+
+    async def _settle(self, intent: SettleIntent) -> None:
+        attempt = 0
+        while True:
+            wait_s = 0.0
+            try:
+                reports = await self._verdict(intent)
+            except (_NotYetError, RequestLostError, PayloadError) as error:
+                attempt += 1
+                if attempt % _ALERT_EVERY == 0:
+                    text = f"order {intent.order_id} leg {intent.leg}: {attempt} attempts, last: {error}"
+                    self._desk.sinks.alert("VENUE_SETTLEMENT_DELAYED", text)
+                wait_s = backoff_s(attempt)
+            else:
+                for report in reports:
+                    self._desk.sinks.report(report)
+                return
+            now_ms = self._desk.clock.clock_ms()
+            await asyncio.sleep(max(wait_s, self._desk.limits.paused_for_ms(now_ms) / 1_000))
+
+    async def _verdict(self, intent: SettleIntent) -> list[VenueReport]:
+        """Trades and the verdict. Raises _NotYetError, RequestLostError or PayloadError when there is none yet."""
+        # Read before asking: a "no" counts only if it was said after this moment.
+        certain = self._desk.clock.clock_ms() > intent.accepted_until_ms
+        state = await self._status(intent)
+        if state is None:
+            if not certain:
+                raise _NotYetError("the venue does not know the order, and could still accept it")
+            state = await self._history(intent)
+        if state is None:
+            return [self._missing(intent)]
+        trades = await self._trades(intent, state) if state.cum_qty else []
+        traded = _total(trades)
+        if traded < state.cum_qty:
+            raise _NotYetError(f"the venue executed {state.cum_qty} and shows trades for {traded}")
+        return [*trades, self._found(intent, state, traded)]
+
+    async def _status(self, intent: SettleIntent) -> OrderState | None:
+        """By the venue's order id when we know it, since a client id may have been replaced there."""
+        by_client: Params = {"origClientOrderId": intent.client_id}
+        targets = [by_client]
+        if intent.venue_order_id is not None:
+            targets.insert(0, {"orderId": int(intent.venue_order_id)})
+        for target in targets:
+            try:
+                return answers.order_state(await self._query("order.status", target, intent))
+            except _RefusedError as error:
+                if not error.order_unknown:
+                    raise
+        return None
+
+    async def _history(self, intent: SettleIntent) -> OrderState | None:
+        """Look through the account's orders since before the request was made."""
+        if intent.venue_order_id is not None:
+            page: Params = {"orderId": int(intent.venue_order_id)}
+        else:
+            page = {"startTime": min(intent.timestamp_ms, intent.accepted_until_ms) - _HISTORY_MARGIN_MS}
+        while True:
+            states = answers.order_states(await self._query("allOrders", {**page, "limit": _PAGE}, intent))
+            for state in states:
+                if state.client_id == intent.client_id or state.venue_order_id == intent.venue_order_id:
+                    return state
+            past = states and states[-1].created_ms > intent.accepted_until_ms
+            if len(states) < _PAGE or past:
+                return None
+            page = {"orderId": int(states[-1].venue_order_id) + 1}
+
+    async def _trades(self, intent: SettleIntent, state: OrderState) -> list[VenueTraded]:
+        found: list[VenueTraded] = []
+        page: Params = {"orderId": int(state.venue_order_id), "limit": _PAGE}
+        while True:
+            some = answers.trades(self._desk.ref(intent), await self._query("myTrades", page, intent))
+            found.extend(some)
+            if len(some) < _PAGE:
+                return found
+            page = {**page, "fromId": answers.highest_trade_id(some) + 1}
+
+    async def _query(self, method: str, params: Params, intent: SettleIntent) -> Raw:
+        answer = await self._ask(method, {**params, "symbol": intent.symbol}, intent)
+        if answer.ok:
+            return answer.result
+        failure = answer.failure()
+        if failure.kind is Kind.RATE_LIMITED:
+            self._desk.limits.pause(self._desk.clock.clock_ms(), failure.retry_at_ms)
+        raise _RefusedError(f"{method}: {failure.text}", order_unknown=failure.order_unknown)
+
+    def _found(self, intent: SettleIntent, state: OrderState, traded: Decimal) -> VenueReport:
+        if state.reason is None:
+            return VenueOrderWorking(
+                venue_account=self._desk.venue_account,
+                symbol=intent.symbol,
+                client_id=intent.client_id,
+                venue_order_id=state.venue_order_id,
+                transact_time=state.transact_time,
+                qty=state.qty,
+                cum_qty=max(traded, state.cum_qty),
+            )
+        return VenueClosed(
+            venue_account=self._desk.venue_account,
+            symbol=intent.symbol,
+            client_id=intent.client_id,
+            venue_order_id=state.venue_order_id,
+            transact_time=state.transact_time,
+            reason=state.reason,
+            cum_qty=max(traded, state.cum_qty),
+        )
+
+    def _missing(self, intent: SettleIntent) -> VenueOrderMissing:
+        if intent.venue_order_id is not None:
+            text = f"order {intent.order_id}: the venue had accepted it as {intent.venue_order_id} and has lost it"
+            self._desk.sinks.alert("VENUE_ORDER_LOST", text)
+        return VenueOrderMissing(
+            venue_account=self._desk.venue_account,
+            symbol=intent.symbol,
+            client_id=intent.client_id,
+            venue_order_id=intent.venue_order_id,
+            transact_time=self._desk.clock.clock_ms() * 1_000_000,
+        )
+
+
+def _total(trades: list[VenueTraded]) -> Decimal:
+    total = ZERO
+    for trade in trades:
+        total = add(total, trade.last_qty)
+    return total

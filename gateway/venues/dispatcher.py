@@ -1,0 +1,170 @@
+"""The venue thread: one asyncio loop that owns every adapter, beside the engine's own thread.
+
+The engine releases committed intents in batches, at the cost of one wake-up a batch; adapters answer through the sinks,
+which must therefore be safe to call from this thread (a queue put).
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterable, Sequence
+
+import uvloop
+
+from gateway.domain.instruments import Capabilities, Instrument
+from gateway.domain.intents import AmendIntent, CancelIntent, Intent, PlaceIntent, SettleIntent
+from gateway.domain.venue_reports import Operation, VenueOutcomeUnknown, VenueReport
+from gateway.venues.base import Sinks, Venue, VenueSettingsError
+
+_STOP_TIMEOUT_S = 15.0
+
+_OPERATION: dict[type[Intent], Operation] = {
+    PlaceIntent: Operation.PLACE,
+    CancelIntent: Operation.CANCEL,
+    AmendIntent: Operation.AMEND,
+    SettleIntent: Operation.SETTLE,
+}
+
+
+class VenueThread:
+    """Runs the adapters. Every public method is for other threads."""
+
+    def __init__(self, builders: Iterable[Callable[[Sinks], Venue]], sinks: Sinks) -> None:
+        """Build the adapters, connecting to nothing yet. Raises VenueSettingsError.
+
+        sinks are called from this object's thread.
+        """
+        self._sinks = sinks
+        self._available: dict[str, bool] = {}
+        self._venues: dict[str, Venue] = {}
+        for build in builders:
+            venue = build(_Tap(sinks, self._available))
+            if venue.venue_account in self._venues:
+                raise VenueSettingsError(f"two venue accounts are named {venue.venue_account!r}")
+            self._venues[venue.venue_account] = venue
+            self._available[venue.venue_account] = False
+        self._loop = uvloop.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="venues", daemon=True)
+        self._starts: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Start the loop and every adapter; returns at once. What is connected is told by `available`."""
+        self._thread.start()
+        self._loop.call_soon_threadsafe(self._start_all)
+
+    def stop(self) -> None:
+        """Close every connection and end the thread. Intents released from now on are not sent."""
+        if not self._thread.is_alive():
+            return
+        self._loop.call_soon_threadsafe(lambda: self._loop.create_task(self._stop_all()))
+        self._thread.join(_STOP_TIMEOUT_S)
+
+    def release(self, intents: Sequence[Intent]) -> None:
+        """Send a batch of committed intents, in order."""
+        try:
+            self._loop.call_soon_threadsafe(self._release, intents)
+        except RuntimeError:
+            # The loop is closed: the intents are committed, and the next start settles them.
+            self._sinks.alert("VENUES_STOPPED", f"{len(intents)} intents were released after the venues had stopped")
+
+    def clock_ms(self, venue_account: str) -> int:
+        """The venue's time, ms UTC."""
+        return self._venues[venue_account].clock_ms()
+
+    def instrument(self, venue_account: str, symbol: str) -> Instrument | None:
+        """A symbol of a venue account; None while unknown or not loaded yet."""
+        venue = self._venues.get(venue_account)
+        return None if venue is None else venue.instruments.get(symbol)
+
+    def capabilities(self, venue_account: str) -> Capabilities:
+        """What the account's venue can do."""
+        return self._venues[venue_account].capabilities
+
+    def available(self, venue_account: str) -> bool:
+        """Whether new orders can be sent."""
+        return self._available.get(venue_account, False)
+
+    def reload_keys(self, venue_account: str) -> None:
+        """Have an account read its key again. What is wrong with it is alerted."""
+        self._loop.call_soon_threadsafe(self._reload_keys, self._venues[venue_account])
+
+    # On the thread
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_forever()
+        finally:
+            self._loop.close()
+
+    def _start_all(self) -> None:
+        self._starts = [self._loop.create_task(self._start(venue)) for venue in self._venues.values()]
+
+    async def _start(self, venue: Venue) -> None:
+        try:
+            await venue.start()
+        except VenueSettingsError as error:
+            self._sinks.alert("VENUE_NOT_STARTED", f"venue account {venue.venue_account!r}: {error}")
+        except Exception as error:  # one venue's defect must not stop the others
+            self._sinks.alert("VENUE_ADAPTER_DEFECT", f"venue account {venue.venue_account!r}: {error!r}")
+
+    async def _stop_all(self) -> None:
+        for task in self._starts:
+            task.cancel()
+        await asyncio.gather(*self._starts, return_exceptions=True)
+        results = await asyncio.gather(*(venue.stop() for venue in self._venues.values()), return_exceptions=True)
+        for error in results:
+            if isinstance(error, Exception):
+                self._sinks.alert("VENUE_ADAPTER_DEFECT", f"while stopping: {error!r}")
+        await self._loop.shutdown_asyncgens()
+        self._loop.stop()
+
+    def _release(self, intents: Sequence[Intent]) -> None:
+        for intent in intents:
+            try:
+                self._send(self._venues[intent.venue_account], intent)
+            except Exception as error:  # an adapter's defect: whether it sent anything, nobody knows
+                self._sinks.alert("VENUE_ADAPTER_DEFECT", f"intent {intent.intent_id}: {error!r}")
+                self._sinks.report(
+                    VenueOutcomeUnknown(
+                        venue_account=intent.venue_account,
+                        symbol=intent.symbol,
+                        client_id=intent.client_id,
+                        operation=_OPERATION[type(intent)],
+                        intent_id=intent.intent_id,
+                        text=f"the adapter failed: {type(error).__name__}",
+                    )
+                )
+
+    @staticmethod
+    def _send(venue: Venue, intent: Intent) -> None:
+        if isinstance(intent, PlaceIntent):
+            venue.place(intent)
+        elif isinstance(intent, CancelIntent):
+            venue.cancel(intent)
+        elif isinstance(intent, AmendIntent):
+            venue.amend(intent)
+        elif isinstance(intent, SettleIntent):
+            venue.settle(intent)
+        else:
+            raise TypeError(f"not an intent: {intent!r}")
+
+    def _reload_keys(self, venue: Venue) -> None:
+        try:
+            venue.reload_keys()
+        except VenueSettingsError as error:
+            self._sinks.alert("VENUE_KEY_NOT_RELOADED", str(error))
+
+
+class _Tap:
+    """The engine's sinks, with availability noted on its way."""
+
+    def __init__(self, sinks: Sinks, available: dict[str, bool]) -> None:
+        self._sinks = sinks
+        self._available = available
+        self.report: Callable[[VenueReport], None] = sinks.report
+        self.alert = sinks.alert
+        self.call = sinks.call
+
+    def availability(self, venue_account: str, *, available: bool, reason: str) -> None:
+        self._available[venue_account] = available
+        self._sinks.availability(venue_account, available=available, reason=reason)
