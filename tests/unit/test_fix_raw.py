@@ -68,6 +68,28 @@ class TestSplit:
         assert raw.first_values(fix("453=2|448=A|448=B|55=X|")) == {453: "2", 448: "A", 55: "X"}
 
 
+class TestDataFieldCheck:
+    @pytest.mark.parametrize("text", ["35=D|58=x|", "35=D|354=3|355=a|b|", "35=D|95=0|96=|", "35=D|354=5|58=x|"])
+    def test_passes_what_is_right(self, text: str) -> None:
+        raw.check_data_fields(fix(text).encode())
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "35=D|354=2000000000|355=abcde|",
+            "35=D|354=99|355=abcde|",
+            "35=D|354=-50|355=abcde|",
+            "35=D|355=abcde|",
+            "35=D|354=5|58=x|355=abcde|",
+            "35=D|00354=99|00355=abcde|",
+            "35=Q|618=99999|555=1|600=A|618=2|58=x|619=ab|",
+        ],
+    )
+    def test_refuses_what_would_crash_the_session_engine(self, text: str) -> None:
+        with pytest.raises(raw.RawFormatError, match="data field"):
+            raw.check_data_fields(fix(text).encode())
+
+
 class TestGroups:
     members = frozenset({447, 448, 452, 802, 523, 803})
 
