@@ -44,7 +44,7 @@ def make_engine(url: URL, *, read_only: bool = False) -> Engine:
 
 
 def _sqlite_engine(url: URL, *, read_only: bool) -> Engine:
-    engine = create_engine(url)
+    engine = create_engine(url, connect_args={"cached_statements": 256})
 
     @event.listens_for(engine, "connect")
     def configure(dbapi_connection: Any, _record: Any) -> None:
@@ -68,11 +68,12 @@ def begin_statement(dialect: str, *, read_only: bool = False) -> str | None:
     return None
 
 
-def insert_statement(dialect: str, table: Table, *, upsert: bool) -> str:
-    """INSERT of a positional row, without the key that the database counts; upsert: it replaces what has its key."""
+def insert_statement(dialect: str, table: Table, *, rows: int, upsert: bool) -> str:
+    """INSERT of positional rows, without the key that the database counts; upsert: they replace what has their key."""
     columns = [column.name for column in table.columns if column.autoincrement is not True]
     mark = "?" if dialect == "sqlite" else "%s"
-    statement = f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({', '.join([mark] * len(columns))})"  # noqa: S608 -- names from tables.py
+    row = f"({', '.join([mark] * len(columns))})"
+    statement = f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES {', '.join([row] * rows)}"  # noqa: S608 -- names are from tables.py
     if upsert:
         key = [column.name for column in table.primary_key]
         changes = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in key)

@@ -3,6 +3,9 @@
 Times are integer nanoseconds UTC. `text` is for people. Booleans named is_* and the orders table as a whole are
 projections: the journal is what is true, the rest can be rebuilt from it.
 Rows are written through `rows.py`, which lists the same columns in the same order.
+
+Every index costs a page in each small commit, so there are few: what has a journal position (executions, intents,
+decisions) is found by order_id through the journal's index.
 """
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint
@@ -83,7 +86,6 @@ executions = Table(
     Column("at", BigInteger, nullable=False),  # ours
     # Two orders of ours can share a trade; one order cannot have it twice.
     UniqueConstraint("venue_account", "symbol", "trade_id", "venue_order_id", name="executions_trade"),
-    Index("executions_order_id", "order_id"),
 )
 
 # One FIX session each, keyed by its SessionID as QuickFIX writes it. Numbers are of the current epoch.
@@ -159,7 +161,7 @@ reports = Table(
     Index("reports_session", "session", "report_id"),
 )
 
-# Requests to a venue, committed before they are sent.
+# Requests to a venue, committed before they are sent. intent_id: the journal position of the event that asked for it.
 intents = Table(
     "intents",
     metadata,
@@ -174,7 +176,6 @@ intents = Table(
     Column("recv_window_ms", BigInteger, nullable=False),
     Column("payload", Text, nullable=False),  # JSON
     Column("at", BigInteger, nullable=False),
-    Index("intents_order_id", "order_id"),
 )
 
 # What was decided on a client's request, with the figures it was decided on. position: the journal's.
@@ -190,7 +191,6 @@ decisions = Table(
     Column("text", Text, nullable=False),
     Column("inputs", Text, nullable=False),  # JSON
     Column("at", BigInteger, nullable=False),
-    Index("decisions_order_id", "order_id"),
 )
 
 # What was said to a venue and what it said.
@@ -234,6 +234,5 @@ cl_ord_ids = Table(
     Column("trading_day", Text, primary_key=True),
     Column("cl_ord_id", Text, primary_key=True),
     Column("order_id", Text, nullable=False),
-    Index("cl_ord_ids_trading_day", "trading_day"),
     sqlite_with_rowid=False,
 )

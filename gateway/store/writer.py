@@ -1,9 +1,9 @@
 """Group commit with fail-stop: a batch is in SQL as a whole, or the engine ends."""
 
-from collections.abc import Collection
+from collections.abc import Iterable
 from contextlib import suppress
+from itertools import chain
 from threading import get_ident
-from typing import Any
 
 from sqlalchemy import Engine
 
@@ -11,6 +11,12 @@ from gateway.errors import JournalHalted
 from gateway.store import tables
 from gateway.store.batch import Batch
 from gateway.store.dialects import begin_statement, insert_statement
+
+_UPSERTED = (tables.orders, tables.sessions)
+
+# Rows are written many to a statement: the driver lets go of the interpreter lock and takes it back once a statement,
+# and each time another thread may hold it for milliseconds.
+_CHUNKS = (64, 16, 4, 1)
 
 
 class BatchWriter:
@@ -23,12 +29,14 @@ class BatchWriter:
         dialect = engine.dialect.name
         self._engine = engine
         self._begin = begin_statement(dialect)
-        self._insert = {
-            table.name: insert_statement(dialect, table, upsert=table in (tables.orders, tables.sessions))
+        self._inserts = {
+            table.name: [
+                (rows, insert_statement(dialect, table, rows=rows, upsert=table in _UPSERTED)) for rows in _CHUNKS
+            ]
             for table in tables.metadata.sorted_tables
         }
         self._raw = engine.raw_connection()
-        self._cursor: Any = self._raw.cursor()  # the drivers take any iterable of rows, their common type does not
+        self._cursor = self._raw.cursor()
         self._thread: int | None = None
         self.halted = False
 
@@ -75,9 +83,12 @@ class BatchWriter:
         self._insert_rows("alerts", batch.alerts)
         self._insert_rows("cl_ord_ids", batch.cl_ord_ids)
 
-    def _insert_rows(self, table: str, rows: Collection[tuple[object, ...]]) -> None:
-        if rows:
-            self._cursor.executemany(self._insert[table], rows)
+    def _insert_rows(self, table: str, rows: Iterable[tuple[object, ...]]) -> None:
+        left = list(rows)
+        for size, statement in self._inserts[table]:
+            while len(left) >= size:
+                self._cursor.execute(statement, list(chain.from_iterable(left[:size])))
+                del left[:size]
 
     def _abandon(self) -> None:
         """Undo what is not committed, so that nobody waits for our lock; the driver may be past answering."""

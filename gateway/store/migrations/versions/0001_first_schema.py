@@ -110,7 +110,6 @@ def _executions() -> None:
         sa.PrimaryKeyConstraint("position"),
         sa.UniqueConstraint("venue_account", "symbol", "trade_id", "venue_order_id", name="executions_trade"),
     )
-    op.create_index("executions_order_id", "executions", ["order_id"])
 
 
 def _sessions() -> None:
@@ -192,7 +191,6 @@ def _intents() -> None:
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("intent_id"),
     )
-    op.create_index("intents_order_id", "intents", ["order_id"])
 
 
 def _decisions() -> None:
@@ -209,7 +207,6 @@ def _decisions() -> None:
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("position"),
     )
-    op.create_index("decisions_order_id", "decisions", ["order_id"])
 
 
 def _venue_calls() -> None:
@@ -252,4 +249,3 @@ def _cl_ord_ids() -> None:
         sa.PrimaryKeyConstraint("session", "trading_day", "cl_ord_id"),
         sqlite_with_rowid=False,
     )
-    op.create_index("cl_ord_ids_trading_day", "cl_ord_ids", ["trading_day"])
