@@ -275,6 +275,7 @@ D=Proprietary E=ISOCountryCode F=SettlementEntityLocation G=MIC H=CSDParticipant
 481: 1=ExemptBelowLimit 2=ExemptMoneyType 3=ExemptAuthorised N=NotChecked Y=Passed
 484: B=BidPrice C=CreationPrice D=CreationPricePlusAdjustmentPercent E=CreationPricePlusAdjustmentAmount
 O=OfferPrice P=OfferPriceMinusAdjustmentPercent Q=OfferPriceMinusAdjustmentAmount S=SinglePrice
+497: N=No Y=Yes
 519: 1=CommissionAmount 2=CommissionPercent 3=InitialChargeAmount 4=InitialChargePercent 5=DiscountAmount
 6=DiscountPercent 7=DilutionLevyAmount 8=DilutionLevyPercent 9=ExitChargeAmount 10=ExitChargePercent
 11=FundBasedRenewalCommissionPercent 12=ProjectedFundValue 13=FundBasedRenewalCommissionOnOrder
