@@ -70,9 +70,10 @@ class BinanceVenue:
         """Raises VenueSettingsError. Connects to nothing yet."""
         self.venue_account = venue_account
         self._settings = BinanceSettings.read(venue_account, settings)
-        self._environ = environ
         self._endpoints = endpoints(self._settings.environment, self._settings.base_url, allow_live=allow_live)
-        self._credentials = load_credentials(self._settings.environment, venue_account, environ)
+        # Behind a function, so that nothing here shows the environment's variables.
+        self._load_credentials = lambda: load_credentials(self._settings.environment, venue_account, environ)
+        self._credentials = self._load_credentials()
         self._sinks = sinks
         self._clock = VenueClock(now_ns)
         self._limits = Limits(self._settings.cancel_reserve)
@@ -130,7 +131,7 @@ class BinanceVenue:
 
     def reload_keys(self) -> None:
         """Read the key variables and the key file again, and move to a connection that uses them."""
-        self._credentials = load_credentials(self._settings.environment, self.venue_account, self._environ)
+        self._credentials = self._load_credentials()
         self._stream.renew()
 
     # Orders

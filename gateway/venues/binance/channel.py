@@ -52,5 +52,6 @@ class RequestLostError(Exception):
 
 
 def status_line(answer: Answer) -> str:
-    """An answer for the record."""
-    return f"{answer.status} {answer.text.decode('utf-8', 'replace')}"
+    """An answer for the record, without the rate limits that end most of them: they say nothing of the order."""
+    text = answer.text.partition(b',"rateLimits":[')[0]
+    return f"{answer.status} {text.decode('utf-8', 'replace')}"
