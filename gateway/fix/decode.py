@@ -1,0 +1,349 @@
+"""A client's FIX message as a command, or as the refusal that its fields call for.
+
+Nothing is guessed: what cannot be read, is out of bounds or would change the order in a way that is not supported is
+refused with tag, value and what is allowed. A cancel is read as leniently as it can be, since cancels always pass.
+
+How each is refused:
+- NewOrderSingle(D) by an ExecutionReport (NewOrderRefused);
+- OrderCancelRequest(F) and OrderCancelReplaceRequest(G) by an OrderCancelReject(9) (RequestRefused);
+- anything that lacks what such an answer must carry (ClOrdID(11), for D Symbol(55) and Side(54) too), and any message
+  type that is not for us, by a BusinessMessageReject(j).
+
+Source: FIX 4.2 and FIX 4.4, volume 4 ("Single/General Order Handling").
+"""
+
+import re
+from collections.abc import Callable
+from decimal import Decimal
+
+from gateway.domain.commands import CancelOrder, NewOrder, ReplaceOrder, RequestStatus
+from gateway.domain.events import NewOrderRefused, RequestRefused
+from gateway.domain.money import ZERO
+from gateway.domain.order import RequestKind
+from gateway.domain.reports import BusinessReject, DontKnowTrade
+from gateway.domain.values import CxlRejReason, OrdRejReason, OrdType, Side, TimeInForce
+from gateway.fix import tags as t
+from gateway.fix.decode_fields import ECHOED, echo_of, post_only, refuse_unsupported
+from gateway.fix.decode_values import (
+    MAX_ID,
+    MAX_SYMBOL,
+    FieldRefused,
+    Values,
+    client_id,
+    end_of_day,
+    is_yes,
+    label,
+    number,
+    required_id,
+    symbol,
+    timestamp,
+)
+from gateway.fix.raw import RawFormatError, first_values
+from gateway.fix.safe_text import safe, shown
+
+Decoded = (
+    NewOrder
+    | CancelOrder
+    | ReplaceOrder
+    | RequestStatus
+    | DontKnowTrade
+    | NewOrderRefused
+    | RequestRefused
+    | BusinessReject
+)
+
+_SIDES = {side.value: side for side in Side}
+_ORD_TYPES = {ord_type.value: ord_type for ord_type in OrdType}
+_TIMES_IN_FORCE = {tif.value: tif for tif in TimeInForce}
+
+# BusinessRejectReason(380)
+_OTHER, _UNSUPPORTED_MESSAGE, _FIELD_MISSING = "0", "3", "5"
+
+_MAX_SEQ_NUM_DIGITS = 18
+_MSG_TYPE = re.compile(r"(?:^|\x01)35=([^\x01]{0,20})\x01")
+_MSG_SEQ_NUM = re.compile(rf"(?:^|\x01)34=([0-9]{{1,{_MAX_SEQ_NUM_DIGITS}}})\x01")
+
+
+def decode(text: str, session: str, at: int) -> Decoded:
+    """What an application message asks for.
+
+    text: as QuickFIX's Python hands it over (UTF-8, other bytes as surrogate escapes). session: its key. at: when it
+    arrived, nanoseconds UTC. Raises nothing, whatever the text.
+    """
+    try:
+        values: Values = first_values(text)
+    except RawFormatError as error:
+        head = {
+            tag: match[1]
+            for tag, match in ((t.MSG_TYPE, _MSG_TYPE.search(text)), (t.MSG_SEQ_NUM, _MSG_SEQ_NUM.search(text)))
+            if match is not None
+        }
+        return _business_reject(head, session, _OTHER, f"the message cannot be taken apart: {error}")
+    decoder = _DECODERS.get(values.get(t.MSG_TYPE, ""))
+    if decoder is None:
+        what = f"{label(t.MSG_TYPE)}={shown(values.get(t.MSG_TYPE, ''))} is not supported; allowed: D F G H Q"
+        return _business_reject(values, session, _UNSUPPORTED_MESSAGE, what)
+    return decoder(text, values, session, at)
+
+
+def _decode_new_order(text: str, values: Values, session: str, at: int) -> NewOrder | NewOrderRefused | BusinessReject:
+    try:
+        cl_ord_id = required_id(values, t.CL_ORD_ID)
+        _check_answerable(values)
+    except FieldRefused as refused:
+        return _unanswerable(values, session, refused)
+    try:
+        refuse_unsupported(values)
+        return NewOrder(
+            session=session,
+            cl_ord_id=cl_ord_id,
+            at=at,
+            repeated=is_yes(values, t.POSS_DUP_FLAG) or is_yes(values, t.POSS_RESEND),
+            account=client_id(values, t.ACCOUNT),
+            symbol=symbol(values, t.SYMBOL),
+            side=_side(values),
+            ord_type=_ord_type(values),
+            time_in_force=_time_in_force(values),
+            order_qty=_order_qty(values),
+            price=number(values, t.PRICE),
+            stop_px=number(values, t.STOP_PX),
+            expire_time=_expire_time(values),
+            post_only=post_only(values),
+            echo=echo_of(text, values, _begin_string(values)),
+        )
+    except FieldRefused as refused:
+        return NewOrderRefused(
+            order_id="",
+            at=at,
+            session=session,
+            cl_ord_id=cl_ord_id,
+            symbol=safe(values[t.SYMBOL], MAX_SYMBOL),
+            side=values[t.SIDE],
+            order_qty=_readable_qty(values),
+            account=safe(values.get(t.ACCOUNT, ""), MAX_ID),
+            reason=refused.reason,
+            text=safe(refused.text),
+        )
+
+
+def _check_answerable(values: Values) -> None:
+    """What an ExecutionReport must carry: a symbol, and a side that is one printable character."""
+    if not values.get(t.SYMBOL):
+        raise FieldRefused(t.SYMBOL, f"{label(t.SYMBOL)} is missing", missing=True)
+    side = values.get(t.SIDE, "")
+    if len(side) != 1 or not "!" <= side <= "~":
+        what = "is missing" if not side else f"='{shown(side)}' is not one character"
+        raise FieldRefused(t.SIDE, f"{label(t.SIDE)}{what if side else ' ' + what}", missing=not side)
+
+
+def _side(values: Values) -> Side:
+    side = _SIDES.get(values[t.SIDE])
+    if side is None:
+        text = f"SIDE_NOT_SUPPORTED side={shown(values[t.SIDE])} allowed=1,2"
+        raise FieldRefused(t.SIDE, text, OrdRejReason.UNSUPPORTED)
+    return side
+
+
+def _ord_type(values: Values) -> OrdType:
+    value = values.get(t.ORD_TYPE, "")
+    ord_type = _ORD_TYPES.get(value)
+    if ord_type is None:
+        text = f"ORD_TYPE_NOT_SUPPORTED ord_type={shown(value)} allowed=1,2,3,4"
+        raise FieldRefused(t.ORD_TYPE, text, OrdRejReason.UNSUPPORTED)
+    return ord_type
+
+
+def _time_in_force(values: Values) -> TimeInForce:
+    """DAY where absent: FIX's default."""
+    value = values.get(t.TIME_IN_FORCE)
+    time_in_force = TimeInForce.DAY if value is None else _TIMES_IN_FORCE.get(value)
+    if time_in_force is None:
+        text = f"TIME_IN_FORCE_NOT_SUPPORTED time_in_force={shown(value or '')} allowed=0,1,3,4,6"
+        raise FieldRefused(t.TIME_IN_FORCE, text, OrdRejReason.UNSUPPORTED)
+    return time_in_force
+
+
+def _order_qty(values: Values) -> Decimal:
+    order_qty = number(values, t.ORDER_QTY)
+    if order_qty is None:
+        raise FieldRefused(
+            t.ORDER_QTY, f"MISSING_ORDER_QTY {label(t.ORDER_QTY)} is missing", OrdRejReason.INCORRECT_QUANTITY
+        )
+    return order_qty
+
+
+def _expire_time(values: Values) -> int | None:
+    """When a GTD order ends. ExpireTime(126) goes before ExpireDate(432), which means the end of that UTC day.
+
+    Either one with another TimeInForce(59) is a contradiction, and refused.
+    """
+    tag = t.EXPIRE_TIME if t.EXPIRE_TIME in values else t.EXPIRE_DATE
+    value = values.get(tag)
+    if value is None:
+        return None
+    if values.get(t.TIME_IN_FORCE) != TimeInForce.GTD:
+        given = shown(values.get(t.TIME_IN_FORCE, "0"))
+        raise FieldRefused(tag, f"UNEXPECTED_EXPIRE_TIME {label(tag)}={shown(value)} time_in_force={given} allowed=6")
+    return timestamp(value, tag) if tag == t.EXPIRE_TIME else end_of_day(value, tag)
+
+
+def _readable_qty(values: Values) -> Decimal:
+    try:
+        return max(number(values, t.ORDER_QTY) or ZERO, ZERO)
+    except FieldRefused:
+        return ZERO
+
+
+def _begin_string(values: Values) -> str:
+    begin_string = values.get(t.BEGIN_STRING, "")
+    return begin_string if begin_string in ECHOED else "FIX.4.4"
+
+
+def _decode_cancel(_text: str, values: Values, session: str, at: int) -> CancelOrder | RequestRefused | BusinessReject:
+    """Only the ids count: a cancel is never refused for what else it says of the order."""
+    try:
+        cl_ord_id = required_id(values, t.CL_ORD_ID)
+    except FieldRefused as refused:
+        return _unanswerable(values, session, refused)
+    try:
+        orig_cl_ord_id, order_id = _named_order(values)
+    except FieldRefused as refused:
+        return _request_refused(RequestKind.CANCEL, values, session, at, refused)
+    return CancelOrder(
+        session=session,
+        cl_ord_id=cl_ord_id,
+        at=at,
+        repeated=is_yes(values, t.POSS_DUP_FLAG) or is_yes(values, t.POSS_RESEND),
+        orig_cl_ord_id=orig_cl_ord_id,
+        order_id=order_id,
+    )
+
+
+def _decode_replace(
+    _text: str, values: Values, session: str, at: int
+) -> ReplaceOrder | RequestRefused | BusinessReject:
+    """FIX has G restate the whole order. Here OrderQty(38) must be there, and an absent field keeps its value."""
+    try:
+        cl_ord_id = required_id(values, t.CL_ORD_ID)
+    except FieldRefused as refused:
+        return _unanswerable(values, session, refused)
+    try:
+        orig_cl_ord_id, order_id = _named_order(values)
+        refuse_unsupported(values)
+        post_only(values)
+        return ReplaceOrder(
+            session=session,
+            cl_ord_id=cl_ord_id,
+            at=at,
+            repeated=is_yes(values, t.POSS_DUP_FLAG) or is_yes(values, t.POSS_RESEND),
+            orig_cl_ord_id=orig_cl_ord_id,
+            order_id=order_id,
+            order_qty=_order_qty(values),
+            price=number(values, t.PRICE),
+            stop_px=number(values, t.STOP_PX),
+            symbol=symbol(values, t.SYMBOL) if t.SYMBOL in values else None,
+            side=_side(values) if t.SIDE in values else None,
+            ord_type=_ord_type(values) if t.ORD_TYPE in values else None,
+            time_in_force=_time_in_force(values) if t.TIME_IN_FORCE in values else None,
+            account=client_id(values, t.ACCOUNT) or None,
+        )
+    except FieldRefused as refused:
+        return _request_refused(RequestKind.REPLACE, values, session, at, refused)
+
+
+def _named_order(values: Values) -> tuple[str, str | None]:
+    """OrigClOrdID(41) ("" where absent) and OrderID(37): at least one of them."""
+    orig_cl_ord_id = client_id(values, t.ORIG_CL_ORD_ID)
+    order_id = client_id(values, t.ORDER_ID) or None
+    if not orig_cl_ord_id and order_id is None:
+        text = f"MISSING_ORIG_CL_ORD_ID {label(t.ORIG_CL_ORD_ID)} or {label(t.ORDER_ID)} must name the order"
+        raise FieldRefused(t.ORIG_CL_ORD_ID, text)
+    return orig_cl_ord_id, order_id
+
+
+def _request_refused(kind: RequestKind, values: Values, session: str, at: int, refused: FieldRefused) -> RequestRefused:
+    return RequestRefused(
+        order_id="",
+        at=at,
+        session=session,
+        kind=kind,
+        cl_ord_id=values[t.CL_ORD_ID],
+        orig_cl_ord_id=safe(values.get(t.ORIG_CL_ORD_ID, ""), MAX_ID),
+        reason=CxlRejReason.OTHER,
+        text=safe(refused.text),
+    )
+
+
+def _decode_status_request(_text: str, values: Values, session: str, at: int) -> RequestStatus | BusinessReject:
+    """By ClOrdID(11) or OrderID(37). Symbol and side only serve the answer about an unknown order."""
+    try:
+        cl_ord_id = client_id(values, t.CL_ORD_ID)
+        order_id = client_id(values, t.ORDER_ID) or None
+    except FieldRefused as refused:
+        return _unanswerable(values, session, refused)
+    if not cl_ord_id and order_id is None:
+        text = f"{label(t.CL_ORD_ID)} or {label(t.ORDER_ID)} must name the order"
+        return _business_reject(values, session, _FIELD_MISSING, text)
+    return RequestStatus(
+        session=session,
+        cl_ord_id=cl_ord_id,
+        at=at,
+        repeated=is_yes(values, t.POSS_DUP_FLAG) or is_yes(values, t.POSS_RESEND),
+        order_id=order_id,
+        symbol=safe(values.get(t.SYMBOL, ""), MAX_SYMBOL),
+        side=_SIDES.get(values.get(t.SIDE, "")),
+    )
+
+
+def _decode_dont_know_trade(_text: str, values: Values, session: str, _at: int) -> DontKnowTrade:
+    """Recorded whatever it lacks, in safe text."""
+    return DontKnowTrade(
+        session=session,
+        exec_id=safe(values.get(t.EXEC_ID, ""), MAX_ID),
+        order_id=safe(values.get(t.ORDER_ID, ""), MAX_ID),
+        reason=safe(values.get(t.DK_REASON, ""), MAX_ID),
+        text=safe(values.get(t.TEXT, "")),
+    )
+
+
+def _decode_business_reject(_text: str, values: Values, session: str, _at: int) -> DontKnowTrade:
+    """The client could not use a message of ours. Recorded like a DontKnowTrade: a j is never answered by another."""
+    about = " ".join(
+        f"{label(tag)}={shown(values[tag])}"
+        for tag in (t.REF_MSG_TYPE, t.REF_SEQ_NUM, t.BUSINESS_REJECT_REASON)
+        if tag in values
+    )
+    return DontKnowTrade(
+        session=session,
+        exec_id="",
+        order_id=safe(values.get(t.BUSINESS_REJECT_REF_ID, ""), MAX_ID),
+        reason="j",
+        text=safe(f"BusinessMessageReject {about}: {values.get(t.TEXT, '')}"),
+    )
+
+
+def _unanswerable(values: Values, session: str, refused: FieldRefused) -> BusinessReject:
+    return _business_reject(values, session, _FIELD_MISSING if refused.missing else _OTHER, refused.text)
+
+
+def _business_reject(values: Values, session: str, reason: str, text: str) -> BusinessReject:
+    seq_num = values.get(t.MSG_SEQ_NUM, "")
+    is_number = len(seq_num) <= _MAX_SEQ_NUM_DIGITS and seq_num.isascii() and seq_num.isdigit()
+    return BusinessReject(
+        session=session,
+        ref_seq_num=int(seq_num) if is_number else 0,
+        ref_msg_type=safe(values.get(t.MSG_TYPE, "") or "?", 20),
+        ref_id=safe(values.get(t.CL_ORD_ID, ""), MAX_ID),
+        reason=reason,
+        text=safe(text),
+    )
+
+
+_DECODERS: dict[str, Callable[[str, Values, str, int], Decoded]] = {
+    "D": _decode_new_order,
+    "F": _decode_cancel,
+    "G": _decode_replace,
+    "H": _decode_status_request,
+    "Q": _decode_dont_know_trade,
+    "j": _decode_business_reject,
+}
