@@ -3,6 +3,7 @@
 import typer
 
 from gateway.cli.front import front
+from gateway.cli.send import send
 from gateway.cli.sim import sim
 
 app = typer.Typer(name="fixgw", no_args_is_help=True, help="A FIX order-routing gateway.")
@@ -15,3 +16,4 @@ def main() -> None:
 
 app.command(hidden=True)(front)
 app.command()(sim)
+app.add_typer(send, name="send")

@@ -155,8 +155,8 @@ class FixSession:
             self._connection.abort()
             self._on_closed(self._connection, "aborted")
 
-    async def wait_closed(self, timeout: float = 5) -> str:  # noqa: ASYNC109  # see connect
-        """Await the end of the connection and return its reason. Raises TimeoutError."""
+    async def wait_closed(self, timeout: float | None = 5) -> str:  # noqa: ASYNC109  # see connect
+        """Await the end of the connection and return its reason. Raises TimeoutError; None waits for ever."""
         if self._connection is not None:
             async with asyncio.timeout(timeout):
                 await self._connection.wait_closed()

@@ -1,0 +1,118 @@
+"""How fixgw send shows a FIX conversation: a line a message for people, a JSON object a line for programs."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from rich.console import Console
+from rich.text import Text
+
+from gateway.client import FixMessage, message_name
+from gateway.fix.readable import DescribedField, describe
+
+# What a trader looks for in a report, in this order; requests are shown whole.
+_REPORT_TAGS = (150, 39, 11, 41, 37, 55, 54, 38, 44, 99, 32, 31, 14, 151, 6, 12, 479, 851, 434, 102, 103)
+_REFUSAL_TAGS = (45, 372, 371, 373, 379, 380, 58)
+_SHOWN_TAGS = {"8": (*_REPORT_TAGS, 58), "9": (*_REPORT_TAGS, 58), "3": _REFUSAL_TAGS, "j": _REFUSAL_TAGS}
+_ENVELOPE = frozenset({8, 9, 10, 21, 34, 35, 49, 52, 56, 60, 98})
+_SESSION_TYPES = frozenset({"0", "1", "2", "4", "5", "A"})
+_REQUESTS = frozenset({"D", "F", "G", "H"})
+_STYLES = {"2": "green", "1": "green", "8": "red", "4": "yellow", "C": "yellow"}
+
+
+class Conversation:
+    """Prints messages as they pass, with the time since the request that an answer belongs to."""
+
+    def __init__(self, *, as_json: bool = False, verbose: bool = False) -> None:
+        self._as_json, self._verbose = as_json, verbose
+        self._console = Console(highlight=False, soft_wrap=True)
+        self._asked_at: dict[str, int] = {}
+
+    def show(self, direction: Literal["in", "out"], message: FixMessage) -> None:
+        elapsed = self._elapsed(direction, message)
+        if message.type in _SESSION_TYPES and not self._verbose:
+            return
+        if self._as_json:
+            self._print_json(_as_object(direction, message, elapsed))
+        else:
+            self._console.print(self._line(direction, message, elapsed))
+
+    def note(self, text: str) -> None:
+        """A remark that is no message; programs do not get it."""
+        if not self._as_json:
+            self._console.print(Text(text, style="dim"))
+
+    def result(self, outcome: str, cl_ord_id: str | None, report: FixMessage | None) -> None:
+        """The last line: how the order stands."""
+        status = _field(report, 39)
+        if self._as_json:
+            summary = {"result": outcome, "cl_ord_id": cl_ord_id, "ord_status": status and status.meaning}
+            self._print_json(summary)
+        elif cl_ord_id is not None:
+            standing = f", order is {status.meaning or status.value}" if status else ""
+            self._console.print(Text(f"{outcome}: {cl_ord_id}{standing}", style="bold"))
+
+    def _elapsed(self, direction: str, message: FixMessage) -> int | None:
+        """Nanoseconds since the request with this ClOrdID(11) left, None for what answers no request."""
+        cl_ord_id = message.get(11)
+        if cl_ord_id is None:
+            return None
+        if direction == "out" and message.type in _REQUESTS:
+            self._asked_at[cl_ord_id] = message.at
+            return None
+        asked_at = self._asked_at.get(cl_ord_id)
+        return None if asked_at is None else message.at - asked_at
+
+    def _line(self, direction: str, message: FixMessage, elapsed: int | None) -> Text:
+        arrow = "──▶" if direction == "out" else "◀──"
+        took = "" if elapsed is None else f"  +{elapsed / 1_000_000:.1f} ms"
+        fields = describe(message.text)
+        wanted = None if self._verbose else _SHOWN_TAGS.get(message.type)
+        if wanted is not None:
+            fields = sorted((field for field in fields if field.tag in wanted), key=lambda f: wanted.index(f.tag))
+        shown = "  ".join(_short(field) for field in fields if field.tag not in _ENVELOPE)
+        line = f"{_local_time(message.at)} {arrow} {message_name(message.type)}  {shown}{took}"
+        style = "red" if message.type in {"3", "9", "j"} else _STYLES.get(message.get(39) or "", "")
+        return Text(line, style=style)
+
+    @staticmethod
+    def _print_json(content: dict[str, Any]) -> None:
+        print(json.dumps(content), flush=True)
+
+
+def _short(field: DescribedField) -> str:
+    name = field.name or str(field.tag)
+    value = field.value if len(field.value) <= 200 else f"{field.value[:200]}…"
+    return f"{name}={field.meaning}({value})" if field.meaning else f"{name}={value}"
+
+
+def _as_object(direction: str, message: FixMessage, elapsed: int | None) -> dict[str, Any]:
+    """Fields by name, the tag where it has none; a field that repeats becomes a list."""
+    fields: dict[str, Any] = {}
+    for field in describe(message.text):
+        name = field.name or str(field.tag)
+        if name not in fields:
+            fields[name] = field.value
+        elif isinstance(fields[name], list):
+            fields[name].append(field.value)
+        else:
+            fields[name] = [fields[name], field.value]
+    return {
+        "direction": direction,
+        "at": datetime.fromtimestamp(message.at // 1_000_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        + f".{message.at % 1_000_000_000:09d}Z",
+        "message": message_name(message.type),
+        "elapsed_us": None if elapsed is None else elapsed // 1000,
+        "fields": fields,
+    }
+
+
+def _field(message: FixMessage | None, tag: int) -> DescribedField | None:
+    if message is None:
+        return None
+    return next((field for field in describe(message.text) if field.tag == tag), None)
+
+
+def _local_time(nanoseconds: int) -> str:
+    moment = datetime.fromtimestamp(nanoseconds // 1_000_000_000, UTC).astimezone()
+    return f"{moment:%H:%M:%S}.{nanoseconds // 1_000_000 % 1000:03d}"
