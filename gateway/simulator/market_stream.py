@@ -58,11 +58,12 @@ class MarketStream:
         connection.push_first(ENCODE({"result": result, "id": command.get("id")}))
 
     def _subscribe(self, connection: Connection, names: list[str], combined: bool) -> None:
+        self.publish()  # so that what is remembered as last sent is true for everybody
         for name in names:
             symbol = _symbol(name)
             if name.endswith(_SUFFIX) and symbol in self._exchange.markets:
                 self._subscribers.setdefault(symbol, {})[connection] = combined
-                top = top_of_book(self._exchange.markets[symbol])
+                top = self._last[symbol] = top_of_book(self._exchange.markets[symbol])
                 self._send(symbol, top, {connection: combined})
 
     def publish(self) -> None:
