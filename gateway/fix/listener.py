@@ -48,9 +48,7 @@ def replace_listener(port: int, socket_path: Path) -> None:
         blocking = not fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_NONBLOCK
         replacement.setblocking(blocking)
         os.dup2(replacement.fileno(), descriptor, inheritable=False)
-        # QuickFIX's thread waits in poll(2), which keeps the old socket open and queueing connections
-        # until it returns. After dup2, not before, or that thread would see its listener fail.
-        tcp.shutdown(socket.SHUT_RDWR)
+        _turn_to_replacement(tcp, socket_path)
     except OSError as error:
         socket_path.unlink(missing_ok=True)
         raise ListenerError(f"cannot put {socket_path} in the place of TCP port {port}: {error}") from error
@@ -59,17 +57,25 @@ def replace_listener(port: int, socket_path: Path) -> None:
         replacement.close()
 
 
+def _turn_to_replacement(tcp: socket.socket, socket_path: Path) -> None:
+    """Make QuickFIX's thread, which waits in poll(2), let go of the old socket at once.
+
+    Until poll returns, up to a second, it keeps the old socket open and queueing connections, and does not see
+    the new one. Shutting the old socket down wakes it; a connection to the new one makes it return. It must be
+    after dup2, or QuickFIX would see its listener fail.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as visitor:
+        visitor.connect(str(socket_path))
+        tcp.shutdown(socket.SHUT_RDWR)
+
+
 def _listening_descriptor(port: int) -> int:
     descriptors = [int(entry.name) for entry in Path("/proc/self/fd").iterdir()]
     found = [descriptor for descriptor in descriptors if _listens_on(descriptor, port)]
     if not found:
-        raise ListenerError(
-            f"this process has no TCP socket listening on port {port}: did the acceptor start?"
-        )
+        raise ListenerError(f"this process has no TCP socket listening on port {port}: did the acceptor start?")
     if len(found) > 1:
-        raise ListenerError(
-            f"this process has {len(found)} TCP sockets listening on port {port}, expected one"
-        )
+        raise ListenerError(f"this process has {len(found)} TCP sockets listening on port {port}, expected one")
     return found[0]
 
 
