@@ -1,0 +1,57 @@
+"""`fixgw sim` as a process of its own."""
+
+import asyncio
+import json
+import signal
+import sys
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+DEADLINE = 30.0
+
+
+async def start(*options: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        "from gateway.cli.main import app; app()",
+        "sim",
+        *options,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
+async def test_says_where_it_listens_and_stops_cleanly(tmp_path: Path, ending: signal.Signals) -> None:
+    ready = tmp_path / "ready.json"
+    process = await start("--port", "0", "--ready-file", str(ready), "--seed", "5", "--maker-interval-ms", "20")
+    try:
+        assert process.stdout is not None
+        line = (await asyncio.wait_for(process.stdout.readline(), DEADLINE)).decode()
+        async with asyncio.timeout(DEADLINE):
+            while not ready.exists():
+                await asyncio.sleep(0.01)
+        url = f"http://127.0.0.1:{json.loads(ready.read_text())['port']}"
+        assert url in line
+        async with aiohttp.ClientSession() as http, http.ws_connect(f"{url}/ws/btcusdt@bookTicker") as stream:
+            prices = {(await stream.receive_json(timeout=DEADLINE))["b"] for _ in range(5)}
+            assert len(prices) > 1  # the market maker moves
+            process.send_signal(ending)
+            assert await asyncio.wait_for(process.wait(), DEADLINE) == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+    assert process.stderr is not None
+    assert await process.stderr.read() == b""
+
+
+async def test_mistakes_end_it_with_a_sentence(tmp_path: Path) -> None:
+    missing = await start("--accounts", str(tmp_path / "none.toml"))
+    _, text = await asyncio.wait_for(missing.communicate(), DEADLINE)
+    assert (missing.returncode, b"none.toml" in text) == (2, True)
+    bad = await start("--ed25519", "main")
+    _, text = await asyncio.wait_for(bad.communicate(), DEADLINE)
+    assert (bad.returncode, b"NAME=FILE" in text) == (2, True)
