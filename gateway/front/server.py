@@ -15,7 +15,7 @@ _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class FrontError(RuntimeError):
-    """The front cannot listen as configured."""
+    """The front cannot start as configured."""
 
 
 class Front:
@@ -61,8 +61,9 @@ class Front:
 
 
 async def run_front(settings: FrontSettings, announce: Callable[[int], None] | None = None) -> None:
-    """Serve until SIGTERM or SIGINT. Raises FrontError if the address cannot be used.
+    """Serve until SIGTERM or SIGINT.
 
+    Raises FrontError if the address cannot be used or the ready file cannot be written.
     announce: called with the port once the front listens, besides writing settings.ready_file.
     """
     stop = asyncio.Event()
@@ -88,5 +89,8 @@ async def run_front(settings: FrontSettings, announce: Callable[[int], None] | N
 def _write_ready(path: Path, port: int) -> None:
     """Appear complete or not at all: the supervisor polls for the file."""
     unfinished = path.with_name(path.name + ".part")
-    unfinished.write_text(json.dumps({"port": port}) + "\n")
-    unfinished.replace(path)
+    try:
+        unfinished.write_text(json.dumps({"port": port}) + "\n")
+        unfinished.replace(path)
+    except OSError as error:
+        raise FrontError(f"cannot write the ready file: {error}") from error

@@ -1,6 +1,7 @@
 """The front over real sockets, on uvloop as in production, with a stand-in engine on a Unix socket."""
 
 import asyncio
+import gc
 import json
 import signal
 import subprocess
@@ -9,12 +10,13 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import simplefix
 from loguru import logger
 
-from gateway.front import Front, FrontError, FrontSettings
+from gateway.front import Front, FrontError, FrontSettings, run_front
 
 WAIT = 10  # seconds until a test gives up
 
@@ -55,6 +57,16 @@ async def engine(settings: FrontSettings) -> AsyncIterator[Engine]:
     server = await asyncio.start_unix_server(stand_in.on_connect, settings.engine_socket)
     yield stand_in
     server.close()
+
+
+@pytest.fixture(autouse=True)
+async def no_callback_failed() -> AsyncIterator[None]:
+    """The event loop only logs what a protocol's callback raises; here it fails the test."""
+    failures: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
+    yield
+    gc.collect()  # a task whose failure nobody fetched reports it when collected
+    assert failures == []
 
 
 @pytest.fixture
@@ -430,6 +442,11 @@ async def test_a_port_in_use_is_named(settings: FrontSettings) -> None:
     async with running(settings) as front:
         with pytest.raises(FrontError, match=f"cannot listen on 127.0.0.1 port {front.port}"):
             await Front(replace(settings, port=front.port)).start()
+
+
+async def test_a_ready_file_that_cannot_be_written_is_named(settings: FrontSettings, tmp_path: Path) -> None:
+    with pytest.raises(FrontError, match=r"cannot write the ready file.*missing"):
+        await run_front(replace(settings, ready_file=tmp_path / "missing" / "ready.json"))
 
 
 def test_the_command_announces_its_port_and_stops_on_sigterm(tmp_path: Path) -> None:

@@ -1,0 +1,65 @@
+"""Framing of the first message: any bytes, in any pieces."""
+
+import contextlib
+
+import pytest
+import simplefix
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from gateway.front.framing import FramingError, message_length, take_logon
+
+LIMIT = 4096
+
+
+def logon(*fields: tuple[int, bytes]) -> bytes:
+    message = simplefix.FixMessage()
+    for tag, value in [(8, b"FIX.4.4"), (35, b"A"), (49, b"DESK"), (34, b"1"), *fields]:
+        message.append_pair(tag, value)
+    return bytes(message.encode())
+
+
+@given(st.binary(max_size=300))
+@example(b"8=FIX.4.4\x019=0\x0110=000\x01")
+@example(b"8=FIX.4.4\x019=5\x0135=A\x0110=178\x01")
+@example(b"8=FIX.4.4\x019=000000005\x0135=A\x0110=178\x01")
+def test_no_bytes_raise_anything_but_a_framing_error(data: bytes) -> None:
+    for candidate in (data, b"8=FIX.4.4\x019=" + data, logon()[:40] + data):
+        try:
+            taken = take_logon(candidate, LIMIT)
+        except FramingError:
+            continue
+        assert taken is None or taken.message + taken.rest == candidate
+
+
+@given(st.lists(st.tuples(st.integers(50, 9999), st.binary(min_size=1)), max_size=5), st.binary(max_size=50))
+def test_a_logon_is_found_whatever_it_holds_and_whatever_follows(fields: list[tuple[int, bytes]], rest: bytes) -> None:
+    message = logon(*fields)
+    for end in range(len(message)):
+        assert take_logon(message[:end], LIMIT) is None
+    taken = take_logon(message + rest, LIMIT)
+    assert taken is not None
+    assert (taken.message, taken.rest, taken.sender_comp_id) == (message, rest, "DESK")
+
+
+@given(st.integers(0, 200), st.integers(0, 255))
+def test_a_changed_byte_is_never_forwarded(position: int, byte: int) -> None:
+    message = bytearray(logon((58, b"some text to be damaged")))
+    position %= len(message)
+    if message[position] == byte:
+        return
+    message[position] = byte
+    with contextlib.suppress(FramingError):
+        assert take_logon(bytes(message), LIMIT) is None
+
+
+def test_the_bound_is_on_the_whole_message() -> None:
+    message = logon()
+    assert take_logon(message, len(message)) is not None
+    with pytest.raises(FramingError, match=f"at most {len(message) - 1} are allowed"):
+        take_logon(message, len(message) - 1)
+
+
+@pytest.mark.parametrize("start", [b"", b"8", b"8=FIX.4.4", b"8=FIXT.1.1\x019=12", b"8=FIX.4.2\x01"])
+def test_the_beginning_of_a_message_is_waited_on(start: bytes) -> None:
+    assert message_length(start, LIMIT) is None
