@@ -14,14 +14,13 @@ Source: FIX 4.2 and FIX 4.4, volume 4 ("Single/General Order Handling").
 
 import re
 from collections.abc import Callable
-from decimal import Decimal
 
 from gateway.domain.commands import CancelOrder, NewOrder, ReplaceOrder, RequestStatus
 from gateway.domain.events import NewOrderRefused, RequestRefused
-from gateway.domain.money import ZERO
 from gateway.domain.order import RequestKind
 from gateway.domain.reports import BusinessReject, DontKnowTrade
-from gateway.domain.values import CxlRejReason, OrdRejReason, OrdType, Side, TimeInForce
+from gateway.domain.values import CxlRejReason
+from gateway.fix import decode_terms as terms
 from gateway.fix import tags as t
 from gateway.fix.decode_fields import ECHOED, echo_of, post_only, refuse_unsupported
 from gateway.fix.decode_values import (
@@ -30,13 +29,11 @@ from gateway.fix.decode_values import (
     FieldRefused,
     Values,
     client_id,
-    end_of_day,
     is_yes,
     label,
     number,
     required_id,
     symbol,
-    timestamp,
 )
 from gateway.fix.raw import RawFormatError, first_values
 from gateway.fix.safe_text import safe, shown
@@ -51,10 +48,6 @@ Decoded = (
     | RequestRefused
     | BusinessReject
 )
-
-_SIDES = {side.value: side for side in Side}
-_ORD_TYPES = {ord_type.value: ord_type for ord_type in OrdType}
-_TIMES_IN_FORCE = {tif.value: tif for tif in TimeInForce}
 
 # BusinessRejectReason(380)
 _OTHER, _UNSUPPORTED_MESSAGE, _FIELD_MISSING = "0", "3", "5"
@@ -101,13 +94,13 @@ def _decode_new_order(text: str, values: Values, session: str, at: int) -> NewOr
             repeated=is_yes(values, t.POSS_DUP_FLAG) or is_yes(values, t.POSS_RESEND),
             account=client_id(values, t.ACCOUNT),
             symbol=symbol(values, t.SYMBOL),
-            side=_side(values),
-            ord_type=_ord_type(values),
-            time_in_force=_time_in_force(values),
-            order_qty=_order_qty(values),
+            side=terms.side(values),
+            ord_type=terms.ord_type(values),
+            time_in_force=terms.time_in_force(values),
+            order_qty=terms.order_qty(values),
             price=number(values, t.PRICE),
             stop_px=number(values, t.STOP_PX),
-            expire_time=_expire_time(values),
+            expire_time=terms.expire_time(values),
             post_only=post_only(values),
             echo=echo_of(text, values, _begin_string(values)),
         )
@@ -119,7 +112,7 @@ def _decode_new_order(text: str, values: Values, session: str, at: int) -> NewOr
             cl_ord_id=cl_ord_id,
             symbol=safe(values[t.SYMBOL], MAX_SYMBOL),
             side=values[t.SIDE],
-            order_qty=_readable_qty(values),
+            order_qty=terms.readable_qty(values),
             account=safe(values.get(t.ACCOUNT, ""), MAX_ID),
             reason=refused.reason,
             text=safe(refused.text),
@@ -136,64 +129,6 @@ def _check_answerable(values: Values) -> None:
         raise FieldRefused(t.SIDE, f"{label(t.SIDE)}{what if side else ' ' + what}", missing=not side)
 
 
-def _side(values: Values) -> Side:
-    side = _SIDES.get(values[t.SIDE])
-    if side is None:
-        text = f"SIDE_NOT_SUPPORTED side={shown(values[t.SIDE])} allowed=1,2"
-        raise FieldRefused(t.SIDE, text, OrdRejReason.UNSUPPORTED)
-    return side
-
-
-def _ord_type(values: Values) -> OrdType:
-    value = values.get(t.ORD_TYPE, "")
-    ord_type = _ORD_TYPES.get(value)
-    if ord_type is None:
-        text = f"ORD_TYPE_NOT_SUPPORTED ord_type={shown(value)} allowed=1,2,3,4"
-        raise FieldRefused(t.ORD_TYPE, text, OrdRejReason.UNSUPPORTED)
-    return ord_type
-
-
-def _time_in_force(values: Values) -> TimeInForce:
-    """DAY where absent: FIX's default."""
-    value = values.get(t.TIME_IN_FORCE)
-    time_in_force = TimeInForce.DAY if value is None else _TIMES_IN_FORCE.get(value)
-    if time_in_force is None:
-        text = f"TIME_IN_FORCE_NOT_SUPPORTED time_in_force={shown(value or '')} allowed=0,1,3,4,6"
-        raise FieldRefused(t.TIME_IN_FORCE, text, OrdRejReason.UNSUPPORTED)
-    return time_in_force
-
-
-def _order_qty(values: Values) -> Decimal:
-    order_qty = number(values, t.ORDER_QTY)
-    if order_qty is None:
-        raise FieldRefused(
-            t.ORDER_QTY, f"MISSING_ORDER_QTY {label(t.ORDER_QTY)} is missing", OrdRejReason.INCORRECT_QUANTITY
-        )
-    return order_qty
-
-
-def _expire_time(values: Values) -> int | None:
-    """When a GTD order ends. ExpireTime(126) goes before ExpireDate(432), which means the end of that UTC day.
-
-    Either one with another TimeInForce(59) is a contradiction, and refused.
-    """
-    tag = t.EXPIRE_TIME if t.EXPIRE_TIME in values else t.EXPIRE_DATE
-    value = values.get(tag)
-    if value is None:
-        return None
-    if values.get(t.TIME_IN_FORCE) != TimeInForce.GTD:
-        given = shown(values.get(t.TIME_IN_FORCE, "0"))
-        raise FieldRefused(tag, f"UNEXPECTED_EXPIRE_TIME {label(tag)}={shown(value)} time_in_force={given} allowed=6")
-    return timestamp(value, tag) if tag == t.EXPIRE_TIME else end_of_day(value, tag)
-
-
-def _readable_qty(values: Values) -> Decimal:
-    try:
-        return max(number(values, t.ORDER_QTY) or ZERO, ZERO)
-    except FieldRefused:
-        return ZERO
-
-
 def _begin_string(values: Values) -> str:
     begin_string = values.get(t.BEGIN_STRING, "")
     return begin_string if begin_string in ECHOED else "FIX.4.4"
@@ -206,7 +141,7 @@ def _decode_cancel(_text: str, values: Values, session: str, at: int) -> CancelO
     except FieldRefused as refused:
         return _unanswerable(values, session, refused)
     try:
-        orig_cl_ord_id, order_id = _named_order(values)
+        orig_cl_ord_id, order_id = terms.named_order(values)
     except FieldRefused as refused:
         return _request_refused(RequestKind.CANCEL, values, session, at, refused)
     return CancelOrder(
@@ -228,7 +163,7 @@ def _decode_replace(
     except FieldRefused as refused:
         return _unanswerable(values, session, refused)
     try:
-        orig_cl_ord_id, order_id = _named_order(values)
+        orig_cl_ord_id, order_id = terms.named_order(values)
         refuse_unsupported(values)
         post_only(values)
         return ReplaceOrder(
@@ -238,27 +173,17 @@ def _decode_replace(
             repeated=is_yes(values, t.POSS_DUP_FLAG) or is_yes(values, t.POSS_RESEND),
             orig_cl_ord_id=orig_cl_ord_id,
             order_id=order_id,
-            order_qty=_order_qty(values),
+            order_qty=terms.order_qty(values),
             price=number(values, t.PRICE),
             stop_px=number(values, t.STOP_PX),
             symbol=symbol(values, t.SYMBOL) if t.SYMBOL in values else None,
-            side=_side(values) if t.SIDE in values else None,
-            ord_type=_ord_type(values) if t.ORD_TYPE in values else None,
-            time_in_force=_time_in_force(values) if t.TIME_IN_FORCE in values else None,
+            side=terms.side(values) if t.SIDE in values else None,
+            ord_type=terms.ord_type(values) if t.ORD_TYPE in values else None,
+            time_in_force=terms.time_in_force(values) if t.TIME_IN_FORCE in values else None,
             account=client_id(values, t.ACCOUNT) or None,
         )
     except FieldRefused as refused:
         return _request_refused(RequestKind.REPLACE, values, session, at, refused)
-
-
-def _named_order(values: Values) -> tuple[str, str | None]:
-    """OrigClOrdID(41) ("" where absent) and OrderID(37): at least one of them."""
-    orig_cl_ord_id = client_id(values, t.ORIG_CL_ORD_ID)
-    order_id = client_id(values, t.ORDER_ID) or None
-    if not orig_cl_ord_id and order_id is None:
-        text = f"MISSING_ORIG_CL_ORD_ID {label(t.ORIG_CL_ORD_ID)} or {label(t.ORDER_ID)} must name the order"
-        raise FieldRefused(t.ORIG_CL_ORD_ID, text)
-    return orig_cl_ord_id, order_id
 
 
 def _request_refused(kind: RequestKind, values: Values, session: str, at: int, refused: FieldRefused) -> RequestRefused:
@@ -291,7 +216,7 @@ def _decode_status_request(_text: str, values: Values, session: str, at: int) ->
         repeated=is_yes(values, t.POSS_DUP_FLAG) or is_yes(values, t.POSS_RESEND),
         order_id=order_id,
         symbol=safe(values.get(t.SYMBOL, ""), MAX_SYMBOL),
-        side=_SIDES.get(values.get(t.SIDE, "")),
+        side=terms.SIDES.get(values.get(t.SIDE, "")),
     )
 
 

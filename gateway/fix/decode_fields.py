@@ -10,7 +10,7 @@ from gateway.fix import tags as t
 from gateway.fix.decode_values import FieldRefused, Values, label
 from gateway.fix.field_names import NAMES
 from gateway.fix.raw import group_fields, split_fields
-from gateway.fix.safe_text import is_safe, shown
+from gateway.fix.safe_text import shown
 
 _NO_UNDERLYINGS, _NO_LEGS = 711, 555
 
@@ -50,7 +50,7 @@ ONLY = {
 }
 """Fields with values that would change the order and are refused; these ones are accepted."""
 
-_LIMITED = frozenset(ONLY)
+_ONLY_ITEMS = tuple(ONLY.items())
 
 EXEC_INST_IGNORED = frozenset("15EF")
 """ExecInst(18) values that every order here satisfies: 1 not held and 5 held (no person has discretion), E and F (the
@@ -66,17 +66,19 @@ _ECHO_BOTH = (
 )  # fmt: skip
 
 ECHOED = {
-    "FIX.4.2": (*_ECHO_BOTH, t.RULE80_A, t.EXEC_BROKER, t.CLIENT_ID, t.CLEARING_FIRM, t.CLEARING_ACCOUNT),
-    "FIX.4.4": (
+    "FIX.4.2": frozenset(
+        {*_ECHO_BOTH, t.RULE80_A, t.EXEC_BROKER, t.CLIENT_ID, t.CLEARING_FIRM, t.CLEARING_ACCOUNT}
+    ),
+    "FIX.4.4": frozenset({
         t.SECONDARY_CL_ORD_ID, t.CL_ORD_LINK_ID, t.TRADE_ORIGINATION_DATE, t.ACCT_ID_SOURCE, t.ACCOUNT_TYPE,
         t.DAY_BOOKING_INST, t.BOOKING_UNIT, t.PREALLOC_METHOD, t.CASH_MARGIN, t.CLEARING_FEE_INDICATOR, t.PRODUCT,
         t.CFI_CODE, *_ECHO_BOTH, t.QTY_TYPE, t.PRICE_TYPE, t.ORDER_CAPACITY, t.ORDER_RESTRICTIONS,
         t.CUST_ORDER_CAPACITY, t.TRADE_DATE, t.BOOKING_TYPE, t.CANCELLATION_RIGHTS, t.MONEY_LAUNDERING_STATUS,
         t.REGIST_ID, t.DESIGNATION,
-    ),
+    }),
 }  # fmt: skip
 """What ExecutionReports send back of the order, where the version's ExecutionReport has the field. Account(1) and the
-terms of the order are fields of their own. The group of parties comes last."""
+terms of the order are fields of their own. The group of parties comes last; of the rest the order means nothing."""
 
 _MAX_ECHO = 64  # characters a value
 _MAX_PARTIES = 20
@@ -93,12 +95,12 @@ def refuse_unsupported(values: Values) -> None:
             if values[tag] not in HARMLESS.get(tag, ()):
                 text = f"UNSUPPORTED_FIELD tag={tag} field={NAMES.get(tag, '')} value={shown(values[tag])}"
                 raise FieldRefused(tag, text, OrdRejReason.UNSUPPORTED)
-    if not _LIMITED.isdisjoint(values):
-        for tag in sorted(_LIMITED.intersection(values)):
-            if values[tag] not in ONLY[tag]:
-                allowed = ",".join(sorted(ONLY[tag]))
-                text = f"UNSUPPORTED_VALUE tag={tag} field={NAMES[tag]} value={shown(values[tag])} allowed={allowed}"
-                raise FieldRefused(tag, text, OrdRejReason.UNSUPPORTED)
+    for tag, accepted in _ONLY_ITEMS:
+        value = values.get(tag)
+        if value is not None and value not in accepted:
+            allowed = ",".join(sorted(accepted))
+            text = f"UNSUPPORTED_VALUE tag={tag} field={NAMES[tag]} value={shown(value)} allowed={allowed}"
+            raise FieldRefused(tag, text, OrdRejReason.UNSUPPORTED)
 
 
 def post_only(values: Values) -> bool:
@@ -116,7 +118,8 @@ def post_only(values: Values) -> bool:
 
 def echo_of(text: str, values: Values, begin_string: str) -> Echo:
     """The fields that this version's reports send back. Raises FieldRefused for one that cannot be."""
-    echo = [(tag, _echoed(tag, values[tag])) for tag in ECHOED[begin_string] if tag in values]
+    echoed = ECHOED[begin_string]
+    echo = [(tag, _echoed(tag, value)) for tag, value in values.items() if tag in echoed]
     if t.NO_PARTY_IDS in values:
         echo += _parties(text)
     return tuple(echo)
@@ -133,7 +136,7 @@ def _parties(text: str) -> list[tuple[int, str]]:
 
 
 def _echoed(tag: int, value: str) -> str:
-    if 0 < len(value) <= _MAX_ECHO and is_safe(value):
+    if 0 < len(value) <= _MAX_ECHO and value.isascii() and value.isprintable():
         return value
     raise FieldRefused(
         tag, f"{label(tag)}='{shown(value)}' cannot be sent back; allowed: 1 to {_MAX_ECHO} printable ASCII characters"

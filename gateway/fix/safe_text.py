@@ -3,11 +3,6 @@
 MAX_TEXT = 512  # of Text(58): enough for any reason, far below what an order management system's column cuts
 
 
-def is_safe(value: str) -> bool:
-    """Whether every character is printable ASCII (0x20 to 0x7E)."""
-    return value.isascii() and value.isprintable()
-
-
 def safe(value: str, limit: int = MAX_TEXT) -> str:
     """The text with everything else as `?`, at most `limit` characters; a cut is shown by `...` at the end."""
     if len(value) > limit:

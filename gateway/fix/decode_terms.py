@@ -1,0 +1,82 @@
+"""The terms of an order as D and G state them, and the ids by which F and G name one. Each raises FieldRefused."""
+
+from decimal import Decimal
+
+from gateway.domain.money import ZERO
+from gateway.domain.values import OrdRejReason, OrdType, Side, TimeInForce
+from gateway.fix import tags as t
+from gateway.fix.decode_values import FieldRefused, Values, client_id, end_of_day, label, number, timestamp
+from gateway.fix.safe_text import shown
+
+SIDES = {side.value: side for side in Side}
+_ORD_TYPES = {ord_type.value: ord_type for ord_type in OrdType}
+_TIMES_IN_FORCE = {tif.value: tif for tif in TimeInForce}
+
+
+def side(values: Values) -> Side:
+    known = SIDES.get(values[t.SIDE])
+    if known is None:
+        text = f"SIDE_NOT_SUPPORTED side={shown(values[t.SIDE])} allowed=1,2"
+        raise FieldRefused(t.SIDE, text, OrdRejReason.UNSUPPORTED)
+    return known
+
+
+def ord_type(values: Values) -> OrdType:
+    value = values.get(t.ORD_TYPE, "")
+    known = _ORD_TYPES.get(value)
+    if known is None:
+        text = f"ORD_TYPE_NOT_SUPPORTED ord_type={shown(value)} allowed=1,2,3,4"
+        raise FieldRefused(t.ORD_TYPE, text, OrdRejReason.UNSUPPORTED)
+    return known
+
+
+def time_in_force(values: Values) -> TimeInForce:
+    """DAY where absent: FIX's default."""
+    value = values.get(t.TIME_IN_FORCE)
+    known = TimeInForce.DAY if value is None else _TIMES_IN_FORCE.get(value)
+    if known is None:
+        text = f"TIME_IN_FORCE_NOT_SUPPORTED time_in_force={shown(value or '')} allowed=0,1,3,4,6"
+        raise FieldRefused(t.TIME_IN_FORCE, text, OrdRejReason.UNSUPPORTED)
+    return known
+
+
+def order_qty(values: Values) -> Decimal:
+    qty = number(values, t.ORDER_QTY)
+    if qty is None:
+        raise FieldRefused(
+            t.ORDER_QTY, f"MISSING_ORDER_QTY {label(t.ORDER_QTY)} is missing", OrdRejReason.INCORRECT_QUANTITY
+        )
+    return qty
+
+
+def expire_time(values: Values) -> int | None:
+    """When a GTD order ends. ExpireTime(126) goes before ExpireDate(432), which means the end of that UTC day.
+
+    Either one with another TimeInForce(59) is a contradiction, and refused.
+    """
+    tag = t.EXPIRE_TIME if t.EXPIRE_TIME in values else t.EXPIRE_DATE
+    value = values.get(tag)
+    if value is None:
+        return None
+    if values.get(t.TIME_IN_FORCE) != TimeInForce.GTD:
+        given = shown(values.get(t.TIME_IN_FORCE, "0"))
+        raise FieldRefused(tag, f"UNEXPECTED_EXPIRE_TIME {label(tag)}={shown(value)} time_in_force={given} allowed=6")
+    return timestamp(value, tag) if tag == t.EXPIRE_TIME else end_of_day(value, tag)
+
+
+def readable_qty(values: Values) -> Decimal:
+    """OrderQty(38) for a refusal: zero where it is absent, negative or no number. Raises nothing."""
+    try:
+        return max(number(values, t.ORDER_QTY) or ZERO, ZERO)
+    except FieldRefused:
+        return ZERO
+
+
+def named_order(values: Values) -> tuple[str, str | None]:
+    """OrigClOrdID(41) ("" where absent) and OrderID(37): at least one of them."""
+    orig_cl_ord_id = client_id(values, t.ORIG_CL_ORD_ID)
+    order_id = client_id(values, t.ORDER_ID) or None
+    if not orig_cl_ord_id and order_id is None:
+        text = f"MISSING_ORIG_CL_ORD_ID {label(t.ORIG_CL_ORD_ID)} or {label(t.ORDER_ID)} must name the order"
+        raise FieldRefused(t.ORIG_CL_ORD_ID, text)
+    return orig_cl_ord_id, order_id
