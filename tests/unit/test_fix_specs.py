@@ -1,17 +1,17 @@
 """The generated dictionaries: in step with their source, complete, and right in the eyes of QuickFIX."""
 
-import importlib.util
+import importlib
+import re
 import tomllib
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 import quickfix
 
-from gateway.fix import field_names, raw, tags
+from gateway.fix import decode_fields, field_names, raw, tags
 
 ROOT = Path(__file__).resolve().parents[2]
 STANDARD = tomllib.loads((ROOT / "tests/fixtures/fix_standard_tags.toml").read_text(encoding="utf-8"))
@@ -31,22 +31,47 @@ ADDED: dict[tuple[str, str], set[int]] = {
 }
 
 
-def generator() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("generate_fix_specs", ROOT / "scripts/generate_fix_specs.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+@pytest.fixture
+def generator(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    return importlib.import_module("generate_fix_specs")
 
 
-def test_generated_files_are_in_step_with_their_source(monkeypatch: pytest.MonkeyPatch) -> None:
-    # dataclasses look their module up by name while they are made
-    monkeypatch.setitem(__import__("sys").modules, "generate_fix_specs", ModuleType("generate_fix_specs"))
-    stale = [
-        str(path) for path, text in generator().outputs().items() if (ROOT / path).read_text(encoding="utf-8") != text
-    ]
+def test_generated_files_are_in_step_with_their_source(generator: Any) -> None:
+    stale = [str(p) for p, text in generator.outputs().items() if (ROOT / p).read_text(encoding="utf-8") != text]
     assert not stale, "run scripts/generate_fix_specs.py"
+
+
+# --- the rules of engagement say what the code does --------------------------------------------------
+
+RULES = tomllib.loads((ROOT / "fix_specs/source/rules.toml").read_text(encoding="utf-8"))
+TAG_OF = {name: tag for tag, name in field_names.NAMES.items()}
+# A code at the start of a literal: "MIN_QTY", f"DUPLICATE_CL_ORD_ID cl_ord_id=...
+CODE = re.compile(r"""(?:deny\(\s*|text = f?|tag, f?|ORDER_QTY, f?)"([A-Z]+(?:_[A-Z]+)+)[" ]""")
+
+
+def tags_named(names: str) -> set[int]:
+    return {TAG_OF[name] for name in names.split()}
+
+
+@pytest.mark.parametrize("version", FILES)
+def test_echoed_fields_are_documented(version: str) -> None:
+    documented = tags_named(RULES["echoed"]["both"]) | tags_named(RULES["echoed"][version])
+    assert set(decode_fields.ECHOED[f"FIX.{version}"]) | {tags.NO_PARTY_IDS} == documented
+
+
+def test_refused_fields_are_documented() -> None:
+    named = {tag for tag in decode_fields.UNSUPPORTED if tag in field_names.NAMES}
+    assert named == tags_named(RULES["refused"]["fields"])
+    allowed = {TAG_OF[name]: set(values.split()) for name, values in RULES["refused"]["values_allowed"].items()}
+    assert {tag: set(values) for tag, values in decode_fields.ONLY.items()} == allowed
+
+
+def test_every_code_that_a_client_can_get_is_documented() -> None:
+    sources = [*ROOT.glob("gateway/domain/*.py"), *ROOT.glob("gateway/engine/*.py"), *ROOT.glob("gateway/fix/dec*.py")]
+    codes = {code for path in sources for code in CODE.findall(path.read_text(encoding="utf-8"))}
+    assert {"MAX_ORDER_NOTIONAL", "DUPLICATE_CL_ORD_ID", "UNSUPPORTED_FIELD", "MISSING_ORDER_QTY"} <= codes
+    assert codes - set(RULES["denials"]) == set()
 
 
 # --- completeness ------------------------------------------------------------------------------------
