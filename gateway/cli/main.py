@@ -2,7 +2,9 @@
 
 import typer
 
+from gateway.cli.engine import engine
 from gateway.cli.front import front
+from gateway.cli.run import run
 from gateway.cli.send import send
 from gateway.cli.sim import sim
 
@@ -14,6 +16,8 @@ def main() -> None:
     """FIX order-routing gateway."""
 
 
+app.command()(run)
+app.command(hidden=True)(engine)
 app.command(hidden=True)(front)
 app.command()(sim)
 app.add_typer(send, name="send")

@@ -13,7 +13,7 @@ from gateway.domain.instruments import Capabilities, Instrument
 from gateway.domain.money import ZERO, subtract
 from gateway.domain.order import Order, Phase, RequestKind
 from gateway.domain.session_profile import Account, SessionProfile
-from gateway.domain.values import CxlRejReason, OrdRejReason
+from gateway.domain.values import CxlRejReason, OrdRejReason, TimeInForce
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,12 +33,14 @@ def decide_new_order(
     account: Account,
     profile: SessionProfile,
     market: Market,
+    day_close: int,
     book: Book,
 ) -> tuple[Changes, risk.Decision]:
     """An order of its own even if it is denied, so that the denial has a place in the books."""
     decision = _check_new(command, account, profile, market, book)
     changes = Changes()
-    changes.emit(_received(command, order_id, account, profile))
+    expire_time = day_close if command.time_in_force is TimeInForce.DAY else command.expire_time
+    changes.emit(_received(command, order_id, account, profile, expire_time))
     if decision.denial is not None:
         denial = decision.denial
         changes.emit(
@@ -87,7 +89,9 @@ def _check_new(
     )
 
 
-def _received(command: c.NewOrder, order_id: str, account: Account, profile: SessionProfile) -> e.OrderReceived:
+def _received(
+    command: c.NewOrder, order_id: str, account: Account, profile: SessionProfile, expire_time: int | None
+) -> e.OrderReceived:
     return e.OrderReceived(
         order_id=order_id,
         at=command.at,
@@ -102,7 +106,7 @@ def _received(command: c.NewOrder, order_id: str, account: Account, profile: Ses
         order_qty=command.order_qty,
         price=command.price,
         stop_px=command.stop_px,
-        expire_time=command.expire_time,
+        expire_time=expire_time,
         post_only=command.post_only,
         remainder_expires=profile.remainder_expires,
         report_pending_new=profile.report_pending_new,

@@ -46,3 +46,7 @@ class Capabilities:
     post_only: bool = False
     amend_qty_down: bool = False  # reduces quantity in place, keeping priority
     dead_man_timer: bool = False
+
+
+NO_CAPABILITIES = Capabilities(ord_types=frozenset(), times_in_force=frozenset())
+"""For decisions that ask nothing of a venue, and for a venue account that is not there."""

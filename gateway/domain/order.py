@@ -110,6 +110,7 @@ class Order:
     order_id: str
     session: str
     cl_ord_id: str  # of the last accepted request: reports outside of requests carry it
+    first_cl_ord_id: str  # of the NewOrderSingle
     account: str
     venue_account: str
     symbol: str

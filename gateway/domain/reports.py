@@ -51,7 +51,35 @@ class CancelReject:
     text: str = ""
 
 
-Report = ExecutionReport | CancelReject
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BusinessReject:
+    """BusinessMessageReject(j): for a message that is valid FIX and still cannot be acted on.
+
+    reason is BusinessRejectReason(380); ref_tag is told in the text, since j has no field for it.
+    """
+
+    session: str
+    ref_seq_num: int
+    ref_msg_type: str
+    ref_id: str  # BusinessRejectRefID(379): the message's own id, if it had one
+    reason: str
+    text: str
+    exec_id: int = 0
+    order: Order | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DontKnowTrade:
+    """DontKnowTrade(Q): the client does not recognise an execution. Recorded and alerted; never answered."""
+
+    session: str
+    exec_id: str
+    order_id: str
+    reason: str
+    text: str
+
+
+Report = ExecutionReport | CancelReject | BusinessReject
 
 
 def report_of(position: int, event: e.Event, before: Order | None, after: Order | None) -> Report | None:

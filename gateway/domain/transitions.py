@@ -34,6 +34,7 @@ def _received(event: e.OrderReceived) -> Order:
         order_id=event.order_id,
         session=event.session,
         cl_ord_id=event.cl_ord_id,
+        first_cl_ord_id=event.cl_ord_id,
         account=event.account,
         venue_account=event.venue_account,
         symbol=event.symbol,

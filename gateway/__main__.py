@@ -1,0 +1,5 @@
+"""`python -m gateway` is `fixgw`."""
+
+from gateway.cli.main import app
+
+app()

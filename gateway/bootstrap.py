@@ -1,0 +1,180 @@
+"""The one place that wires: configuration in, a running engine process out."""
+
+import os
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+import quickfix
+from sqlalchemy import Engine as Database
+
+from gateway.config import Config, LimitsConfig, SessionConfig
+from gateway.domain.session_profile import Account, Limits, SessionProfile
+from gateway.engine.clients import Clients
+from gateway.engine.clock import SystemClock
+from gateway.engine.desk import Desk
+from gateway.engine.inbox import Inbox, StopRequested
+from gateway.engine.loop import Engine
+from gateway.engine.recorder import Recorder
+from gateway.engine.recovery import Recovered, recover
+from gateway.engine.timers import Timers
+from gateway.errors import ConfigError
+from gateway.fix.acceptor import Acceptor, SessionSettings, dictionary_path
+from gateway.fix.application import GatewayApplication
+from gateway.fix.codec import Codec
+from gateway.fix.hydrate import fresh_directory, hydrate
+from gateway.fix.sender import Sender
+from gateway.store import readers
+from gateway.store.database import open_database
+from gateway.store.writer import BatchWriter
+from gateway.venues.base import Sinks, Venue, VenueSettingsError
+from gateway.venues.dispatcher import VenueThread
+from gateway.venues.port import InboxSinks, Venues
+from gateway.venues.registry import build_venue
+
+_STOP_TIMEOUT_S = 30.0
+
+
+class EngineProcess:
+    """The engine with everything around it, built but not started."""
+
+    def __init__(self, config: Config, *, allow_live: bool, on_halt: Callable[[BaseException], None]) -> None:
+        """Opens the database and reads the state. Raises ConfigError for what the configuration got wrong."""
+        self._config = config
+        clock = SystemClock()
+        day_end = _seconds_of_day(config.engine.day_end)
+        self._inbox = Inbox()
+        self._venue_thread = _venue_thread(config, InboxSinks(self._inbox.put), allow_live=allow_live)
+        self._database = open_database(config.database.url, config.environment, config.deployment)
+        state = recover(self._database, [(s.key, s.begin_string) for s in config.sessions], clock, day_end)
+        venues, codec = Venues(self._venue_thread), Codec()
+        recorder = Recorder(
+            book=state.book,
+            sessions=state.sessions,
+            codec=codec,
+            venue=venues,
+            recv_window_ms=config.engine.recv_window_ms,
+            position=state.position,
+            report_id=state.report_id,
+        )
+        accounts = _accounts(config)
+        desk = Desk(
+            book=state.book,
+            recorder=recorder,
+            venue=venues,
+            profiles={s.key: _profile(s, accounts) for s in config.sessions},
+            accounts=accounts,
+            clock=clock,
+            deployment=config.deployment,
+            day_end_seconds=day_end,
+            recovering=state.unsettled,
+        )
+        timers = Timers()
+        for order in state.book.orders.values():
+            if order.is_open:
+                timers.watch_expiry(order)
+                timers.watch(order, clock.now())
+        self._engine = Engine(
+            inbox=self._inbox,
+            desk=desk,
+            recorder=recorder,
+            clients=Clients(desk=desk, recorder=recorder, codec=codec, sessions=state.sessions),
+            sessions=state.sessions,
+            writer=BatchWriter(self._database),
+            venue=venues,
+            timers=timers,
+            clock=clock,
+            on_halt=on_halt,
+        )
+        low, high = config.engine.heart_bt_int_min, config.engine.heart_bt_int_max
+        self._application = GatewayApplication(
+            put=self._inbox.put, sent=self._engine.sent, sessions=state.sessions, heart_bt_int=(low, high)
+        )
+        settings = [SessionSettings(s.begin_string, s.sender_comp_id, s.target_comp_id) for s in config.sessions]
+        store = config.engine.directory / "quickfix"
+        fresh_directory(store)
+        _hydrate(store, settings, self._database, state)
+        self._acceptor = Acceptor(self._application, settings, store)
+        self._sender = _sender(self._application, settings)
+
+    def start(self) -> None:
+        """Begin to work. Clients can log on at once; orders are taken when their venue is ready."""
+        self._engine.start(self._sender)
+        self._venue_thread.start()
+        self._acceptor.start(self._config.engine.socket)
+
+    def stop(self) -> bool:
+        """Log clients out, write the last batch, close the venues; orders stay. Returns whether it ended in time."""
+        self._acceptor.stop()
+        self._venue_thread.stop()
+        self._inbox.put(StopRequested(self._acceptor.last_numbers))
+        clean = self._engine.join(_STOP_TIMEOUT_S)
+        self._database.dispose()
+        return clean
+
+
+def _venue_thread(config: Config, sinks: Sinks, *, allow_live: bool) -> VenueThread:
+    builders: list[Callable[[Sinks], Venue]] = []
+    for account in config.venue_accounts:
+        settings = {**account.settings, "environment": config.environment}
+        builders.append(partial(build_venue, account.venue, account.name, settings, allow_live=allow_live))
+    try:
+        return VenueThread(builders, sinks)
+    except VenueSettingsError as error:
+        raise ConfigError(str(error)) from error
+
+
+def _accounts(config: Config) -> dict[str, Account]:
+    return {
+        a.name: Account(name=a.name, venue_account=a.venue_account, limits=_limits(f"account={a.name}", a.limits))
+        for a in config.accounts
+    }
+
+
+def _profile(session: SessionConfig, accounts: Mapping[str, Account]) -> SessionProfile:
+    return SessionProfile(
+        key=session.key,
+        accounts={name: accounts[name] for name in session.accounts},
+        default_account=session.accounts[0],
+        limits=_limits(f"session={session.target_comp_id}", session.limits),
+        report_pending_new=session.report_pending_new,
+        remainder_expires=session.immediate_remainder == "expired",
+    )
+
+
+def _limits(scope: str, limits: LimitsConfig) -> Limits:
+    return Limits(
+        scope=scope,
+        max_order_qty=limits.max_order_qty,
+        max_order_notional=limits.max_order_notional,
+        max_position=limits.max_position,
+        max_open_orders=limits.max_open_orders,
+    )
+
+
+def _hydrate(store: Path, settings: list[SessionSettings], database: Database, state: Recovered) -> None:
+    with database.connect() as connection:
+        for session in settings:
+            session_id = session.session_id
+            found = state.sessions[session_id.toString()]
+            hydrate(
+                store,
+                session_id,
+                created_at=found.created_at,
+                next_out=found.next_out,
+                next_in=found.next_in,
+                sent=readers.sent_messages(connection, found.key, found.epoch),
+            )
+
+
+def _sender(application: GatewayApplication, settings: list[SessionSettings]) -> Sender:
+    ids = {s.session_id.toString(): s.session_id for s in settings}
+    dictionaries = {
+        s.session_id.toString(): quickfix.DataDictionary(os.fspath(dictionary_path(s.begin_string))) for s in settings
+    }
+    return Sender(application, ids, dictionaries)
+
+
+def _seconds_of_day(text: str) -> int:
+    hours, minutes, seconds = (int(part) for part in text.split(":"))
+    return hours * 3600 + minutes * 60 + seconds

@@ -1,0 +1,63 @@
+"""`fixgw engine`: the engine process, started by `fixgw run`."""
+
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from loguru import logger
+
+from gateway.config import load_config
+from gateway.errors import ConfigError, GatewayError, JournalHalted
+from gateway.logs import setup_logging
+
+EXIT_CONFIG = 2  # what a person has to change: starting again does not help
+EXIT_HALTED = 70  # SQL may not have the last batch: a fresh start reads what is true
+
+ENGINE_MISSING = (
+    "The FIX session engine is not installed: pip install 'fixgw[binary]' (prebuilt) or 'fixgw[source]' (compiles)."
+)
+
+
+def engine(
+    config: Annotated[Path, typer.Option(help="The configuration file.")],
+    *,
+    allow_live: Annotated[bool, typer.Option("--live", help="Allow environment live: real money.")] = False,
+) -> None:
+    """Run the engine alone (normally started by `fixgw run`)."""
+    stop = threading.Event()
+    try:
+        settings = load_config(config)
+        setup_logging(settings.log, "engine")
+        try:
+            from gateway.bootstrap import EngineProcess  # noqa: PLC0415 - imports quickfix, which may be missing
+        except ModuleNotFoundError as error:
+            if error.name != "quickfix":
+                raise
+            raise ConfigError(ENGINE_MISSING) from error
+        for number in (signal.SIGINT, signal.SIGTERM):  # after quickfix was imported: it resets them
+            signal.signal(number, lambda *_: stop.set())
+        process = EngineProcess(settings, allow_live=allow_live, on_halt=_halt)
+        process.start()
+    except ConfigError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(EXIT_CONFIG) from error
+    except GatewayError as error:
+        logger.error("engine does not start: {}", error)
+        raise typer.Exit(1) from error
+    logger.info("engine started environment={} database={}", settings.environment, settings.database.url)
+    stop.wait()
+    clean = process.stop()
+    logger.info("engine stopped clean={}", clean)
+    raise typer.Exit(0 if clean else 1)
+
+
+def _halt(error: BaseException) -> None:
+    """Called on the engine's thread: nothing may be sent or decided any more, so the process ends at once."""
+    if isinstance(error, JournalHalted):
+        logger.critical("journal halted: {}", error)
+    else:
+        logger.opt(exception=error).critical("engine halted")
+    os._exit(EXIT_HALTED)

@@ -1,0 +1,98 @@
+"""Keeps the front and the engine running: starts both, restarts what dies, stops both in order."""
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from loguru import logger
+
+_BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
+_HEALTHY_AFTER_S = 30.0
+_STOP_TIMEOUT_S = 40.0
+
+
+@dataclass(slots=True)
+class Child:
+    """One supervised process. fatal: exit codes after which starting again does not help."""
+
+    name: str
+    arguments: list[str]
+    fatal: frozenset[int]
+    process: "subprocess.Popen[bytes] | None" = None
+    started_at: float = 0.0
+    restart_at: float = 0.0
+    failures: int = field(default=0)
+
+    def start(self) -> None:
+        """Start it, in a process group of its own so that Ctrl-C reaches the supervisor alone."""
+        self.process = subprocess.Popen(  # noqa: S603 - our own module with arguments of ours
+            [sys.executable, "-m", "gateway", *self.arguments], start_new_session=True
+        )
+        self.started_at = time.monotonic()
+        logger.info("started process={} pid={}", self.name, self.process.pid)
+
+    def stop(self) -> None:
+        """Ask it to end, wait, and insist."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(_STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            logger.error("does not stop, killed process={} pid={}", self.name, self.process.pid)
+            self.process.kill()
+            self.process.wait()
+
+
+class Supervisor:
+    """Runs until told to stop, or until a child says that it cannot work."""
+
+    def __init__(self, children: list[Child], on_started: Callable[[], None] | None = None) -> None:
+        self._children = children
+        self._on_started = on_started
+        self._stop = threading.Event()
+
+    def stop(self) -> None:
+        """Make run() return."""
+        self._stop.set()
+
+    def run(self) -> int:
+        """Returns the exit code for the whole: 0 after stop(), or a child's own fatal code."""
+        try:
+            for child in self._children:
+                child.start()
+            if self._on_started is not None:
+                self._on_started()
+            while not self._stop.wait(0.05):
+                code = self._look()
+                if code is not None:
+                    return code
+            return 0
+        finally:
+            for child in reversed(self._children):
+                child.stop()
+
+    def _look(self) -> int | None:
+        now = time.monotonic()
+        for child in self._children:
+            assert child.process is not None
+            code = child.process.poll()
+            if code is None:
+                if child.failures and now - child.started_at > _HEALTHY_AFTER_S:
+                    child.failures = 0
+            elif code in child.fatal:
+                logger.error("cannot work, giving up process={} exit_code={}", child.name, code)
+                return code
+            elif not child.restart_at:
+                wait = _BACKOFF_S[min(child.failures, len(_BACKOFF_S) - 1)]
+                child.failures += 1
+                child.restart_at = now + wait
+                logger.error("died, restarts in {}s process={} exit_code={}", wait, child.name, code)
+            elif now >= child.restart_at:
+                child.restart_at = 0.0
+                child.start()
+        return None

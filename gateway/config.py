@@ -1,0 +1,190 @@
+"""The configuration: one TOML file for every process. Unknown keys are refused; errors name the key and the file."""
+
+import re
+import tomllib
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from gateway.domain.money import parse_decimal
+from gateway.errors import ConfigError
+
+
+def _exact(value: Any) -> Any:
+    """Decimals are written as strings or whole numbers; a TOML float has lost digits already."""
+    if isinstance(value, float):
+        raise ValueError(  # noqa: TRY004 - pydantic reports ValueError beside the key
+            f'write it as a string, "{value}": a TOML float is not exact'
+        )
+    if isinstance(value, str):
+        return parse_decimal(value)
+    return value
+
+
+Amount = Annotated[Decimal, BeforeValidator(_exact), Field(gt=0)]
+CompId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]+$")]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LimitsConfig(_Section):
+    """Pre-trade limits; what is left out is not limited."""
+
+    max_order_qty: Amount | None = None
+    max_order_notional: Amount | None = None
+    max_position: Amount | None = None
+    max_open_orders: Annotated[int, Field(gt=0)] | None = None
+
+
+class DatabaseConfig(_Section):
+    """url: an SQLAlchemy URL. A relative SQLite path is relative to the working directory."""
+
+    url: str = "sqlite:///var/gateway.db"
+
+
+class FrontConfig(_Section):
+    """The TCP listener that clients connect to."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 9880
+    logon_deadline_seconds: Annotated[int, Field(ge=1, le=60)] = 5
+    max_logon_bytes: Annotated[int, Field(ge=256, le=65536)] = 4096
+
+
+class EngineConfig(_Section):
+    """directory: socket and cache of the engine; deleting it while stopped loses nothing.
+
+    recv_window_ms: how long after its timestamp the venue may accept a request.
+    day_end: when DAY orders end, HH:MM:SS in UTC.
+    """
+
+    directory: Path = Path("var")
+    recv_window_ms: Annotated[int, Field(ge=100, le=60_000)] = 5_000
+    day_end: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d:[0-5]\d$")] = "00:00:00"
+    heart_bt_int_min: Annotated[int, Field(ge=1)] = 5
+    heart_bt_int_max: Annotated[int, Field(le=3600)] = 300
+
+    @property
+    def socket(self) -> Path:
+        """Where the front finds the engine."""
+        return self.directory / "engine.sock"
+
+
+class LogConfig(_Section):
+    """level, and whether each line is a JSON object."""
+
+    level: Literal["TRACE", "DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    json_lines: bool = False
+    file: Path | None = None
+
+
+class VenueAccountConfig(_Section):
+    """One account at a venue, with a key of its own in the environment (see the README for the variables' names).
+
+    settings: what the venue's adapter understands; it checks them itself.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}$")]
+    venue: str = "binance"
+    settings: dict[str, Any] = {}
+
+
+class AccountConfig(_Section):
+    """A client account, as Account(1) names it."""
+
+    name: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]+$")]
+    venue_account: str
+    limits: LimitsConfig = LimitsConfig()
+
+
+class SessionConfig(_Section):
+    """One FIX session. sender_comp_id is the gateway's id as we send it, target_comp_id the client's."""
+
+    begin_string: Literal["FIX.4.2", "FIX.4.4"] = "FIX.4.4"
+    sender_comp_id: CompId = "FIXGW"
+    target_comp_id: CompId
+    accounts: Annotated[tuple[str, ...], Field(min_length=1)]
+    report_pending_new: bool = False
+    immediate_remainder: Literal["canceled", "expired"] = "canceled"
+    limits: LimitsConfig = LimitsConfig()
+
+    @property
+    def key(self) -> str:
+        """The SessionID as QuickFIX writes it."""
+        return f"{self.begin_string}:{self.sender_comp_id}->{self.target_comp_id}"
+
+
+class Config(_Section):
+    """The whole file. deployment: the prefix of venue client order ids, by which orphans are recognised."""
+
+    environment: Literal["sim", "testnet", "live"]
+    deployment: Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,8}$")]
+    database: DatabaseConfig = DatabaseConfig()
+    front: FrontConfig = FrontConfig()
+    engine: EngineConfig = EngineConfig()
+    log: LogConfig = LogConfig()
+    venue_accounts: Annotated[tuple[VenueAccountConfig, ...], Field(min_length=1)]
+    accounts: Annotated[tuple[AccountConfig, ...], Field(min_length=1)]
+    sessions: Annotated[tuple[SessionConfig, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> Self:
+        _unique("venue_accounts.name", [v.name for v in self.venue_accounts])
+        _unique("accounts.name", [a.name for a in self.accounts])
+        _unique("sessions", [s.key for s in self.sessions])
+        venue_accounts = {v.name for v in self.venue_accounts}
+        for account in self.accounts:
+            if account.venue_account not in venue_accounts:
+                raise ValueError(
+                    f"accounts.venue_account: {account.venue_account!r} of account {account.name!r} is not among "
+                    f"venue_accounts: {sorted(venue_accounts)}"
+                )
+        accounts = {a.name for a in self.accounts}
+        for session in self.sessions:
+            unknown = [name for name in session.accounts if name not in accounts]
+            if unknown:
+                raise ValueError(
+                    f"sessions.accounts: {unknown} of session {session.target_comp_id!r} not among accounts: "
+                    f"{sorted(accounts)}"
+                )
+        return self
+
+
+def _unique(what: str, names: list[str]) -> None:
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise ValueError(f"{what}: given twice: {sorted(twice)}")
+
+
+def load_config(path: Path) -> Config:
+    """Read and check the file.
+
+    Raises ConfigError naming the file, every key that is wrong, its value and what is allowed.
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from error
+    try:
+        return Config.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_problem(path, problem) for problem in error.errors())) from error
+
+
+_SECRET = re.compile(r"key|secret|password", re.IGNORECASE)
+
+
+def _problem(path: Path, problem: Any) -> str:
+    key = ".".join(str(part + 1) if isinstance(part, int) else part for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        return f"{path}: {key}: unknown key"
+    given = problem["input"]
+    shown = f" (given: {given!r})" if isinstance(given, str | int | bool) and not _SECRET.search(key) else ""
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"{path}: {key}: {message}{shown}" if key else f"{path}: {message}"

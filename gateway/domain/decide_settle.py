@@ -1,0 +1,32 @@
+"""What has to be asked of a venue about an order after the gateway or the connection was away."""
+
+from gateway.domain import events as e
+from gateway.domain.changes import Changes
+from gateway.domain.order import LegState, Order, Phase
+from gateway.domain.venue_reports import Operation
+
+_RESTART = "the gateway restarted before the venue answered"
+
+
+def decide_settle(order: Order, at: int, *, restarted: bool) -> Changes:
+    """Settle the working leg, if there is one.
+
+    restarted: nobody is left who waits for the answers to what was sent, so those outcomes are unknown. Without it
+    the adapter still reports on each request itself, and only what happened meanwhile is asked for.
+    """
+    changes = Changes(order)
+    leg = order.leg
+    if leg is None or leg.state is LegState.CLOSED:
+        return changes
+    if restarted:
+        in_flight = any(r.phase in (Phase.CANCELING, Phase.AMENDING) for r in order.requests)
+        for operation, unknown in (
+            (Operation.PLACE, leg.state is LegState.PENDING),
+            (Operation.CANCEL, in_flight),
+        ):
+            if unknown:
+                changes.emit(
+                    e.OutcomeUnknown(order_id=order.order_id, at=at, leg=leg.number, operation=operation, text=_RESTART)
+                )
+    changes.emit(e.SettlementRequested(order_id=order.order_id, at=at, leg=leg.number))
+    return changes

@@ -1,0 +1,111 @@
+"""Messages from FIX clients: recorded, decoded, handed to the desk, or refused."""
+
+from collections.abc import Mapping
+
+from loguru import logger
+
+from gateway.domain import commands as c
+from gateway.domain.changes import Changes
+from gateway.domain.events import NewOrderRefused, RequestRefused
+from gateway.domain.reports import BusinessReject, DontKnowTrade
+from gateway.engine.desk import Desk
+from gateway.engine.inbox import AdminReceived, AppReceived, CallbackFailed
+from gateway.engine.numbers import SessionState
+from gateway.engine.ports import FixCodec
+from gateway.engine.recorder import Recorder
+from gateway.store.rows import AlertRow, MessageRow, storable
+
+
+class Clients:
+    """The client side of the engine's loop."""
+
+    def __init__(
+        self, *, desk: Desk, recorder: Recorder, codec: FixCodec, sessions: Mapping[str, SessionState]
+    ) -> None:
+        self._desk = desk
+        self._recorder = recorder
+        self._codec = codec
+        self._sessions = sessions
+
+    def app_received(self, item: AppReceived) -> None:
+        """An application message. Its number is consumed with it, whatever becomes of it."""
+        decoded = self._codec.decode(item.text, item.session, item.at)
+        order_id = self._act(decoded, item)
+        self._received(item, getattr(decoded, "cl_ord_id", None) or None, order_id or None)
+
+    def admin_received(self, item: AdminReceived) -> None:
+        """A session-level message: only recorded, QuickFIX answers it."""
+        self._received(item, None, None)
+
+    def quarantine(self, item: AppReceived) -> None:
+        """A message that made us fail: answered as a business reject, its number consumed, so it never comes again."""
+        try:
+            self._recorder.answer(
+                BusinessReject(
+                    session=item.session,
+                    ref_seq_num=item.msg_seq_num,
+                    ref_msg_type=item.msg_type,
+                    ref_id="",
+                    reason="4",  # application not available
+                    text="the gateway could not process this message; it was not acted on",
+                ),
+                item.at,
+            )
+        except Exception as error:  # even the answer failed: the alert has to do
+            logger.opt(exception=error).error("quarantine not answered session={}", item.session)
+        self._received(item, None, None)
+
+    def callback_failed(self, item: CallbackFailed) -> None:
+        """As quarantine, for a message that never became an item."""
+        in_turn = item.msg_seq_num == self._sessions[item.session].next_in
+        progress = item.msg_seq_num + 1 if in_turn else 0
+        self.quarantine(
+            AppReceived(item.session, item.text, item.msg_type, item.msg_seq_num, progress, in_turn, item.at)
+        )
+
+    def _act(self, decoded: object, item: AppReceived) -> str:
+        match decoded:
+            case c.NewOrder():
+                return self._desk.new_order(decoded)
+            case c.CancelOrder():
+                return self._desk.cancel(decoded)
+            case c.ReplaceOrder():
+                return self._desk.replace(decoded)
+            case c.RequestStatus():
+                return self._desk.status(decoded)
+            case NewOrderRefused() | RequestRefused():
+                changes = Changes()
+                changes.note(decoded)
+                self._recorder.record(changes)
+            case BusinessReject():
+                self._recorder.answer(decoded, item.at)
+            case DontKnowTrade():
+                self._dont_know_trade(decoded, item)
+            case _:
+                raise TypeError(f"nothing is done with {type(decoded).__name__}")
+        return ""
+
+    def _dont_know_trade(self, dk: DontKnowTrade, item: AppReceived) -> None:
+        text = storable(f"exec_id={dk.exec_id} order_id={dk.order_id} reason={dk.reason} {dk.text}")
+        logger.warning("ALERT DONT_KNOW_TRADE session={} {}", item.session, text)
+        self._recorder.batch.alerts.append(AlertRow(item.at, "warning", "DONT_KNOW_TRADE", text, item.session))
+
+    def _received(self, item: AppReceived | AdminReceived, cl_ord_id: str | None, order_id: str | None) -> None:
+        state = self._sessions[item.session]
+        state.received(item.progress, item.at)
+        self._recorder.batch.messages.append(
+            MessageRow(
+                item.session,
+                state.epoch,
+                "in",
+                item.msg_seq_num,
+                item.msg_type,
+                not item.in_turn,
+                item.in_turn,
+                item.at,
+                cl_ord_id,
+                order_id,
+                None,
+                item.text.encode("utf-8", "surrogateescape"),
+            )
+        )

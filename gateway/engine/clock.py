@@ -1,0 +1,33 @@
+"""Time as the engine sees it: integer nanoseconds UTC, handed in so that tests can set it."""
+
+import time
+from typing import Protocol
+
+NANOSECONDS = 1_000_000_000
+DAY = 86_400 * NANOSECONDS
+
+
+class Clock(Protocol):
+    """A source of the current time."""
+
+    def now(self) -> int:
+        """Nanoseconds UTC."""
+
+
+class SystemClock:
+    """The host's clock."""
+
+    def now(self) -> int:
+        """Nanoseconds UTC."""
+        return time.time_ns()
+
+
+def day_start(now: int, day_end_seconds: int) -> int:
+    """When the trading day that holds `now` began; days end day_end_seconds after midnight UTC."""
+    offset = day_end_seconds * NANOSECONDS
+    return (now - offset) // DAY * DAY + offset
+
+
+def day_close(now: int, day_end_seconds: int) -> int:
+    """When the trading day that holds `now` ends."""
+    return day_start(now, day_end_seconds) + DAY

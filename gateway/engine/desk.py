@@ -1,0 +1,250 @@
+"""Where commands and venue reports meet the book: find the order that is meant, ask the domain, record the answer."""
+
+from collections.abc import Mapping
+
+from gateway.domain import commands as c
+from gateway.domain import venue_reports as v
+from gateway.domain.book import Book
+from gateway.domain.changes import Changes
+from gateway.domain.decide_client import (
+    Market,
+    decide_cancel,
+    decide_expire,
+    decide_new_order,
+    decide_replace,
+    decide_retry,
+    refuse_new_order,
+    refuse_request,
+)
+from gateway.domain.decide_settle import decide_settle
+from gateway.domain.decide_trades import decide_bust, decide_correction
+from gateway.domain.decide_venue import decide_venue_report
+from gateway.domain.instruments import Capabilities
+from gateway.domain.order import Order
+from gateway.domain.reports import status_report
+from gateway.domain.session_profile import Account, SessionProfile
+from gateway.domain.values import CxlRejReason, OrdRejReason
+from gateway.engine.clock import Clock, day_close
+from gateway.engine.ports import VenuePort
+from gateway.engine.recorder import Recorder
+
+
+class Desk:
+    """All decisions of the engine go through here, one at a time."""
+
+    def __init__(
+        self,
+        *,
+        book: Book,
+        recorder: Recorder,
+        venue: VenuePort,
+        profiles: Mapping[str, SessionProfile],
+        accounts: Mapping[str, Account],
+        clock: Clock,
+        deployment: str,
+        day_end_seconds: int,
+        recovering: Mapping[str, set[str]],
+    ) -> None:
+        self._book = book
+        self._recorder = recorder
+        self._venue = venue
+        self._profiles = profiles
+        self._accounts = accounts
+        self._clock = clock
+        self._prefix = deployment + "-"
+        self._day_end_seconds = day_end_seconds
+        self._recovering = recovering  # by venue account, the orders whose fate this start has yet to settle
+
+    # --- clients
+
+    def new_order(self, command: c.NewOrder) -> str:
+        """NewOrderSingle(D). Returns the OrderID(37), or "" if it is no order."""
+        known = self._book.by_cl_ord_id(command.session, command.cl_ord_id)
+        if known is not None:
+            return self._known_id(command, known)
+        profile = self._profiles[command.session]
+        account = profile.accounts.get(command.account or profile.default_account)
+        if account is None:
+            allowed = ",".join(sorted(profile.accounts))
+            text = f"ACCOUNT_NOT_ALLOWED account={command.account} allowed={allowed}"
+            self._recorder.record(refuse_new_order(command, OrdRejReason.UNKNOWN_ACCOUNT, text))
+            return ""
+        self._book.last_order_number += 1
+        order_id = f"O{self._book.last_order_number}"
+        market = self._market(account.venue_account, command.symbol)
+        changes, decision = decide_new_order(
+            command,
+            order_id=order_id,
+            client_id_prefix=self._prefix,
+            account=account,
+            profile=profile,
+            market=market,
+            day_close=day_close(command.at, self._day_end_seconds),
+            book=self._book,
+        )
+        self._recorder.record(changes, market.capabilities, decision)
+        return order_id
+
+    def _known_id(self, command: c.NewOrder, known: Order) -> str:
+        """A repetition is told how the order stands; anything else under a used id is refused."""
+        if command.repeated:
+            ask = c.RequestStatus(session=command.session, cl_ord_id=command.cl_ord_id, at=command.at)
+            self._recorder.answer(status_report(ask, known), command.at)
+        else:
+            text = f"DUPLICATE_CL_ORD_ID cl_ord_id={command.cl_ord_id} order={known.order_id}"
+            self._recorder.record(refuse_new_order(command, OrdRejReason.DUPLICATE_ORDER, text))
+        return known.order_id
+
+    def cancel(self, command: c.CancelOrder) -> str:
+        """OrderCancelRequest(F). Returns the OrderID(37) it is about, or ""."""
+        order, problem = self._find(command)
+        if order is None:
+            self._recorder.record(refuse_request(command, CxlRejReason.UNKNOWN_ORDER, problem))
+            return ""
+        if self._repeats(command, order):
+            return order.order_id
+        capabilities = self._market(order.venue_account, order.symbol).capabilities
+        self._recorder.record(decide_cancel(command, order, capabilities), capabilities)
+        return order.order_id
+
+    def replace(self, command: c.ReplaceOrder) -> str:
+        """OrderCancelReplaceRequest(G). Returns the OrderID(37) it is about, or ""."""
+        order, problem = self._find(command)
+        if order is None:
+            self._recorder.record(refuse_request(command, CxlRejReason.UNKNOWN_ORDER, problem))
+            return ""
+        if self._repeats(command, order):
+            return order.order_id
+        profile = self._profiles[order.session]
+        market = self._market(order.venue_account, order.symbol)
+        changes, decision = decide_replace(
+            command,
+            order,
+            account=self._accounts[order.account],
+            profile=profile,
+            market=market,
+            book=self._book,
+        )
+        self._recorder.record(changes, market.capabilities, decision)
+        return order.order_id
+
+    def _repeats(self, command: c.CancelOrder | c.ReplaceOrder, order: Order) -> bool:
+        """Whether the request's own ClOrdID was used before, and is answered with that."""
+        known = self._book.by_cl_ord_id(command.session, command.cl_ord_id)
+        if known is None:
+            return False
+        if command.repeated and known.order_id == order.order_id:
+            ask = c.RequestStatus(session=command.session, cl_ord_id=command.cl_ord_id, at=command.at)
+            self._recorder.answer(status_report(ask, known), command.at)
+        else:
+            text = f"DUPLICATE_CL_ORD_ID cl_ord_id={command.cl_ord_id} order={known.order_id}"
+            self._recorder.record(refuse_request(command, CxlRejReason.DUPLICATE_CL_ORD_ID, text, order))
+        return True
+
+    def status(self, command: c.RequestStatus) -> str:
+        """OrderStatusRequest(H). Returns the OrderID(37) it is about, or ""."""
+        order = self._book.by_cl_ord_id(command.session, command.cl_ord_id) if command.cl_ord_id else None
+        if order is None and command.order_id:
+            order = self._permitted(self._book.orders.get(command.order_id), command.session)
+        elif order is not None and command.order_id and command.order_id != order.order_id:
+            order = None
+        self._recorder.answer(status_report(command, order), command.at)
+        return order.order_id if order is not None else ""
+
+    def _find(self, command: c.CancelOrder | c.ReplaceOrder) -> tuple[Order | None, str]:
+        """The order that OrderID(37) and OrigClOrdID(41) name; where both are given they must agree."""
+        by_client = self._book.by_cl_ord_id(command.session, command.orig_cl_ord_id) if command.orig_cl_ord_id else None
+        if command.order_id is None:
+            return by_client, f"unknown order: OrigClOrdID(41)={command.orig_cl_ord_id}"
+        by_ours = self._permitted(self._book.orders.get(command.order_id), command.session)
+        if by_ours is None:
+            return None, f"unknown order: OrderID(37)={command.order_id}"
+        if command.orig_cl_ord_id and (by_client is None or by_client.order_id != by_ours.order_id):
+            return None, (
+                f"OrderID(37)={command.order_id} and OrigClOrdID(41)={command.orig_cl_ord_id} name different orders"
+            )
+        return by_ours, ""
+
+    def _permitted(self, order: Order | None, session: str) -> Order | None:
+        """Only orders of accounts that the session may trade exist for it."""
+        if order is None or order.account not in self._profiles[session].accounts:
+            return None
+        return order
+
+    # --- timers
+
+    def expire(self, order: Order, at: int) -> None:
+        """The order's time in force is over."""
+        capabilities = self._market(order.venue_account, order.symbol).capabilities
+        self._recorder.record(
+            decide_expire(c.ExpireOrder(order_id=order.order_id, at=at), order, capabilities), capabilities
+        )
+
+    def retry(self, order: Order, at: int) -> None:
+        """Something of the order waits to be sent again."""
+        capabilities = self._market(order.venue_account, order.symbol).capabilities
+        self._recorder.record(
+            decide_retry(c.RetryOrder(order_id=order.order_id, at=at), order, capabilities), capabilities
+        )
+
+    def settle(self, order: Order, at: int, *, restarted: bool) -> None:
+        """Ask the venue how the order stands: after a start, and after a connection was lost."""
+        capabilities = self._market(order.venue_account, order.symbol).capabilities
+        self._recorder.record(decide_settle(order, at, restarted=restarted), capabilities)
+
+    # --- venues
+
+    def venue_report(self, report: v.VenueReport) -> str:
+        """Returns a problem for a person to look at, or ""."""
+        found = self._book.by_venue_ids(report.venue_account, report.symbol, report.client_id, report.venue_order_id)
+        if found is None:
+            ours = report.client_id.startswith(self._prefix)
+            return f"{type(report).__name__} for {report.client_id}, which is not in the books" if ours else ""
+        order, leg_number = found
+        at = self._clock.now()
+        capabilities = self._market(order.venue_account, order.symbol).capabilities
+        if isinstance(report, v.VenueTraded | v.VenueTradeBusted | v.VenueTradeCorrected):
+            changes = self._decide_trade(order, leg_number, report, capabilities, at)
+        else:
+            changes = decide_venue_report(order, leg_number, report, capabilities, at)
+        self._recorder.record(changes, capabilities)
+        self._recovered(order)
+        return ""
+
+    def _decide_trade(
+        self,
+        order: Order,
+        leg_number: int,
+        report: v.VenueTraded | v.VenueTradeBusted | v.VenueTradeCorrected,
+        capabilities: Capabilities,
+        at: int,
+    ) -> Changes:
+        """A trade may be reported any number of times, on several channels; it counts once."""
+        venue_order_id = report.venue_order_id or order.legs[leg_number - 1].venue_order_id or ""
+        known = self._book.executions.get((report.venue_account, report.symbol, report.trade_id, venue_order_id))
+        match report:
+            case v.VenueTraded():
+                if known is not None:
+                    return Changes(order)
+                return decide_venue_report(order, leg_number, report, capabilities, at)
+            case v.VenueTradeBusted() if known is not None and known.last_qty:
+                return decide_bust(order, known, report, at)
+            case v.VenueTradeCorrected() if known is not None and known.last_qty:
+                return decide_correction(order, known, report, at)
+            case _:
+                return Changes(order)
+
+    def _recovered(self, order: Order) -> None:
+        waiting = self._recovering.get(order.venue_account)
+        if waiting:
+            now = self._book.orders[order.order_id]
+            if not now.is_unknown and (now.acknowledged or not now.is_open):
+                waiting.discard(order.order_id)
+
+    def _market(self, venue_account: str, symbol: str) -> Market:
+        market = self._venue.market(venue_account, symbol)
+        waiting = self._recovering.get(venue_account)
+        if waiting and not market.not_ready:
+            why = f"{len(waiting)} orders of before the start are being settled with the venue"
+            return Market(capabilities=market.capabilities, instrument=market.instrument, not_ready=why)
+        return market

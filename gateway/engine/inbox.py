@@ -1,0 +1,153 @@
+"""What reaches the engine's loop, and the queue it waits in. Any thread may put; one thread drains."""
+
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from threading import Event
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class AppReceived:
+    """An application message, copied out of its callback.
+
+    text: as QuickFIX gives it (UTF-8 with surrogateescape). progress: what next_in becomes once this is committed,
+    never above what QuickFIX itself will expect (DESIGN.md §5). in_turn: its number was the expected one.
+    """
+
+    session: str
+    text: str
+    msg_type: str
+    msg_seq_num: int
+    progress: int
+    in_turn: bool
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackFailed:
+    """An application message whose callback failed: to be quarantined. QuickFIX has consumed its number."""
+
+    session: str
+    text: str
+    msg_type: str
+    msg_seq_num: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class AdminReceived:
+    """A session-level message; secrets are masked already."""
+
+    session: str
+    text: str
+    msg_type: str
+    msg_seq_num: int
+    progress: int
+    in_turn: bool
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class MessageSent:
+    """A message as it went to the wire. report_id: the report it carried, if it was one."""
+
+    session: str
+    text: str
+    msg_type: str
+    msg_seq_num: int
+    first_use: bool
+    report_id: int | None
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedOn:
+    """The session is up: waiting reports may go."""
+
+    session: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedOut:
+    """The session is down."""
+
+    session: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class EpochReset:
+    """The client reset the numbers (141=Y). `done` is set once that is committed, before the Logon is answered."""
+
+    session: str
+    at: int
+    done: Event = field(default_factory=Event)
+
+
+@dataclass(frozen=True, slots=True)
+class ReserveNumbers:
+    """Outbound numbers run out; `done` is set once more are reserved in SQL."""
+
+    session: str
+    needed: int
+    done: Event = field(default_factory=Event)
+
+
+@dataclass(frozen=True, slots=True)
+class VenueCalled:
+    """A venue request or answer, for the record."""
+
+    direction: str
+    operation: str
+    order_id: str
+    intent_id: int
+    text: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class AvailabilityChanged:
+    """A venue account can, or can no longer, take orders."""
+
+    venue_account: str
+    available: bool
+    reason: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRaised:
+    """Something a person should look at."""
+
+    code: str
+    text: str
+    at: int
+    session: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StopRequested:
+    """End the loop after the batch that holds this. numbers: final (next_in, next_out) by session."""
+
+    numbers: dict[str, tuple[int, int]]
+
+
+class Inbox:
+    """A queue without a bound of its own: the front bounds what clients can put, the venue what it can answer."""
+
+    def __init__(self) -> None:
+        self._queue: SimpleQueue[Any] = SimpleQueue()
+        self.put = self._queue.put
+
+    def drain(self, timeout: float | None, limit: int) -> list[Any]:
+        """All that is there, at most `limit`; waits up to `timeout` seconds for the first (None: for ever)."""
+        get = self._queue.get_nowait
+        items: list[Any] = []
+        try:
+            items.append(self._queue.get(timeout=timeout))
+            while len(items) < limit:
+                items.append(get())
+        except Empty:
+            pass
+        return items

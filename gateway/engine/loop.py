@@ -1,0 +1,304 @@
+"""The engine's loop: drain, decide, commit, release. One thread, one batch at a time (DESIGN.md §4).
+
+A batch is whatever queued up while the previous commit ran, so an idle gateway commits one order at once and a busy one
+commits hundreds together. Nothing is released before the commit that records it returned; a commit that failed stops
+the engine for good.
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from loguru import logger
+
+from gateway.domain import events as e
+from gateway.domain import venue_reports as v
+from gateway.domain.order import Order
+from gateway.engine import inbox as i
+from gateway.engine.clients import Clients
+from gateway.engine.clock import Clock
+from gateway.engine.desk import Desk
+from gateway.engine.event_log import event_lines
+from gateway.engine.numbers import SessionState, WaitingReport
+from gateway.engine.ports import FixSender, VenuePort
+from gateway.engine.recorder import Recorder
+from gateway.engine.timers import Timers
+from gateway.store.rows import AlertRow, MessageRow, VenueCallRow, storable
+from gateway.store.writer import BatchWriter
+
+BATCH_LIMIT = 500
+"""Items a batch takes at most: enough for group commit to pay, few enough that the first need not wait long."""
+
+SENT_LINGER_S = 0.005
+"""How long sent rows alone wait for company: they are safe to lose (the report goes again with PossResend)."""
+
+
+class Engine:
+    """Owns the loop's thread. Everything reaches it through `inbox`."""
+
+    def __init__(
+        self,
+        *,
+        inbox: i.Inbox,
+        desk: Desk,
+        recorder: Recorder,
+        clients: Clients,
+        sessions: Mapping[str, SessionState],
+        writer: BatchWriter,
+        venue: VenuePort,
+        timers: Timers,
+        clock: Clock,
+        on_halt: Callable[[BaseException], None],
+    ) -> None:
+        self._inbox = inbox
+        self._desk = desk
+        self._recorder = recorder
+        self._clients = clients
+        self._sessions = sessions
+        self._writer = writer
+        self._venue = venue
+        self._timers = timers
+        self._clock = clock
+        self._on_halt = on_halt
+        self._sender: FixSender | None = None
+        self._sent: list[i.MessageSent] = []
+        self._waiters: list[threading.Event] = []
+        self._stopping = False
+        self._up: dict[str, bool] = {}
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self._handlers: dict[type[Any], Callable[[Any], None]] = {
+            i.AppReceived: clients.app_received,
+            i.CallbackFailed: clients.callback_failed,
+            i.AdminReceived: clients.admin_received,
+            i.MessageSent: self._message_sent,
+            i.LoggedOn: self._logged_on,
+            i.LoggedOut: self._logged_out,
+            i.EpochReset: self._epoch_reset,
+            i.ReserveNumbers: self._reserve_numbers,
+            i.VenueCalled: self._venue_called,
+            i.AvailabilityChanged: self._availability_changed,
+            i.AlertRaised: self._alert_raised,
+            i.StopRequested: self._stop_requested,
+        }
+
+    def start(self, sender: FixSender) -> None:
+        """Begin to work; reports go through this sender."""
+        self._sender = sender
+        self._thread.start()
+
+    def join(self, timeout: float) -> bool:
+        """Wait for the loop to end. Returns whether it did."""
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def sent(self, message: i.MessageSent) -> None:
+        """A message was given to the wire. Called from the thread that sent it, ours included."""
+        if threading.get_ident() == self._thread.ident:
+            self._sent.append(message)
+        else:
+            self._inbox.put(message)
+
+    # --- the loop
+
+    def _run(self) -> None:
+        try:
+            self._commit()  # the reserved numbers, before anything can be sent under them
+            while not self._stopping:
+                self._turn()
+        except BaseException as error:  # fail-stop: an engine that cannot commit must not go on
+            self._on_halt(error)
+
+    def _turn(self) -> None:
+        items = self._inbox.drain(self._patience(), BATCH_LIMIT)
+        if self._sent:
+            for message in self._sent:
+                self._message_sent(message)
+            self._sent.clear()
+        for item in items:
+            self._handle(item)
+        self._due()
+        self._commit()
+        self._release()
+
+    def _patience(self) -> float | None:
+        if self._sent or not self._recorder.batch.is_empty:
+            return SENT_LINGER_S
+        return self._timers.wait(self._clock.now())
+
+    def _handle(self, item: Any) -> None:
+        """One item. What fails on its data is quarantined; the engine goes on (DESIGN.md §4)."""
+        handler = self._handlers.get(type(item))
+        try:
+            if handler is not None:
+                handler(item)
+            else:
+                self._venue_report(item)
+        except Exception as error:
+            logger.opt(exception=error).error("quarantined {}", type(item).__name__)
+            self._quarantine(item, error)
+
+    def _quarantine(self, item: Any, error: Exception) -> None:
+        text = f"{type(item).__name__}: {type(error).__name__}: {error}"
+        session = getattr(item, "session", None)
+        self._alert("QUARANTINED", text, session)
+        if isinstance(item, i.AppReceived):
+            self._clients.quarantine(item)
+
+    def _due(self) -> None:
+        now = self._clock.now()
+        for order in self._orders(self._timers.expired(now)):
+            self._handle_timer(self._desk.expire, order, now)
+        for order in self._orders(self._timers.to_retry(now)):
+            self._handle_timer(self._desk.retry, order, now)
+
+    def _handle_timer(self, act: Callable[[Order, int], None], order: Order, now: int) -> None:
+        try:
+            act(order, now)
+        except Exception as error:  # as for messages: one order's trouble is not the others'
+            logger.opt(exception=error).error("timer failed order_id={}", order.order_id)
+            self._alert("QUARANTINED", f"timer of {order.order_id}: {type(error).__name__}: {error}")
+
+    def _orders(self, order_ids: Iterable[str]) -> list[Order]:
+        orders = self._recorder.book.orders
+        return [orders[order_id] for order_id in order_ids if order_id in orders]
+
+    def _commit(self) -> None:
+        batch = self._recorder.batch
+        about_to_send: dict[str, int] = {}
+        for report in self._recorder.reports:
+            about_to_send[report.session] = about_to_send.get(report.session, 0) + 1
+        for state in self._sessions.values():
+            state.reserve(about_to_send.get(state.key, 0) + len(state.waiting))
+            if state.changed:
+                batch.sessions[state.key] = state.row()
+                state.changed = False
+        self._writer.commit(batch)
+        for session in batch.sessions:
+            self._sessions[session].reserved = self._sessions[session].out_reserved
+        batch.clear()
+
+    def _release(self) -> None:
+        recorder = self._recorder
+        if recorder.intents:
+            self._venue.release(recorder.intents)
+            recorder.intents = []
+        for report in recorder.reports:
+            self._sessions[report.session].waiting.append(WaitingReport(report.report_id, report.body))
+        recorder.reports.clear()
+        for state in self._sessions.values():
+            if state.logged_on and state.waiting:
+                self._send_waiting(state)
+        for waiter in self._waiters:
+            waiter.set()
+        self._waiters.clear()
+        if recorder.events:
+            self._note_events()
+
+    def _send_waiting(self, state: SessionState) -> None:
+        assert self._sender is not None
+        while state.waiting:
+            report = state.waiting.popleft()
+            try:
+                self._sender.send(state.key, report.report_id, report.body, poss_resend=report.poss_resend)
+            except Exception as error:  # one report that QuickFIX refuses must not hold up the others
+                logger.opt(exception=error).error("not sent session={} report_id={}", state.key, report.report_id)
+                self._alert("REPORT_NOT_SENT", f"report {report.report_id}: {error}", state.key)
+
+    def _note_events(self) -> None:
+        events, self._recorder.events = self._recorder.events, []
+        for position, event, order in events:
+            if type(event) is e.OrderReceived and order is not None:
+                self._timers.watch_expiry(order)
+            elif order is not None and order.requests:
+                self._timers.watch(self._recorder.book.orders[order.order_id], event.at)
+            if type(event) is e.VenueReportIgnored:
+                self._alert("VENUE_CONTRADICTS", f"exec_id={position} order_id={event.order_id} {event.text}")
+        logger.opt(lazy=True).info("{}", lambda: "\n".join(event_lines(events)))
+
+    # --- sessions
+
+    def _message_sent(self, item: i.MessageSent) -> None:
+        state = self._sessions[item.session]
+        state.sent(item.msg_seq_num, item.report_id, item.at)
+        self._recorder.batch.messages.append(
+            MessageRow(
+                item.session,
+                state.epoch,
+                "out",
+                item.msg_seq_num,
+                item.msg_type,
+                not item.first_use,
+                item.first_use,
+                item.at,
+                None,
+                None,
+                item.report_id,
+                item.text.encode("utf-8", "surrogateescape"),
+            )
+        )
+
+    def _logged_on(self, item: i.LoggedOn) -> None:
+        state = self._sessions[item.session]
+        state.logged_on, state.last_logon_at, state.changed = True, item.at, True
+        logger.info("session on session={} next_in={} next_out={}", item.session, state.next_in, state.next_out)
+
+    def _logged_out(self, item: i.LoggedOut) -> None:
+        state = self._sessions[item.session]
+        state.logged_on, state.last_logout_at, state.changed = False, item.at, True
+        logger.info("session off session={}", item.session)
+
+    def _epoch_reset(self, item: i.EpochReset) -> None:
+        self._sessions[item.session].start_epoch(item.at)
+        logger.info("session reset session={} epoch={}", item.session, self._sessions[item.session].epoch)
+        self._waiters.append(item.done)
+
+    def _reserve_numbers(self, item: i.ReserveNumbers) -> None:
+        state = self._sessions[item.session]
+        state.reserve(max(0, item.needed - state.next_out))
+        self._waiters.append(item.done)
+
+    def _stop_requested(self, item: i.StopRequested) -> None:
+        for session, (next_in, next_out) in item.numbers.items():
+            state = self._sessions[session]
+            state.next_in, state.next_out = max(state.next_in, next_in), max(state.next_out, next_out)
+            state.logged_on, state.clean, state.changed = False, True, True
+        self._stopping = True
+
+    # --- venues
+
+    def _venue_report(self, report: v.VenueReport) -> None:
+        problem = self._desk.venue_report(report)
+        if problem:
+            self._alert("UNKNOWN_VENUE_ORDER", problem)
+
+    def _venue_called(self, item: i.VenueCalled) -> None:
+        order = self._recorder.book.orders.get(item.order_id)
+        self._recorder.batch.venue_calls.append(
+            VenueCallRow(
+                item.at,
+                order.venue_account if order is not None else "",
+                item.direction,
+                item.operation,
+                item.order_id or None,
+                item.intent_id or None,
+                storable(item.text),
+            )
+        )
+
+    def _availability_changed(self, item: i.AvailabilityChanged) -> None:
+        logger.info("venue account={} available={} {}", item.venue_account, item.available, item.reason)
+        was_up = self._up.get(item.venue_account)
+        self._up[item.venue_account] = item.available
+        if not item.available or was_up:
+            return
+        for order in [o for o in self._recorder.book.orders.values() if o.is_open or o.is_unknown]:
+            if order.venue_account == item.venue_account:
+                self._desk.settle(order, item.at, restarted=was_up is None)
+
+    def _alert_raised(self, item: i.AlertRaised) -> None:
+        self._alert(item.code, item.text, item.session)
+
+    def _alert(self, code: str, text: str, session: str | None = None) -> None:
+        logger.warning("ALERT {} {} session={}", code, storable(text), session or "-")
+        now = self._clock.now()
+        self._recorder.batch.alerts.append(AlertRow(now, "warning", code, storable(text), session))

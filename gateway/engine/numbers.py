@@ -1,0 +1,91 @@
+"""The state of each FIX session that SQL has to hold: its numbers, its epoch, and the reports that wait for it.
+
+SQL's inbound number may lag the wire, never lead it; its outbound number may lead the wire, never lag it.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from gateway.store.rows import SessionRow
+
+RESERVE = 1_000
+"""How far ahead of what is about to be sent numbers are reserved: heartbeats and answers need some at any time."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingReport:
+    """A committed report that has not been sent."""
+
+    report_id: int
+    body: str
+    poss_resend: bool = False
+
+
+@dataclass(slots=True)
+class SessionState:
+    """One session. Only the engine's thread changes it; `reserved` is read by others."""
+
+    key: str
+    begin_string: str
+    created_at: int
+    epoch: int = 1
+    next_in: int = 1
+    next_out: int = 1
+    out_reserved: int = 1  # as the next commit will write it
+    reserved: int = 1  # as SQL has it
+    last_report_id: int = 0
+    logged_on: bool = False
+    clean: bool = False
+    last_logon_at: int | None = None
+    last_logout_at: int | None = None
+    last_in_at: int | None = None
+    last_out_at: int | None = None
+    waiting: deque[WaitingReport] = field(default_factory=deque)
+    changed: bool = False
+
+    def received(self, progress: int, at: int) -> None:
+        """A message came in; progress is the next number expected once it is committed."""
+        self.next_in = max(self.next_in, progress)
+        self.last_in_at = at
+        self.changed = True
+
+    def sent(self, msg_seq_num: int, report_id: int | None, at: int) -> None:
+        """A message went out under this number."""
+        self.next_out = max(self.next_out, msg_seq_num + 1)
+        if report_id is not None:
+            self.last_report_id = max(self.last_report_id, report_id)
+        self.last_out_at = at
+        self.changed = True
+
+    def reserve(self, about_to_send: int) -> None:
+        """Keep SQL's bound above all that may be sent before the next commit."""
+        needed = self.next_out + about_to_send + RESERVE // 2
+        if needed > self.out_reserved:
+            self.out_reserved = needed + RESERVE
+            self.changed = True
+
+    def start_epoch(self, at: int) -> None:
+        """Both numbers begin at 1 again."""
+        self.epoch += 1
+        self.created_at = at
+        self.next_in = self.next_out = 1
+        self.out_reserved = 1 + RESERVE
+        self.changed = True
+
+    def row(self) -> SessionRow:
+        """As SQL holds it."""
+        return SessionRow(
+            session=self.key,
+            epoch=self.epoch,
+            created_at=self.created_at,
+            next_in=self.next_in,
+            next_out=self.next_out,
+            out_reserved=self.out_reserved,
+            last_report_id=self.last_report_id,
+            logged_on=self.logged_on,
+            clean=self.clean,
+            last_logon_at=self.last_logon_at,
+            last_logout_at=self.last_logout_at,
+            last_in_at=self.last_in_at,
+            last_out_at=self.last_out_at,
+        )

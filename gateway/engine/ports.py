@@ -1,0 +1,52 @@
+"""What the engine needs from the edges, as protocols: the edges implement them, bootstrap.py connects them."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from gateway.domain.commands import CancelOrder, NewOrder, ReplaceOrder, RequestStatus
+from gateway.domain.decide_client import Market
+from gateway.domain.events import NewOrderRefused, RequestRefused
+from gateway.domain.intents import Intent
+from gateway.domain.reports import BusinessReject, DontKnowTrade, Report
+
+Decoded = (
+    NewOrder
+    | CancelOrder
+    | ReplaceOrder
+    | RequestStatus
+    | DontKnowTrade
+    | NewOrderRefused
+    | RequestRefused
+    | BusinessReject
+)
+"""A command, or the refusal that the message's own fields call for."""
+
+
+class FixCodec(Protocol):
+    """FIX text to commands, and reports to FIX text."""
+
+    def decode(self, text: str, session: str, at: int) -> Decoded:
+        """What an application message asks for. Raises nothing for what a client can write."""
+
+    def encode(self, report: Report, *, begin_string: str) -> tuple[str, str]:
+        """(MsgType(35), body) of a report, without header and trailer fields."""
+
+
+class FixSender(Protocol):
+    """Sends to sessions that are logged on."""
+
+    def send(self, session: str, report_id: int, body: str, *, poss_resend: bool) -> None:
+        """Give a report's body to the session engine. It comes back to the inbox as MessageSent."""
+
+
+class VenuePort(Protocol):
+    """The venue thread, seen from the engine's thread."""
+
+    def market(self, venue_account: str, symbol: str) -> Market:
+        """What can be traded now."""
+
+    def clock_ms(self, venue_account: str) -> int:
+        """The venue's clock, milliseconds UTC."""
+
+    def release(self, intents: Sequence[Intent]) -> None:
+        """Send committed intents, in order. Returns at once."""

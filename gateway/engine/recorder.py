@@ -1,0 +1,194 @@
+"""Turns decided changes into rows to commit and effects to release after the commit.
+
+All that can fail on data (encoding a report or an event) happens before anything is changed, so that a failure leaves
+book and batch as they were and the message behind it can be quarantined.
+"""
+
+from collections.abc import Mapping
+
+from gateway.domain import events as e
+from gateway.domain.book import Book
+from gateway.domain.changes import Changes
+from gateway.domain.effects import intent_of
+from gateway.domain.instruments import NO_CAPABILITIES, Capabilities
+from gateway.domain.intents import Intent
+from gateway.domain.money import text_of
+from gateway.domain.order import Order
+from gateway.domain.reports import Report, report_of
+from gateway.domain.risk import Decision
+from gateway.engine.numbers import SessionState
+from gateway.engine.ports import FixCodec, VenuePort
+from gateway.store.batch import Batch
+from gateway.store.codec import encode_event, encode_json
+from gateway.store.rows import DecisionRow, ExecutionRow, IntentRow, JournalRow, OrderRow, ReportRow, storable
+
+LoggedEvent = tuple[int, e.Event, Order | None]
+
+
+class Recorder:
+    """Holds the journal position and the report number, and what the next commit and release will do."""
+
+    def __init__(
+        self,
+        *,
+        book: Book,
+        sessions: Mapping[str, SessionState],
+        codec: FixCodec,
+        venue: VenuePort,
+        recv_window_ms: int,
+        position: int,
+        report_id: int,
+    ) -> None:
+        self.book = book
+        self.batch = Batch()
+        self.position = position
+        self.report_id = report_id
+        self.reports: list[ReportRow] = []
+        self.intents: list[Intent] = []
+        self.events: list[LoggedEvent] = []
+        self._sessions = sessions
+        self._codec = codec
+        self._venue = venue
+        self._recv_window_ms = recv_window_ms
+
+    def record(
+        self, changes: Changes, capabilities: Capabilities = NO_CAPABILITIES, decision: Decision | None = None
+    ) -> None:
+        """Take over what was decided. Raises on data that cannot be encoded, and then has changed nothing."""
+        if not changes.steps:
+            return
+        position = self.position
+        timestamp_ms = 0
+        journal: list[JournalRow] = []
+        reports: list[ReportRow] = []
+        intents: list[Intent] = []
+        for event, before, after in changes.steps:
+            position += 1
+            journal.append(JournalRow(position, event.order_id, type(event).__name__, event.at, encode_event(event)))
+            report = report_of(position, event, before, after)
+            if report is not None:
+                reports.append(self._report_row(report, len(reports), event.at))
+            if type(event) in _ASKS_VENUE and after is not None:
+                timestamp_ms = timestamp_ms or self._venue.clock_ms(after.venue_account)
+                intent = intent_of(position, event, after, capabilities, timestamp_ms, self._recv_window_ms)
+                assert intent is not None
+                intents.append(intent)
+        intent_rows = [_intent_row(intent, changes.steps[0][0].at) for intent in intents]
+        # Nothing above has changed anything; nothing below can fail on data.
+        self._take(changes, journal, decision)
+        self.batch.intents += intent_rows
+        self._take_reports(reports)
+        self.intents += intents
+
+    def answer(self, report: Report, at: int) -> None:
+        """Send a message that no event stands for: a status report, a business reject."""
+        self._take_reports([self._report_row(report, 0, at)])
+
+    def _report_row(self, report: Report, ahead: int, at: int) -> ReportRow:
+        begin_string = self._sessions[report.session].begin_string
+        msg_type, body = self._codec.encode(report, begin_string=begin_string)
+        order_id = report.order.order_id if report.order is not None else None
+        return ReportRow(self.report_id + 1 + ahead, report.session, order_id, msg_type, body, at)
+
+    def _take_reports(self, rows: list[ReportRow]) -> None:
+        self.report_id += len(rows)
+        self.batch.reports += rows
+        self.reports += rows
+
+    def _take(self, changes: Changes, journal: list[JournalRow], decision: Decision | None) -> None:
+        first = self.position + 1
+        batch = self.batch
+        batch.journal += journal
+        for position, (event, before, after) in enumerate(changes.steps, first):
+            self.book.record(position, event, before, after)
+            self.events.append((position, event, after))
+            if type(event) is e.OrderFilled and after is not None:
+                batch.executions.append(_execution_row(position, event, after))
+        self.position += len(journal)
+        event, _, after = changes.steps[-1]
+        if after is not None and event.order_id:
+            batch.orders[after.order_id] = _order_row(after, event.at)
+        if decision is not None:
+            batch.decisions.append(_decision_row(first, changes, decision))
+
+
+_ASKS_VENUE = frozenset({e.LegSubmitted, e.CancelSubmitted, e.AmendSubmitted, e.SettlementRequested})
+
+
+def _intent_row(intent: Intent, at: int) -> IntentRow:
+    return IntentRow(
+        intent.intent_id,
+        intent.order_id,
+        intent.leg,
+        type(intent).__name__.removesuffix("Intent").lower(),
+        intent.venue_account,
+        intent.symbol,
+        intent.client_id,
+        intent.timestamp_ms,
+        intent.recv_window_ms,
+        encode_json(intent),
+        at,
+    )
+
+
+def _execution_row(position: int, event: e.OrderFilled, order: Order) -> ExecutionRow:
+    return ExecutionRow(
+        position,
+        order.order_id,
+        order.venue_account,
+        order.symbol,
+        order.side,
+        event.trade_id,
+        event.venue_order_id,
+        text_of(event.last_qty),
+        text_of(event.last_px),
+        text_of(event.commission),
+        event.commission_currency,
+        event.liquidity,
+        event.transact_time,
+        event.at,
+    )
+
+
+def _order_row(order: Order, at: int) -> OrderRow:
+    terms = order.terms
+    return OrderRow(
+        order.order_id,
+        order.session,
+        order.cl_ord_id,
+        order.first_cl_ord_id,
+        order.account,
+        order.venue_account,
+        order.symbol,
+        order.side,
+        order.ord_type,
+        order.time_in_force,
+        text_of(terms.order_qty),
+        text_of(terms.price) if terms.price is not None else None,
+        text_of(terms.stop_px) if terms.stop_px is not None else None,
+        text_of(order.cum_qty),
+        text_of(order.avg_px),
+        text_of(order.leaves_qty),
+        order.ord_status,
+        order.is_open,
+        order.is_unknown,
+        storable(order.text),
+        order.received_at,
+        at,
+    )
+
+
+def _decision_row(position: int, changes: Changes, decision: Decision) -> DecisionRow:
+    event, _, after = changes.steps[0]
+    denial = decision.denial
+    return DecisionRow(
+        position,
+        event.order_id or None,
+        getattr(event, "cl_ord_id", None),
+        after.session if after is not None else getattr(event, "session", ""),
+        "accept" if denial is None else "deny",
+        "" if denial is None else denial.code,
+        "" if denial is None else denial.text,
+        encode_json(decision.inputs),
+        event.at,
+    )

@@ -1,0 +1,83 @@
+"""What the engine knows when it starts: everything SQL holds that is not over."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import Engine as Database
+
+from gateway.domain.book import Book
+from gateway.domain.order import LegState, Order
+from gateway.engine.clock import Clock, day_start
+from gateway.engine.numbers import RESERVE, SessionState, WaitingReport
+from gateway.store import readers
+from gateway.store.rows import SessionRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovered:
+    """State as of the last commit. unsettled: orders by venue account whose fate only the venue can tell."""
+
+    book: Book
+    sessions: dict[str, SessionState]
+    position: int
+    report_id: int
+    unsettled: dict[str, set[str]]
+
+
+def recover(database: Database, sessions: Iterable[tuple[str, str]], clock: Clock, day_end_seconds: int) -> Recovered:
+    """Read it all. sessions: (key, BeginString) of every configured session."""
+    now = clock.now()
+    today = day_start(now, day_end_seconds)
+    book = Book()
+    with database.connect() as connection:
+        for position, event in readers.load_open_events(connection, today):
+            book.fold(position, event)
+        for (account, symbol), qty in readers.load_positions(connection, today).items():
+            book.add_position(account, symbol, qty)
+        book.last_order_number = readers.last_order_number(connection)
+        rows = {row.session: row for row in readers.load_sessions(connection)}
+        states = {}
+        for key, begin_string in sessions:
+            state = _session(key, begin_string, rows.get(key), now)
+            for report in readers.unsent_reports(connection, key, state.last_report_id):
+                state.waiting.append(WaitingReport(report.report_id, report.body, poss_resend=not state.clean))
+            state.clean = False
+            states[key] = state
+        return Recovered(
+            book=book,
+            sessions=states,
+            position=readers.last_position(connection),
+            report_id=readers.last_report_id(connection),
+            unsettled=_unsettled(book.orders.values()),
+        )
+
+
+def _session(key: str, begin_string: str, row: SessionRow | None, now: int) -> SessionState:
+    if row is None:
+        return SessionState(key, begin_string, now, out_reserved=1 + RESERVE, clean=True, changed=True)
+    return SessionState(
+        key,
+        begin_string,
+        row.created_at,
+        epoch=row.epoch,
+        next_in=row.next_in,
+        # After a crash nobody knows how far the numbers got; the bound is above all of them, and FIX fills the gap.
+        next_out=row.next_out if row.clean else row.out_reserved,
+        out_reserved=row.out_reserved,
+        last_report_id=row.last_report_id,
+        clean=row.clean,
+        last_logon_at=row.last_logon_at,
+        last_logout_at=row.last_logout_at,
+        last_in_at=row.last_in_at,
+        last_out_at=row.last_out_at,
+        changed=True,
+    )
+
+
+def _unsettled(orders: Iterable[Order]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for order in orders:
+        leg = order.leg
+        if order.is_unknown or (leg is not None and leg.state is LegState.PENDING):
+            found.setdefault(order.venue_account, set()).add(order.order_id)
+    return found

@@ -1,0 +1,53 @@
+"""When orders have to be looked at again: the end of DAY and GTD orders, and requests that wait to be repeated."""
+
+import heapq
+
+from gateway.domain.order import Order, Phase, RequestKind
+from gateway.engine.clock import NANOSECONDS
+
+RETRY_EVERY = NANOSECONDS
+
+
+class Timers:
+    """Only the engine's thread uses it."""
+
+    def __init__(self) -> None:
+        self._expiries: list[tuple[int, str]] = []
+        self._restless: dict[str, int] = {}  # order id -> when to look again
+
+    def watch(self, order: Order, at: int) -> None:
+        """Take note of what the order's requests need; call it after each change to them."""
+        if any(_waits(r.kind, r.phase) for r in order.requests):
+            self._restless.setdefault(order.order_id, at + RETRY_EVERY)
+        elif self._restless:
+            self._restless.pop(order.order_id, None)
+
+    def watch_expiry(self, order: Order) -> None:
+        """Call it once for each order that has an end."""
+        if order.expire_time is not None:
+            heapq.heappush(self._expiries, (order.expire_time, order.order_id))
+
+    def expired(self, now: int) -> list[str]:
+        """Orders whose time is over; each is told once."""
+        due: list[str] = []
+        while self._expiries and self._expiries[0][0] <= now:
+            due.append(heapq.heappop(self._expiries)[1])
+        return due
+
+    def to_retry(self, now: int) -> list[str]:
+        """Orders with a request that waits to be sent again."""
+        due = [order_id for order_id, when in self._restless.items() if when <= now]
+        for order_id in due:
+            self._restless[order_id] = now + RETRY_EVERY
+        return due
+
+    def wait(self, now: int) -> float | None:
+        """Seconds until something is due, or None."""
+        times = list(self._restless.values())
+        if self._expiries:
+            times.append(self._expiries[0][0])
+        return max(0.0, (min(times) - now) / NANOSECONDS) if times else None
+
+
+def _waits(kind: RequestKind, phase: Phase) -> bool:
+    return phase is Phase.RETURNED or (kind is RequestKind.EXPIRE and phase is Phase.REFUSED)

@@ -1,0 +1,116 @@
+"""QuickFIX's acceptor on a Unix socket: settings, start, stop."""
+
+import signal
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import quickfix
+
+from gateway.errors import GatewayError
+from gateway.fix.application import GatewayApplication
+from gateway.fix.listener import free_loopback_port, replace_listener
+
+_PORT_ATTEMPTS = 5
+
+
+class SessionSettings(NamedTuple):
+    """What QuickFIX needs to know of a session."""
+
+    begin_string: str
+    sender_comp_id: str
+    target_comp_id: str
+
+    @property
+    def session_id(self) -> Any:
+        """As quickfix.SessionID."""
+        return quickfix.SessionID(self.begin_string, self.sender_comp_id, self.target_comp_id)
+
+
+def dictionary_path(begin_string: str) -> Path:
+    """The data dictionary of a FIX version."""
+    name = begin_string.replace(".", "") + ".xml"
+    packaged = Path(str(files("gateway"))).parent / "fix_specs" / name
+    if not packaged.is_file():
+        raise GatewayError(f"the data dictionary {packaged} is missing; scripts/generate_fix_specs.py makes it")
+    return packaged
+
+
+class Acceptor:
+    """Runs QuickFIX's SocketAcceptor, reachable on a Unix socket alone."""
+
+    def __init__(self, application: GatewayApplication, sessions: Sequence[SessionSettings], store: Path) -> None:
+        self._application = application
+        self._sessions = sessions
+        self._store = store
+        self._acceptor: Any = None
+        self._keep: tuple[Any, ...] = ()  # the acceptor uses these without owning them
+        self.last_numbers: dict[str, tuple[int, int]] = {}
+
+    def start(self, socket_path: Path) -> None:
+        """Listen. Raises ListenerError or GatewayError; nothing is left listening then."""
+        handlers = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
+        for attempt in range(_PORT_ATTEMPTS):
+            port = free_loopback_port()
+            settings = quickfix.SessionSettings(self._settings_file(port))
+            factory = quickfix.FileStoreFactory(settings)
+            acceptor = quickfix.SocketAcceptor(self._application, factory, settings)
+            try:
+                acceptor.start()
+            except quickfix.RuntimeError as error:  # another process took the port meanwhile
+                if attempt + 1 == _PORT_ATTEMPTS:
+                    raise GatewayError(f"QuickFIX does not start: {error}") from error
+                continue
+            self._acceptor, self._keep = acceptor, (settings, factory)
+            break
+        try:
+            replace_listener(port, socket_path)
+        except Exception:
+            self.stop()
+            raise
+        for number, handler in handlers.items():  # QuickFIX resets them
+            signal.signal(number, handler)
+
+    def stop(self) -> None:
+        """Log every session out and end QuickFIX's thread. `last_numbers` then has what it ended with."""
+        if self._acceptor is not None:
+            self._acceptor.stop()
+            self.last_numbers = self._numbers()
+            self._acceptor = None
+
+    def _numbers(self) -> dict[str, tuple[int, int]]:
+        """(next_in, next_out) by session."""
+        found = {}
+        for settings in self._sessions:
+            session = quickfix.Session.lookupSession(settings.session_id)
+            if session is not None:
+                key = settings.session_id.toString()
+                found[key] = (session.getExpectedTargetNum(), session.getExpectedSenderNum())
+        return found
+
+    def _settings_file(self, port: int) -> str:
+        lines = [
+            "[DEFAULT]",
+            "ConnectionType=acceptor",
+            f"SocketAcceptPort={port}",
+            "NonStopSession=Y",  # schedules are the gateway's own
+            f"FileStorePath={self._store}",
+            "ValidateUserDefinedFields=N",
+            "AllowUnknownMsgFields=Y",
+            "ValidateFieldsHaveValues=N",
+            "ValidateFieldsOutOfOrder=N",
+            "PersistMessages=Y",
+            "TimestampPrecision=3",
+        ]
+        for session in self._sessions:
+            lines += [
+                "[SESSION]",
+                f"BeginString={session.begin_string}",
+                f"SenderCompID={session.sender_comp_id}",
+                f"TargetCompID={session.target_comp_id}",
+                f"DataDictionary={dictionary_path(session.begin_string)}",
+            ]
+        path = self._store / "acceptor.cfg"
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return str(path)

@@ -1,0 +1,199 @@
+"""QuickFIX's callbacks: copy the text out, note the numbers, enqueue. Nothing is decided here.
+
+An exception that leaves a callback would end QuickFIX's thread and leave the port open (the worst way to be dead), so
+every callback has one guard: the failure is alerted, and the message still reaches the engine where it can.
+"""
+
+import functools
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Concatenate, ParamSpec
+
+import quickfix
+from loguru import logger
+
+from gateway.engine import inbox as i
+from gateway.engine.numbers import SessionState
+from gateway.fix.raw import mask_secrets
+
+_MSG_TYPE = re.compile(r"\x0135=([!-~]{1,8})\x01")
+_MSG_SEQ_NUM = re.compile(r"\x0134=(\d{1,18})\x01")
+_NEW_SEQ_NO = re.compile(r"\x0136=(\d{1,18})\x01")
+_HEART_BT_INT = re.compile(r"\x01108=(-?\d{1,9})\x01")
+_RESET = "\x01141=Y\x01"
+_POSS_DUP = "\x0143=Y\x01"
+
+COMMIT_DEADLINE_S = 5.0
+"""How long a callback waits for the engine's commit. Longer, and heartbeats of other sessions would be late."""
+
+
+P = ParamSpec("P")
+
+
+def _guarded(
+    callback: Callable[Concatenate["GatewayApplication", P], None],
+) -> Callable[Concatenate["GatewayApplication", P], None]:
+    """Let nothing out but what QuickFIX understands."""
+
+    @functools.wraps(callback)
+    def run(self: "GatewayApplication", /, *args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            callback(self, *args, **kwargs)
+        except quickfix.RejectLogon:
+            raise
+        except BaseException as error:  # QuickFIX's thread must live, whatever it was
+            self.failed(callback.__name__, error, args)
+
+    return run
+
+
+class GatewayApplication(quickfix.Application):  # type: ignore[misc]  # quickfix has no type information
+    """One for all sessions. QuickFIX calls it on its own thread, and on ours while we send."""
+
+    def __init__(
+        self,
+        *,
+        put: Callable[[Any], None],
+        sent: Callable[[i.MessageSent], None],
+        sessions: Mapping[str, SessionState],
+        heart_bt_int: tuple[int, int],
+    ) -> None:
+        super().__init__()
+        self._put = put
+        self._sent = sent
+        self._states = sessions
+        self._heart_bt_int = heart_bt_int
+        self._keys: dict[str, tuple[str, Any]] = {}
+        self.sending = threading.local()  # .report_id while our own thread sends a report
+
+    # --- lifecycle
+
+    @_guarded
+    def onCreate(self, session_id: Any) -> None:
+        """A session exists; it may be offline."""
+        self._session(session_id)
+
+    @_guarded
+    def onLogon(self, session_id: Any) -> None:
+        """Both sides are logged on."""
+        self._put(i.LoggedOn(self._session(session_id)[0], time.time_ns()))
+
+    @_guarded
+    def onLogout(self, session_id: Any) -> None:
+        """Logged out, or the connection is gone."""
+        self._put(i.LoggedOut(self._session(session_id)[0], time.time_ns()))
+
+    # --- out
+
+    @_guarded
+    def toAdmin(self, message: Any, session_id: Any) -> None:
+        """A session-level message is about to leave."""
+        self._leaving(message.toString(), session_id, app=False)
+
+    @_guarded
+    def toApp(self, message: Any, session_id: Any) -> None:
+        """A report is about to leave, for the first time or on a ResendRequest."""
+        self._leaving(message.toString(), session_id, app=True)
+
+    def _leaving(self, text: str, session_id: Any, *, app: bool) -> None:
+        key, _ = self._session(session_id)
+        seq = _number(_MSG_SEQ_NUM, text)
+        report_id = getattr(self.sending, "report_id", None)
+        state = self._states[key]
+        if seq >= state.reserved and report_id is None:
+            self._reserve(key, seq)
+        repeated = _POSS_DUP in text and (app or "\x0135=4\x01" in text)
+        self._sent(i.MessageSent(key, text, _msg_type(text), seq, not repeated, report_id, time.time_ns()))
+
+    def _reserve(self, key: str, seq: int) -> None:
+        """SQL's outbound number must lead the wire: wait until it does."""
+        item = i.ReserveNumbers(key, seq + 1)
+        self._put(item)
+        if not item.done.wait(COMMIT_DEADLINE_S):
+            logger.error("numbers not reserved in time session={} msg_seq_num={}", key, seq)
+
+    # --- in
+
+    @_guarded
+    def fromAdmin(self, message: Any, session_id: Any) -> None:
+        """A session-level message came in. May raise RejectLogon."""
+        key, session = self._session(session_id)
+        text = message.toString()
+        msg_type = _msg_type(text)
+        expected = session.getExpectedTargetNum()
+        seq = _number(_MSG_SEQ_NUM, text)
+        progress = expected + 1 if seq == expected else expected
+        if msg_type == "4":
+            progress = max(expected, _number(_NEW_SEQ_NO, text))
+        elif msg_type in ("5", "3") and seq > expected:
+            # QuickFIX increments its expected number for these although a gap is open, and would then drop the
+            # message that fills it. Set back, the increment lands on the right number.
+            session.setNextTargetMsgSeqNum(expected - 1)
+        elif msg_type == "A":
+            self._check_logon(key, text)
+        self._put(i.AdminReceived(key, mask_secrets(text), msg_type, seq, progress, seq == expected, time.time_ns()))
+
+    def _check_logon(self, key: str, text: str) -> None:
+        low, high = self._heart_bt_int
+        interval = _number(_HEART_BT_INT, text)
+        if not low <= interval <= high:
+            raise quickfix.RejectLogon(f"HeartBtInt(108)={interval} is not allowed: {low} to {high} seconds")
+        if _RESET in text:
+            item = i.EpochReset(key, time.time_ns())
+            self._put(item)
+            if not item.done.wait(COMMIT_DEADLINE_S):
+                raise quickfix.RejectLogon("the sequence reset could not be recorded; try again")
+
+    @_guarded
+    def fromApp(self, message: Any, session_id: Any) -> None:
+        """An application message came in, in turn."""
+        at = time.time_ns()
+        key, session = self._session(session_id)
+        text = message.toString()
+        seq = _number(_MSG_SEQ_NUM, text)
+        expected = session.getExpectedTargetNum()
+        in_turn = seq == expected
+        progress = expected + 1 if in_turn else expected
+        self._put(i.AppReceived(key, text, _msg_type(text), seq, progress, in_turn, at))
+
+    # --- trouble
+
+    def failed(self, callback: str, error: BaseException, args: tuple[Any, ...]) -> None:
+        """A callback failed: alert, and have the engine answer the message if it was an order's."""
+        try:
+            logger.opt(exception=error).error("callback failed callback={}", callback)
+            key = args[-1].toString() if args else "-"
+            text = f"{callback}: {type(error).__name__}: {error}"
+            self._put(i.AlertRaised("CALLBACK_FAILED", text, time.time_ns(), key))
+            if callback == "fromApp":
+                self._put(i.CallbackFailed(key, *_head(args[0]), time.time_ns()))
+        except BaseException:  # the last line: nothing may leave
+            logger.opt(exception=True).error("callback failed twice callback={}", callback)
+
+    def _session(self, session_id: Any) -> tuple[str, Any]:
+        key = session_id.toString()
+        found = self._keys.get(key)
+        if found is None:
+            found = self._keys[key] = (key, quickfix.Session.lookupSession(session_id))
+        return found
+
+
+def _msg_type(text: str) -> str:
+    found = _MSG_TYPE.search(text)
+    return found[1] if found else "?"
+
+
+def _number(pattern: re.Pattern[str], text: str) -> int:
+    found = pattern.search(text)
+    return int(found[1]) if found else 0
+
+
+def _head(message: Any) -> tuple[str, str, int]:
+    """What can be saved of a message whose callback failed."""
+    try:
+        text = message.toString()
+    except BaseException:
+        return "", "?", 0
+    return text, _msg_type(text), _number(_MSG_SEQ_NUM, text)

@@ -1,0 +1,55 @@
+"""The engine's view of the venue thread, and the adapters' view of the engine's inbox."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from gateway.domain.decide_client import Market
+from gateway.domain.instruments import NO_CAPABILITIES
+from gateway.domain.intents import Intent
+from gateway.domain.venue_reports import VenueReport
+from gateway.engine import inbox as i
+from gateway.venues.dispatcher import VenueThread
+
+
+class InboxSinks:
+    """What adapters say goes into the engine's inbox."""
+
+    def __init__(self, put: Callable[[Any], None]) -> None:
+        self._put = put
+
+    def report(self, report: VenueReport) -> None:
+        """Hand one report to the engine."""
+        self._put(report)
+
+    def call(self, *, direction: str, operation: str, order_id: str, intent_id: int, text: str) -> None:
+        """Record one venue request or answer."""
+        self._put(i.VenueCalled(direction, operation, order_id, intent_id, text, time.time_ns()))
+
+    def availability(self, venue_account: str, *, available: bool, reason: str) -> None:
+        """A venue account came or went."""
+        self._put(i.AvailabilityChanged(venue_account, available, reason, time.time_ns()))
+
+    def alert(self, code: str, text: str) -> None:
+        """Something a person should look at."""
+        self._put(i.AlertRaised(code, text, time.time_ns()))
+
+
+class Venues:
+    """The engine's VenuePort."""
+
+    def __init__(self, thread: VenueThread) -> None:
+        self._thread = thread
+        self.release: Callable[[Sequence[Intent]], None] = thread.release
+        self.clock_ms = thread.clock_ms
+
+    def market(self, venue_account: str, symbol: str) -> Market:
+        """What can be traded now. A venue account that is no longer configured can do nothing."""
+        thread = self._thread
+        try:
+            capabilities = thread.capabilities(venue_account)
+        except KeyError:
+            why = f"venue account {venue_account} is not configured"
+            return Market(capabilities=NO_CAPABILITIES, instrument=None, not_ready=why)
+        why = "" if thread.available(venue_account) else "the venue is not connected"
+        return Market(capabilities=capabilities, instrument=thread.instrument(venue_account, symbol), not_ready=why)
