@@ -100,6 +100,13 @@ def test_floats_are_refused() -> None:
         encode("FIX.4.4", "D", [], [(38, 0.5)])  # type: ignore[list-item]  # the point of the test
 
 
+def test_header_fields_among_the_others_replace_the_usual_ones() -> None:
+    message = FixMessage(encode("FIX.4.4", "D", [(49, "DESK"), (34, 1)], [(11, "x"), (34, 5), (43, "Y")]))
+    assert [pair for pair in message.fields if pair[0] not in {8, 9, 10}] == [
+        *((35, "D"), (49, "DESK"), (34, "5"), (43, "Y"), (11, "x")),
+    ]
+
+
 def test_data_fields_may_hold_soh() -> None:
     raw = encode("FIX.4.4", "8", [(34, 1)], [(354, 8), (355, b"a\x0144=1\x01b"), (58, "x")])
     assert FixMessage(raw).get(355) == "a\x0144=1\x01b"

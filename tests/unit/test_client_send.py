@@ -33,6 +33,8 @@ class StandIn:
             for message in map(FixMessage, messages):
                 self.received.append(message)
                 for msg_type, fields in self.answers(message):
+                    if (55, "THIN") in fields and (39, "2") in fields:
+                        await asyncio.sleep(1)  # a market order that waits for its counterpart
                     header: Fields = [(49, "FIXGW"), (56, "DESK"), (34, self.next_out), (52, "20260105-10:00:00.000")]
                     writer.write(encode(message[8], msg_type, header, fields))
                     self.next_out += 1
@@ -140,6 +142,12 @@ async def test_a_market_order_waits_for_its_fill(gateway: StandIn, environment: 
     assert lines[-1]["result"] == "done"
     assert lines[3]["fields"]["LastPx"] == "60000"
     assert lines[3]["elapsed_us"] >= 0
+
+
+async def test_a_market_order_does_not_rest(gateway: StandIn, environment: dict[str, str]) -> None:
+    code, output = await run(environment, "sell", "0.5", "THIN", "--market")
+    assert code == 0
+    assert "order is Filled" in output
 
 
 async def test_replace_and_status(gateway: StandIn, environment: dict[str, str]) -> None:
