@@ -1,4 +1,4 @@
-"""The exchange: accepts, matches, cancels and amends orders, and tells a listener what happened.
+"""The exchange: accepts, matches, cancels and amends orders.
 
 No I/O and no clock: every call is given the time in milliseconds. What refuses raises ApiError before
 anything changed.
@@ -6,36 +6,18 @@ anything changed.
 
 from collections.abc import Iterable
 from decimal import Decimal
-from random import Random
-from typing import Protocol
 
 from gateway.simulator import errors, matching, settlement
-from gateway.simulator.accounts import Account, Accounts
+from gateway.simulator.accounts import Accounts
+from gateway.simulator.ledger import Ledger, Listener
 from gateway.simulator.market import Market
 from gateway.simulator.matching import Fill, Prevented
-from gateway.simulator.orders import MARKET_TYPES, Order, Trade
+from gateway.simulator.orders import MARKET_TYPES, Order
 from gateway.simulator.settlement import Fees
 from gateway.simulator.symbols import Symbol
 
 
-class Listener(Protocol):
-    """Learns what happened, at once and in order; the order is as it stands right after the execution."""
-
-    def execution(
-        self,
-        order: Order,
-        kind: str,
-        now: int,
-        execution_id: int,
-        trade: Trade | None = None,
-        orig_client_order_id: str = "",
-        prevented: Prevented | None = None,
-    ) -> None: ...
-
-    def balances(self, account: Account, now: int) -> None: ...
-
-
-class Exchange:
+class Exchange(Ledger):
     """All markets and accounts of one simulated exchange."""
 
     def __init__(
@@ -46,26 +28,9 @@ class Exchange:
         fees: Fees | None = None,
         seed: int = 0,
     ) -> None:
-        self.markets = {symbol.name: Market(symbol) for symbol in symbols}
-        self.accounts = accounts
+        super().__init__(symbols, accounts, listener, seed)
         self.fees = fees or Fees()
-        self.maker = Account("market-maker", 0, unlimited=True)
-        self.orders: dict[int, Order] = {}
-        self.by_placed_client_id: dict[str, Order] = {}
-        self.trades: list[Trade] = []
-        self._listener = listener
-        self._random = Random(seed)  # noqa: S311 - client ids and prices of a simulation, no secrets
-        self._last_order_id = 0
-        self._last_execution_id = 0
         self._last_prevented_id = 0
-        self._touched: dict[Account, None] = {}
-
-    def random_client_order_id(self) -> str:
-        return f"{self._random.getrandbits(88):022x}"
-
-    def next_order_id(self) -> int:
-        self._last_order_id += 1
-        return self._last_order_id
 
     # -- commands ---------------------------------------------------------------------------------------
 
@@ -74,8 +39,8 @@ class Exchange:
         market = self.markets[order.symbol]
         self.check(order)
         settlement.reserve(market, order)
-        self._register(order)
-        self._touch(order.account)
+        self.register(order)
+        self.touch(order.account)
         if not order.awaits_trigger:
             order.working_ms = now
         self.report(order, "NEW", now)
@@ -104,8 +69,8 @@ class Exchange:
         market = self.markets[order.symbol]
         market.take_off(order)
         order.status = "CANCELED"
-        old_id = self._rename(order, new_client_order_id or self.random_client_order_id())
-        self._end(market, order, now)
+        old_id = self.rename(order, new_client_order_id or self.random_client_order_id())
+        self.end(market, order, now)
         self.report(order, "CANCELED", now, orig_client_order_id=old_id)
         self.finish(now)
         return old_id
@@ -124,8 +89,8 @@ class Exchange:
         order.update_ms = now
         order.amends += 1
         market.book.update_id += 1
-        self._touch(order.account)
-        old_id = self._rename(order, new_client_order_id or order.client_order_id)
+        self.touch(order.account)
+        old_id = self.rename(order, new_client_order_id or order.client_order_id)
         self.report(order, "REPLACED", now, orig_client_order_id=old_id)
         self.finish(now)
         return old_id
@@ -145,7 +110,7 @@ class Exchange:
             kind = "TRADE_PREVENTION"
             order.prevented_match_id = self._last_prevented_id
             order.prevented_qty += order.leaves
-        self._end(market, order, now)
+        self.end(market, order, now)
         self.report(order, kind, now, prevented=prevented)
 
     # -- the steps of matching ----------------------------------------------------------------------------
@@ -202,7 +167,7 @@ class Exchange:
         self.trades.append(trade)
         if not order.is_open:
             order.account.open_orders(order.symbol).pop(order.order_id, None)
-        self._touch(order.account)
+        self.touch(order.account)
         self.report(order, "TRADE", now, trade=trade)
 
     def _prevent(self, taker: Order, event: Prevented, now: int) -> None:
@@ -228,63 +193,3 @@ class Exchange:
             order.update_ms = now
             self.report(order, "NEW", now)
             self.work(market, order, now)
-
-    # -- bookkeeping --------------------------------------------------------------------------------------
-
-    def report(
-        self,
-        order: Order,
-        kind: str,
-        now: int,
-        trade: Trade | None = None,
-        orig_client_order_id: str = "",
-        prevented: Prevented | None = None,
-    ) -> None:
-        if order.account.unlimited:
-            return
-        self._last_execution_id += 1
-        self._listener.execution(order, kind, now, self._last_execution_id, trade, orig_client_order_id, prevented)
-
-    @property
-    def last_execution_id(self) -> int:
-        return self._last_execution_id
-
-    def finish(self, now: int) -> None:
-        """End of a command: tell each account whose money moved what it has now."""
-        for account in self._touched:
-            if account.touched:
-                account.update_ms = now
-                self._listener.balances(account, now)
-                account.touched.clear()
-        self._touched.clear()
-
-    def _touch(self, account: Account) -> None:
-        if not account.unlimited:
-            self._touched[account] = None
-
-    def _register(self, order: Order) -> None:
-        order.placed_client_order_id = order.client_order_id
-        account = order.account
-        account.open_orders(order.symbol)[order.order_id] = order
-        if account.unlimited:
-            return
-        self.orders[order.order_id] = order
-        self.by_placed_client_id[order.client_order_id] = order
-        account.orders[order.order_id] = order
-        account.by_client_id[(order.symbol, order.client_order_id)] = order
-
-    def _rename(self, order: Order, new_id: str) -> str:
-        old_id = order.client_order_id
-        if new_id != old_id and not order.account.unlimited:
-            index = order.account.by_client_id
-            if index.get((order.symbol, old_id)) is order:
-                del index[(order.symbol, old_id)]
-            index[(order.symbol, new_id)] = order
-            order.client_order_id = new_id
-        return old_id
-
-    def _end(self, market: Market, order: Order, now: int) -> None:
-        order.update_ms = now
-        order.account.open_orders(order.symbol).pop(order.order_id, None)
-        settlement.release(market, order)
-        self._touch(order.account)

@@ -11,7 +11,7 @@ from gateway.simulator.accounts import Accounts, sandbox_accounts
 from gateway.simulator.api import Api
 from gateway.simulator.clock import Clock
 from gateway.simulator.connection import Hub
-from gateway.simulator.control import Control
+from gateway.simulator.control_commands import Control
 from gateway.simulator.exchange import Exchange
 from gateway.simulator.limits import Limits
 from gateway.simulator.maker import Maker
@@ -107,7 +107,7 @@ class Simulator:
         if path.startswith("/ws-api/"):
             return await self._ws_api.serve(request)
         if path.startswith(control.PREFIX):
-            return await self._control.serve(request, path)
+            return await control.serve(self._control, request, path)
         if path == "/stream" or path.startswith("/ws"):
             return await self.market_stream.serve(request, path)
         return web.Response(status=404, text="{}", content_type="application/json")

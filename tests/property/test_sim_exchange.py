@@ -102,8 +102,7 @@ class ExchangeMachine(RuleBasedStateMachine):
             stp_mode=mode,
         )
         order.stop_above = (side == "BUY") == kind.startswith("STOP_LOSS")
-        best = self.market.book.opposite(order).best()
-        ahead = [] if best is None else [one for one in self.market.book.opposite(order).orders()]
+        ahead = list(self.market.book.opposite(order).orders())
         executed = {one: one.executed for one in ahead}
         # No sum or product may be rounded; only commissions are, by an explicit quantize.
         with localcontext(Context(prec=28, traps=[Inexact])):

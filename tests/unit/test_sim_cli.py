@@ -32,7 +32,7 @@ async def test_says_where_it_listens_and_stops_cleanly(tmp_path: Path, ending: s
         assert process.stdout is not None
         line = (await asyncio.wait_for(process.stdout.readline(), DEADLINE)).decode()
         async with asyncio.timeout(DEADLINE):
-            while not ready.exists():
+            while not ready.exists():  # noqa: ASYNC110 - another process writes it
                 await asyncio.sleep(0.01)
         url = f"http://127.0.0.1:{json.loads(ready.read_text())['port']}"
         assert url in line

@@ -29,7 +29,7 @@ async def refused(sim: Sim, path: str, **body: Any) -> str:
 
 async def until_held(sim: Sim, count: int) -> list[dict[str, str]]:
     async with asyncio.timeout(DEADLINE):
-        while len(held := (await sim.look("held"))["held"]) < count:
+        while len(held := (await sim.look("held"))["held"]) < count:  # noqa: ASYNC110 - the server's state is polled
             await asyncio.sleep(0.005)
     return list(held)
 
@@ -42,13 +42,14 @@ async def reports(ws: WsClient, count: int) -> list[tuple[str, str]]:
 async def test_manual_orders_wait_for_their_script(sim: Sim, ws: WsClient) -> None:
     await sim.control("mode", symbol="LTCUSDT", mode="manual")
     await ws.place(side="SELL", price="100", newClientOrderId="s")
-    for name, params in {
+    orders: dict[str, dict[str, Any]] = {
         "crossing": {"price": "150"},
         "ioc": {"timeInForce": "IOC"},
         "fok": {"timeInForce": "FOK", "price": "150"},
         "market": {"type": "MARKET", "timeInForce": None, "price": None},
         "far": {"price": "1"},
-    }.items():
+    }
+    for name, params in orders.items():
         answer = (await ws.place(newClientOrderId=name, **{"quantity": "10"} | params))["result"]
         assert (answer["status"], answer["executedQty"]) == ("NEW", "0.00000000"), name
     assert await reports(ws, 6) == [("NEW", "NEW")] * 6
@@ -83,6 +84,25 @@ async def test_fill_in_auto_mode_takes_the_order_off_the_book(sim: Sim, ws: WsCl
     await sim.control("fill", clientOrderId="a", qty="0.5")
     assert (await sim.get("depth", symbol="LTCUSDT"))["bids"] == [["90.00000000", "1.50000000"]]
     await sim.control("fill", clientOrderId="a")
+    assert (await sim.get("depth", symbol="LTCUSDT"))["bids"] == []
+
+
+async def test_a_fill_below_the_money_set_aside_gives_the_rest_back(sim: Sim, ws: WsClient) -> None:
+    await sim.control("mode", symbol="*", mode="manual")
+    await ws.place(type="MARKET", timeInForce=None, price=None, newClientOrderId="m")
+    await sim.control("fill", clientOrderId="m", price="99")
+    balances = {one["asset"]: one for one in (await ws.signed("account.status"))["result"]["balances"]}
+    assert (balances["USDT"]["free"], balances["USDT"]["locked"]) == ("99999802.00000000", "0.00000000")
+
+
+async def test_expired_orders_leave_the_book(sim: Sim, ws: WsClient) -> None:
+    await ws.place(newClientOrderId="rests")
+    await sim.control("expire", clientOrderId="rests")
+    assert (await sim.get("depth", symbol="LTCUSDT"))["bids"] == []
+    await sim.control("mode", symbol="LTCUSDT", mode="manual")
+    await ws.place(newClientOrderId="waits")
+    await sim.control("expire", clientOrderId="waits")
+    await sim.control("mode", symbol="LTCUSDT", mode="auto")
     assert (await sim.get("depth", symbol="LTCUSDT"))["bids"] == []
 
 

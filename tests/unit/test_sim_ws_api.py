@@ -122,7 +122,7 @@ async def test_session_logon_and_logout(sim: Sim) -> None:
     stale = await ws.call("order.place", **limit_order(), timestamp=now_ms() - 10_000)
     assert stale["error"]["code"] == -1021
     await ws.call("session.logout")
-    kinds = []
+    kinds: list[str] = []
     while not kinds or kinds[-1] != "eventStreamTerminated":
         kinds.append((await ws.event())["e"])
     assert (await ws.call("order.place", **limit_order(), timestamp=now_ms()))["error"]["code"] == -1102
