@@ -102,11 +102,9 @@ class BinanceExchange:
     async def expire(self, client_id: str) -> None:
         await self.post("expire", clientOrderId=client_id)
 
-    async def reject(self, operation: str, *, unknown_outcome: bool = False, banned_ms: int = 0) -> None:
-        if banned_ms:
-            await self.post(
-                "reject", op=_OPS[operation], code=-1003, msg="Way too much request weight used", status=429
-            )
+    async def reject(self, operation: str, *, unknown_outcome: bool = False, too_many: bool = False) -> None:
+        if too_many:
+            await self.post("reject", op=_OPS[operation], code=-1003, msg="Too many requests queued.", status=429)
         elif unknown_outcome:
             await self.post("reject", op=_OPS[operation], code=-1007, msg="Timeout; execution status unknown.")
         else:

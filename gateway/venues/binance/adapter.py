@@ -6,7 +6,7 @@ Source of every method name and path: Binance Spot API, web-socket-api.md and re
 import asyncio
 import os
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 
 import msgspec
 
@@ -20,7 +20,7 @@ from gateway.venues.binance.calls import UNAVAILABLE, AmendCall, CancelCall, Ord
 from gateway.venues.binance.channel import Answer, RequestLostError, status_line
 from gateway.venues.binance.clock import VenueClock
 from gateway.venues.binance.desk import Desk
-from gateway.venues.binance.environments import endpoints, load_credentials
+from gateway.venues.binance.environments import Credentials, endpoints, load_credentials
 from gateway.venues.binance.filters import RateLimit
 from gateway.venues.binance.limits import PLACE_WEIGHT, Limits
 from gateway.venues.binance.payload import PayloadError, Raw
@@ -35,6 +35,7 @@ from gateway.venues.binance.requests import (
 from gateway.venues.binance.rest import NotSentError, RestClient
 from gateway.venues.binance.settings import BinanceSettings, OrderEntry
 from gateway.venues.binance.settlement import Settlements
+from gateway.venues.binance.silence import SilenceWatch
 from gateway.venues.binance.startup import check_key, learn_instruments, measure_clock, repeat_until_done
 from gateway.venues.binance.user_stream import Hooks, UserStream, ws_params
 from gateway.venues.binance.ws_api import Listener, WsConnection
@@ -49,7 +50,6 @@ _CANCEL_WEIGHT = 1
 _AMEND_WEIGHT = 4
 _QUERY_TIMEOUT_S = 10.0
 _QUERY_WINDOW_MS = 5_000
-_SILENCE_CHECK_S = 0.5
 
 
 class BinanceVenue:
@@ -72,7 +72,10 @@ class BinanceVenue:
         self._settings = BinanceSettings.read(venue_account, settings)
         self._endpoints = endpoints(self._settings.environment, self._settings.base_url, allow_live=allow_live)
         # Behind a function, so that nothing here shows the environment's variables.
-        self._load_credentials = lambda: load_credentials(self._settings.environment, venue_account, environ)
+        environment = self._settings.environment
+        self._load_credentials: Callable[[], Credentials] = lambda: load_credentials(
+            environment, venue_account, environ
+        )
         self._credentials = self._load_credentials()
         self._sinks = sinks
         self._clock = VenueClock(now_ns)
@@ -93,8 +96,7 @@ class BinanceVenue:
         self._ready = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._held: list[CancelIntent] = []
-        self._unheard: dict[tuple[str, str], float] = {}
-        self._heard_first: dict[tuple[str, str], None] = {}
+        self._silence = SilenceWatch(self._settings.event_timeout_ms / 1_000, self._stream_silent)
 
     @property
     def instruments(self) -> Mapping[str, Instrument]:
@@ -116,7 +118,7 @@ class BinanceVenue:
         await repeat_until_done(lambda: check_key(rest, self._settings, self._credentials, self._clock, alert), alert)
         self._stream.start(rest.session)
         self._spawn(self._keep_clock())
-        self._spawn(self._watch_silence())
+        self._spawn(self._silence.run())
         await self._ready.wait()
 
     async def stop(self) -> None:
@@ -154,7 +156,7 @@ class BinanceVenue:
             self._desk.refuse(intent, Operation.PLACE, str(error), OrdRejReason.UNSUPPORTED)
             return
         self._limits.spend(now_ms, PLACE_WEIGHT, order=True)
-        call = PlaceCall(self._desk, intent, self._resync_clock, self._expect_event)
+        call = PlaceCall(self._desk, intent, self._resync_clock, self._silence)
         if self._settings.order_entry is OrderEntry.REST:
             self._over_rest("POST", params, intent, call)
         else:
@@ -270,61 +272,38 @@ class BinanceVenue:
 
     def _event(self, raw: Raw) -> None:
         try:
-            name = parse.event_name(raw)
-            if name == "executionReport":
-                reports = parse.execution_report(self.venue_account, raw)
-                self._heard(reports[0].symbol, reports[0].venue_order_id or "")
-                self._desk.tell(reports)
-            elif name == "eventStreamTerminated":
-                self._stream.rebuild("the venue ended the event stream")
-            elif name == "serverShutdown":
-                self._stream.renew()
+            reports = parse.event(self.venue_account, raw)
         except PayloadError as error:
             # It may have been a fill: settling everything is the only way to know.
             self._unreadable(str(error))
             self._stream.rebuild("an event could not be read")
+            return
+        if isinstance(reports, tuple):
+            self._silence.heard((reports[0].symbol, reports[0].venue_order_id or ""))
+            self._desk.tell(reports)
+        elif reports == "eventStreamTerminated":
+            self._stream.rebuild("the venue ended the event stream")
+        elif reports == "serverShutdown":
+            self._stream.renew()
 
-    def _observe(self, limits: Sequence[RateLimit], in_flight: int) -> None:
+    def _observe(self, limits: Iterable[RateLimit], in_flight: int) -> None:
         self._limits.observe(limits, self._clock.clock_ms(), in_flight)
 
     def _unreadable(self, text: str) -> None:
         self._sinks.alert("VENUE_FRAME_UNREADABLE", text)
 
     def _up(self) -> None:
-        self._unheard.clear()
+        self._silence.forget()
         self._ready.set()
         self._sinks.availability(self.venue_account, available=True, reason="")
 
     def _down(self, reason: str) -> None:
-        self._unheard.clear()
+        self._silence.forget()
         self._sinks.availability(self.venue_account, available=False, reason=reason)
 
-    # Is the stream alive? An order that was answered must be heard of on the stream too.
-
-    def _expect_event(self, symbol: str, venue_order_id: str) -> None:
-        key = (symbol, venue_order_id)
-        if key not in self._heard_first:
-            self._unheard[key] = asyncio.get_running_loop().time()
-        else:
-            del self._heard_first[key]
-
-    def _heard(self, symbol: str, venue_order_id: str) -> None:
-        key = (symbol, venue_order_id)
-        if self._unheard.pop(key, None) is None:
-            self._heard_first[key] = None
-            if len(self._heard_first) > 1_000:
-                del self._heard_first[next(iter(self._heard_first))]
-
-    async def _watch_silence(self) -> None:
-        bound_s = self._settings.event_timeout_ms / 1_000
-        while True:
-            await asyncio.sleep(min(_SILENCE_CHECK_S, bound_s))
-            oldest = next(iter(self._unheard.items()), None)
-            if oldest is not None and asyncio.get_running_loop().time() - oldest[1] > bound_s:
-                (symbol, venue_order_id), _ = oldest
-                text = f"order {venue_order_id} ({symbol}): answered {bound_s} s ago, and not yet in the stream"
-                self._sinks.alert("VENUE_STREAM_SILENT", text)
-                self._stream.rebuild("the event stream is silent")
+    def _stream_silent(self, text: str) -> None:
+        self._sinks.alert("VENUE_STREAM_SILENT", f"venue account {self.venue_account}: {text}")
+        self._stream.rebuild("the event stream is silent")
 
     # The clock
 

@@ -34,12 +34,12 @@ class _Fill(msgspec.Struct, gc=False):
 
 
 class _OrderResult(msgspec.Struct):
-    """Answer to order.place (RESULT or FULL) and order.cancel."""
+    """Answer to order.place and order.cancel. An ACK has no status: whatever became of the order, the stream tells."""
 
     orderId: int  # noqa: N815
-    status: str
-    executedQty: str  # noqa: N815
     transactTime: int  # noqa: N815
+    status: str = "NEW"
+    executedQty: str = "0"  # noqa: N815
     fills: list[_Fill] = []
 
 

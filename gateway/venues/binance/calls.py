@@ -9,6 +9,7 @@ from gateway.venues.binance.channel import Answer, status_line
 from gateway.venues.binance.desk import Desk
 from gateway.venues.binance.errors import TIMESTAMP_OUTSIDE_WINDOW, Failure, Kind
 from gateway.venues.binance.payload import PayloadError, Raw
+from gateway.venues.binance.silence import SilenceWatch
 
 UNAVAILABLE = "VENUE_UNAVAILABLE"
 
@@ -83,17 +84,17 @@ class PlaceCall(OrderCall):
         desk: Desk,
         intent: PlaceIntent,
         resync_clock: Callable[[], None],
-        expect_event: Callable[[str, str], None],
+        silence: SilenceWatch,
     ) -> None:
         super().__init__(desk, intent, resync_clock)
-        self._expect_event = expect_event
+        self._silence = silence
 
     def read(self, result: Raw) -> Iterable[VenueReport]:
         return answers.placed(self.desk.ref(self.intent), result)
 
     def done(self, reports: Iterable[VenueReport]) -> None:
         reports = tuple(reports)
-        self._expect_event(self.intent.symbol, reports[0].venue_order_id or "")
+        self._silence.answered((self.intent.symbol, reports[0].venue_order_id or ""))
         self.desk.tell(reports)
 
 

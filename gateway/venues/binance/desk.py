@@ -18,29 +18,7 @@ from gateway.venues.base import Sinks
 from gateway.venues.binance.answers import OrderRef
 from gateway.venues.binance.clock import VenueClock
 from gateway.venues.binance.limits import Limits
-
-_REMEMBERED = 20_000
-
-
-class Echoes:
-    """Which facts were told already: an answer and the stream describe the same acceptances, fills and ends.
-
-    This only spares the engine the second copy; it deduplicates for good, in its own transaction. What a settlement
-    finds is told in any case.
-    """
-
-    def __init__(self) -> None:
-        self._told: dict[object, None] = {}
-
-    def first(self, report: VenueReport) -> bool:
-        """Whether this fact is new."""
-        key = _fact(report)
-        if key in self._told:
-            return False
-        self._told[key] = None
-        if len(self._told) > _REMEMBERED:
-            del self._told[next(iter(self._told))]
-        return True
+from gateway.venues.binance.recent import Recent
 
 
 def _fact(report: VenueReport) -> object:
@@ -64,7 +42,9 @@ class Desk:
         self.sinks = sinks
         self.clock = clock
         self.limits = limits
-        self._echoes = Echoes()
+        # Which facts were told: answers and the stream describe the same acceptances, fills and ends. This only spares
+        # the engine the second copy; it deduplicates for good, in its own transaction. Settlements tell in any case.
+        self._told = Recent()
 
     def ref(self, intent: Intent) -> OrderRef:
         """Whom reports about this intent name."""
@@ -73,7 +53,7 @@ class Desk:
     def tell(self, reports: Iterable[VenueReport]) -> None:
         """Report what is new."""
         for report in reports:
-            if self._echoes.first(report):
+            if self._told.add(_fact(report)):
                 self.sinks.report(report)
 
     def refuse(

@@ -50,12 +50,16 @@ class _EventName(msgspec.Struct):
 
 
 _EVENT_NAME = msgspec.json.Decoder(_EventName)
+_EXECUTION_PREFIX = b'{"e":"executionReport"'
 _EXECUTION_REPORT = msgspec.json.Decoder(_ExecutionReport)
 
 
-def event_name(raw: Raw) -> str:
-    """The kind of a user data event."""
-    return decode(_EVENT_NAME, raw).e
+def event(venue_account: str, raw: Raw) -> tuple[VenueReport, ...] | str:
+    """A user data event: the reports of an executionReport, or the name of another kind."""
+    if bytes(raw).startswith(_EXECUTION_PREFIX):
+        return execution_report(venue_account, raw)  # the usual case, spared reading its name first
+    name = decode(_EVENT_NAME, raw).e
+    return execution_report(venue_account, raw) if name == "executionReport" else name
 
 
 def execution_report(venue_account: str, raw: Raw) -> tuple[VenueReport, ...]:
@@ -63,11 +67,11 @@ def execution_report(venue_account: str, raw: Raw) -> tuple[VenueReport, ...]:
 
     An order canceled or amended under a new client id is named by the one it had (`C`): that is the one we know.
     """
-    event = decode(_EXECUTION_REPORT, raw)
-    build = _BY_EXECUTION_TYPE.get(event.x)
+    report = decode(_EXECUTION_REPORT, raw)
+    build = _BY_EXECUTION_TYPE.get(report.x)
     if build is None:
-        raise PayloadError(f"unknown execution type {event.x!r} of order {event.i}")
-    return build(venue_account, event)
+        raise PayloadError(f"unknown execution type {report.x!r} of order {report.i}")
+    return build(venue_account, report)
 
 
 def _accepted(venue_account: str, event: _ExecutionReport) -> tuple[VenueReport, ...]:

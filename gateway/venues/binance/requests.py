@@ -39,13 +39,14 @@ class UnsupportedOrderError(ValueError):
 def place_params(intent: PlaceIntent, stp_mode: str) -> Params:
     """A new order. Raises UnsupportedOrderError for what the venue could only turn into something else.
 
-    newOrderRespType is FULL: the answer then tells the fills at once, one round trip earlier than a query and
-    usually before the stream's events, which describe the same trades under the same ids.
+    newOrderRespType is ACK: events come on the same connection as the answer, so FULL would tell every fill a second
+    time without telling it earlier, for a third more work an order. That the stream tells nothing at all is noticed
+    by silence.py.
     """
     ord_type, tif = intent.ord_type, intent.time_in_force
     params: Params = {
         "newClientOrderId": intent.client_id,
-        "newOrderRespType": "FULL",
+        "newOrderRespType": "ACK",
         "quantity": text_of(intent.qty),
         "recvWindow": intent.recv_window_ms,
         "selfTradePreventionMode": stp_mode,

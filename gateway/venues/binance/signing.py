@@ -86,4 +86,4 @@ def rest_query(params: Params, signer: Signer) -> str:
 
 def ws_payload(params: Params) -> bytes:
     """What the WebSocket API signs: the parameters sorted by name."""
-    return "&".join([f"{name}={params[name]}" for name in sorted(params)]).encode()
+    return "&".join([f"{name}={value}" for name, value in sorted(params.items())]).encode()

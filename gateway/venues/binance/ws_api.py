@@ -6,7 +6,7 @@ Built for low cost an order: no task and no timer a request. Frames leave throug
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
@@ -19,6 +19,7 @@ from gateway.venues.binance.filters import RateLimit
 from gateway.venues.binance.payload import PayloadError, Raw, decode, shown
 
 _SWEEP_S = 0.25
+_LIMITS_EVERY_S = 0.1
 _HEARTBEAT_S = 10.0
 _LATE_S = 60.0  # how long an answer that comes after its timeout is still understood
 _MAX_FRAME = 8 << 20
@@ -30,7 +31,7 @@ class _Frame(msgspec.Struct, gc=False):
     status: int = 0
     result: msgspec.Raw = _EMPTY
     error: msgspec.Raw = _EMPTY
-    rateLimits: Sequence[RateLimit] = ()  # noqa: N815 - the venue's name
+    rateLimits: msgspec.Raw = _EMPTY  # noqa: N815 - the venue's name
     event: msgspec.Raw = _EMPTY
 
 
@@ -39,6 +40,7 @@ class _FrameHead(msgspec.Struct):
 
 
 _FRAME = msgspec.json.Decoder(_Frame)
+_RATE_LIMITS = msgspec.json.Decoder(tuple[RateLimit, ...])
 _HEAD = msgspec.json.Decoder(_FrameHead)
 
 
@@ -56,7 +58,7 @@ class Listener:
     """Who hears what is not an answer to a request."""
 
     event: Callable[[Raw], None]
-    rate_limits: Callable[[Sequence[RateLimit], int], None]  # with the number of requests still in flight
+    rate_limits: Callable[[tuple[RateLimit, ...], int], None]  # with the number of requests still in flight
     unreadable: Callable[[str], None]
 
 
@@ -71,6 +73,7 @@ class WsConnection:
         self._outbox: deque[_Pending] = deque()
         self._wake: asyncio.Future[None] | None = None
         self._next_id = 0
+        self._limits_due = 0.0
         self.closed: asyncio.Future[str] = self._loop.create_future()
         self._reader = self._loop.create_task(self._read())
         self._writer = self._loop.create_task(self._write())
@@ -157,12 +160,23 @@ class WsConnection:
             self._listener.event(frame.event)
             return
         pending = self._pending.pop(frame.id, None) if isinstance(frame.id, int) else None
-        if frame.rateLimits:
-            self._listener.rate_limits(frame.rateLimits, len(self._pending))
+        if frame.rateLimits is not _EMPTY:
+            self._read_limits(frame.rateLimits)
         if pending is None:
             self._listener.unreadable(f"an answer to no request of ours: {shown(raw)}")
             return
         pending.handler.answered(Answer(frame.status, frame.result, frame.error, raw))
+
+    def _read_limits(self, raw: Raw) -> None:
+        """Now and then: what we send ourselves is counted anyway."""
+        now = self._loop.time()
+        if now < self._limits_due:
+            return
+        self._limits_due = now + _LIMITS_EVERY_S
+        try:
+            self._listener.rate_limits(decode(_RATE_LIMITS, raw), len(self._pending))
+        except PayloadError as error:
+            self._listener.unreadable(f"rate limits: {error}")
 
     def _rubbish(self, raw: bytes, error: PayloadError) -> None:
         """Not a frame as documented. Where it names a request, that one's outcome is unknown from now on."""

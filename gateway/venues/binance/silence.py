@@ -1,0 +1,44 @@
+"""Notices a stream that is silent while the connection lives: an order that was answered is never mentioned."""
+
+import asyncio
+from collections.abc import Callable
+
+from gateway.venues.binance.recent import Recent
+
+_CHECK_S = 0.5
+
+Key = tuple[str, str]  # symbol and the venue's order id
+
+
+class SilenceWatch:
+    """Compares answers with events. Used from the venue loop only."""
+
+    def __init__(self, bound_s: float, silent: Callable[[str], None]) -> None:
+        """Silent is called with the reason once an answered order was not mentioned for bound_s."""
+        self._bound_s = bound_s
+        self._silent = silent
+        self._unheard: dict[Key, float] = {}  # in the order of the answers
+        self._heard = Recent()
+
+    def answered(self, key: Key) -> None:
+        """An order was accepted by an answer: the stream must mention it too, if it has not yet."""
+        if key not in self._heard:
+            self._unheard[key] = asyncio.get_running_loop().time()
+
+    def heard(self, key: Key) -> None:
+        """The stream mentioned an order."""
+        if self._heard.add(key):
+            self._unheard.pop(key, None)
+
+    def forget(self) -> None:
+        """The stream was broken, or is new: nothing is owed any more."""
+        self._unheard.clear()
+
+    async def run(self) -> None:
+        """Check until canceled."""
+        while True:
+            await asyncio.sleep(min(_CHECK_S, self._bound_s))
+            oldest = next(iter(self._unheard.items()), None)
+            if oldest is not None and asyncio.get_running_loop().time() - oldest[1] > self._bound_s:
+                (symbol, venue_order_id), _ = oldest
+                self._silent(f"order {venue_order_id} ({symbol}) was answered {self._bound_s} s ago and not mentioned")
