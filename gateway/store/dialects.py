@@ -1,6 +1,7 @@
 """All that differs between SQLite and PostgreSQL outside of column types, in one place."""
 
 import os
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,20 @@ def begin_statement(dialect: str, *, read_only: bool = False) -> str | None:
     if dialect == "sqlite":
         return "BEGIN" if read_only else "BEGIN IMMEDIATE"
     return None
+
+
+def together(driver_connection: Any) -> AbstractContextManager[Any]:
+    """Statements inside go to the server without waiting for each other's answers; errors are raised at its end."""
+    return driver_connection.pipeline() if hasattr(driver_connection, "pipeline") else nullcontext()
+
+
+def rows_per_statement(dialect: str) -> tuple[int, ...]:
+    """Sizes in which rows are written, largest first.
+
+    sqlite3 lets go of the interpreter lock for every execution of a statement, and each time another thread may keep it
+    for milliseconds; so many rows go into one. psycopg has no such trouble, and is slow at long statements.
+    """
+    return (64, 16, 4, 1) if dialect == "sqlite" else (1,)
 
 
 def insert_statement(dialect: str, table: Table, *, rows: int, upsert: bool) -> str:

@@ -2,6 +2,7 @@
 
 Times are integer nanoseconds UTC. `text` is for people. Booleans named is_* and the orders table as a whole are
 projections: the journal is what is true, the rest can be rebuilt from it.
+Conditions of partial indexes are in the words of SQLAlchemy's queries, else the database would not use them.
 Rows are written through `rows.py`, which lists the same columns in the same order.
 
 Every index costs a page in each small commit, so there are few: what has a journal position (executions, intents,
@@ -61,7 +62,7 @@ orders = Table(
     Column("text", Text, nullable=False),
     Column("received_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
-    Index("orders_open", "order_id", sqlite_where=sql("is_open"), postgresql_where=sql("is_open")),
+    Index("orders_open", "order_id", sqlite_where=sql("is_open = 1"), postgresql_where=sql("is_open")),
     Index("orders_received_at", "received_at"),
     sqlite_with_rowid=False,
 )
@@ -131,7 +132,7 @@ messages = Table(
         "direction",
         "msg_seq_num",
         unique=True,
-        sqlite_where=sql("first_use"),
+        sqlite_where=sql("first_use = 1"),
         postgresql_where=sql("first_use"),
     ),
     Index(

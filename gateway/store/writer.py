@@ -10,13 +10,9 @@ from sqlalchemy import Engine
 from gateway.errors import JournalHalted
 from gateway.store import tables
 from gateway.store.batch import Batch
-from gateway.store.dialects import begin_statement, insert_statement
+from gateway.store.dialects import begin_statement, insert_statement, rows_per_statement, together
 
 _UPSERTED = (tables.orders, tables.sessions)
-
-# Rows are written many to a statement: the driver lets go of the interpreter lock and takes it back once a statement,
-# and each time another thread may hold it for milliseconds.
-_CHUNKS = (64, 16, 4, 1)
 
 
 class BatchWriter:
@@ -31,7 +27,8 @@ class BatchWriter:
         self._begin = begin_statement(dialect)
         self._inserts = {
             table.name: [
-                (rows, insert_statement(dialect, table, rows=rows, upsert=table in _UPSERTED)) for rows in _CHUNKS
+                (rows, insert_statement(dialect, table, rows=rows, upsert=table in _UPSERTED))
+                for rows in rows_per_statement(dialect)
             ]
             for table in tables.metadata.sorted_tables
         }
@@ -56,7 +53,8 @@ class BatchWriter:
             return
         self.halted = True  # until the commit has returned: also true when a signal interrupts us
         try:
-            self._write(batch)
+            with together(self._raw.driver_connection):
+                self._write(batch)
             self._raw.commit()
         except Exception as error:
             self._abandon()
@@ -85,10 +83,15 @@ class BatchWriter:
 
     def _insert_rows(self, table: str, rows: Iterable[tuple[object, ...]]) -> None:
         left = list(rows)
-        for size, statement in self._inserts[table]:
+        if not left:
+            return
+        *larger, (_, single) = self._inserts[table]
+        for size, statement in larger:
             while len(left) >= size:
                 self._cursor.execute(statement, list(chain.from_iterable(left[:size])))
                 del left[:size]
+        if left:
+            self._cursor.executemany(single, left)
 
     def _abandon(self) -> None:
         """Undo what is not committed, so that nobody waits for our lock; the driver may be past answering."""

@@ -15,9 +15,9 @@ depends_on = None
 KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
-def _where(condition: str) -> dict[str, Any]:
+def _where(condition: str, sqlite: str | None = None) -> dict[str, Any]:
     """A partial index, in the words of either database."""
-    return {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
+    return {"sqlite_where": sa.text(sqlite or condition), "postgresql_where": sa.text(condition)}
 
 
 def upgrade() -> None:
@@ -86,7 +86,7 @@ def _orders() -> None:
         sa.PrimaryKeyConstraint("order_id"),
         sqlite_with_rowid=False,
     )
-    op.create_index("orders_open", "orders", ["order_id"], **_where("is_open"))
+    op.create_index("orders_open", "orders", ["order_id"], **_where("is_open", "is_open = 1"))
     op.create_index("orders_received_at", "orders", ["received_at"])
 
 
@@ -156,7 +156,7 @@ def _messages() -> None:
         "messages",
         ["session", "epoch", "direction", "msg_seq_num"],
         unique=True,
-        **_where("first_use"),
+        **_where("first_use", "first_use = 1"),
     )
     op.create_index("messages_order_id", "messages", ["order_id"], **_where("order_id IS NOT NULL"))
 
