@@ -161,12 +161,12 @@ class Exchange(Ledger):
         is_maker: bool,
         now: int,
     ) -> None:
-        trade = settlement.settle(market, order, price, qty, trade_id, is_maker, self.fees, now)
-        if order.account.unlimited:
-            return
-        self.trades.append(trade)
         if not order.is_open:
             order.account.open_orders(order.symbol).pop(order.order_id, None)
+        if order.account.unlimited:
+            return
+        trade = settlement.settle(market, order, price, qty, trade_id, is_maker, self.fees, now)
+        self.trades.append(trade)
         self.touch(order.account)
         self.report(order, "TRADE", now, trade=trade)
 

@@ -15,6 +15,7 @@ _TIMES_IN_FORCE = ("GTC", "IOC", "FOK")
 _RESPONSE_TYPES = ("ACK", "RESULT", "FULL")
 _MIN_STRATEGY_TYPE = 1_000_000
 _LIMIT_WITH_TIF = frozenset({"LIMIT", "STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT"})
+_UNSUPPORTED = frozenset({"icebergQty", "trailingDelta"})
 _BAD_SIDE = errors.ApiError(-1117, "Invalid side.")
 _BAD_TYPE = errors.ApiError(-1116, "Invalid orderType.")
 _BAD_TIF = errors.ApiError(-1115, "Invalid timeInForce.")
@@ -70,6 +71,8 @@ def read(exchange: Exchange, account: Account, params: Params, now: int) -> Orde
 
 
 def _refuse_unsupported(params: Params) -> None:
+    if params.values.keys().isdisjoint(_UNSUPPORTED):
+        return
     if params.decimal("icebergQty"):
         raise errors.order_rejected("Iceberg orders are not supported for this symbol.")
     if params.integer("trailingDelta"):

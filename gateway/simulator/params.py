@@ -7,14 +7,15 @@ from typing import Any
 from gateway.simulator import errors
 
 # Binance documents plain digits only; clients that print 0.00001 as 1e-05 are let through as well.
-_NUMBER = re.compile(r"\d{1,20}(\.\d{0,20})?([eE][+-]?\d{1,2})?")
+_NUMBER = re.compile(r"[0-9]{1,20}(\.[0-9]{0,20})?([eE][+-]?[0-9]{1,2})?")
 _NUMBER_RANGE = r"^([0-9]{1,20})(\.[0-9]{1,20})?$"
-_INTEGER = re.compile(r"\d{1,20}")
+_INTEGER = re.compile(r"[0-9]{1,20}")
 _CLIENT_ID = re.compile(r"[a-zA-Z0-9_-]{1,36}")
 _CLIENT_ID_RANGE = "^[a-zA-Z0-9-_]{1,36}$"
 _SYMBOL = re.compile(r"[A-Z0-9-_.]{1,20}")
 _SYMBOL_RANGE = "^[A-Z0-9-_.]{1,20}$"
 _MAX_DECIMALS = -8
+_SURELY_PRECISE_ENOUGH = 9  # characters: at most "." and eight decimals
 
 
 class Params:
@@ -54,10 +55,8 @@ class Params:
         if _NUMBER.fullmatch(value) is None:
             raise errors.illegal_chars(name, _NUMBER_RANGE)
         number = Decimal(value)
-        exponent = number.as_tuple().exponent
-        if isinstance(exponent, int) and exponent < _MAX_DECIMALS:
-            number = number.normalize()
-            exponent = number.as_tuple().exponent
+        if len(value) > _SURELY_PRECISE_ENOUGH or "e" in value or "E" in value:
+            exponent = number.normalize().as_tuple().exponent
             if isinstance(exponent, int) and exponent < _MAX_DECIMALS:
                 raise errors.too_precise(name)
         return number

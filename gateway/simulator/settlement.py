@@ -75,18 +75,16 @@ def settle(
         paid, received, asset = quote_qty, qty, symbol.base
     else:
         paid, received, asset = qty, quote_qty, symbol.quote
-    commission = ZERO
-    if not account.unlimited:
-        commission = (received * (fees.maker if maker else fees.taker)).quantize(_UNIT, ROUND_DOWN)
-        from_lock = _set_aside(order, paid, qty)
-        account.pay(pay_asset(market, order), paid, from_lock)
-        order.locked -= from_lock
-        account.receive(asset, received - commission)
+    rate = fees.maker if maker else fees.taker
+    commission = (received * rate).quantize(_UNIT, ROUND_DOWN)
+    from_lock = _set_aside(order, paid, qty)
+    account.pay(pay_asset(market, order), paid, from_lock)
+    order.locked -= from_lock
+    account.receive(asset, received - commission)
     trade = Trade(trade_id, order, price, qty, quote_qty, commission, asset, maker, now)
     order.trades.append(trade)
     order.update_ms = now
-    if not account.unlimited:
-        account.trades.append(trade)
-        if not order.is_open:
-            release(market, order)
+    account.trades.append(trade)
+    if not order.is_open:
+        release(market, order)
     return trade

@@ -235,3 +235,9 @@ def test_the_market_maker_trades_with_resting_orders_it_passes() -> None:
     maker.move_to(desk.market, D(99), 2)
     assert order.status == "FILLED"
     assert desk.exchange.maker.trades == []
+    taken = desk.market.book.asks.best()
+    assert taken is not None
+    desk.order("t", "BUY", "MARKET", quantity=str(taken.qty))
+    assert taken.status == "FILLED"
+    maker.step(3)
+    assert taken.status == "FILLED"
