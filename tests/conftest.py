@@ -1,0 +1,42 @@
+"""Fixtures that every folder of tests may use."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures.processes import Exchange, Gateway
+
+
+@pytest.fixture
+def exchange(tmp_path: Path) -> Iterator[Exchange]:
+    """A simulated exchange of the test's own, without a market maker."""
+    process = Exchange(tmp_path).start()
+    yield process
+    process.stop()
+
+
+@pytest.fixture
+def gateway(tmp_path: Path, exchange: Exchange) -> Iterator[Gateway]:
+    """A gateway of the test's own, connected to `exchange`."""
+    process = Gateway(tmp_path, exchange.url)
+    process.start()
+    yield process
+    process.stop()
+
+
+@pytest.fixture(scope="module")
+def shared_exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
+    """One exchange for a module of tests that keep their orders apart by ClOrdID."""
+    process = Exchange(tmp_path_factory.mktemp("exchange")).start()
+    yield process
+    process.stop()
+
+
+@pytest.fixture(scope="module")
+def shared_gateway(tmp_path_factory: pytest.TempPathFactory, shared_exchange: Exchange) -> Iterator[Gateway]:
+    """One gateway for a module."""
+    process = Gateway(tmp_path_factory.mktemp("gateway"), shared_exchange.url)
+    process.start()
+    yield process
+    process.stop()
