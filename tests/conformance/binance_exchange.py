@@ -60,13 +60,14 @@ class BinanceExchange:
     symbol = "BTCUSDT"
     resting_px = Decimal("20000.00")
 
-    def __init__(self, simulator: SimulatorProcess, session: aiohttp.ClientSession, *, ed25519: bool = False) -> None:
+    def __init__(self, simulator: SimulatorProcess, session: aiohttp.ClientSession) -> None:
         self._simulator = simulator
         self._session = session
-        self._ed25519 = ed25519
+        self.url = simulator.url
+        self.ed25519 = False
 
     def environ(self) -> dict[str, str]:
-        if self._ed25519:
+        if self.ed25519:
             return {
                 "FIXGW_SIM_MAIN_API_KEY": "main-ed25519",
                 "FIXGW_SIM_MAIN_PRIVATE_KEY_FILE": str(self._simulator.key_file),
@@ -74,17 +75,17 @@ class BinanceExchange:
         return {"FIXGW_SIM_MAIN_API_KEY": "sim-main-key", "FIXGW_SIM_MAIN_API_SECRET": "sim-main-secret"}
 
     def venue(self, sinks: Sinks, **settings: object) -> Venue:
-        table = {"environment": "sim", "base_url": self._simulator.url, **settings}
+        table = {"environment": "sim", "base_url": self.url, **settings}
         return BinanceVenue("main", table, sinks, environ=self.environ())
 
     async def post(self, name: str, **body: object) -> Any:
-        async with self._session.post(f"{self._simulator.url}/sim/{name}", data=msgspec.json.encode(body)) as answer:
+        async with self._session.post(f"{self.url}/sim/{name}", data=msgspec.json.encode(body)) as answer:
             text = await answer.read()
             assert answer.status == 200, text
             return msgspec.json.decode(text)
 
     async def get(self, name: str) -> Any:
-        async with self._session.get(f"{self._simulator.url}/sim/{name}") as answer:
+        async with self._session.get(f"{self.url}/sim/{name}") as answer:
             return msgspec.json.decode(await answer.read())
 
     async def reset(self) -> None:

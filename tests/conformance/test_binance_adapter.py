@@ -1,0 +1,264 @@
+"""What is Binance's own: kinds of keys, channels, bans, the clock, the life of a connection."""
+
+from collections.abc import AsyncIterator, Callable
+
+import aiohttp
+import pytest
+
+from gateway.domain.values import OrdRejReason, OrdType, TimeInForce
+from gateway.domain.venue_reports import (
+    CloseReason,
+    Operation,
+    VenueAccepted,
+    VenueAmended,
+    VenueClosed,
+    VenueOutcomeUnknown,
+    VenueRefused,
+    VenueTraded,
+)
+from gateway.venues.base import VenueSettingsError
+from gateway.venues.binance.adapter import BinanceVenue
+from tests.conformance.binance_exchange import BinanceExchange, SimulatorProcess
+from tests.conformance.exchange import Desk, Intents
+
+Make = Callable[..., BinanceVenue]
+
+
+@pytest.fixture
+async def exchange(binance_simulator: SimulatorProcess) -> AsyncIterator[BinanceExchange]:
+    async with aiohttp.ClientSession() as session:
+        scripted = BinanceExchange(binance_simulator, session)
+        await scripted.reset()
+        await scripted.manual()
+        yield scripted
+        await scripted.reset()
+
+
+@pytest.fixture
+async def make(exchange: BinanceExchange, desk: Desk) -> AsyncIterator[Make]:
+    made: list[BinanceVenue] = []
+
+    def build(environ: dict[str, str] | None = None, **settings: object) -> BinanceVenue:
+        table = {"environment": "sim", "base_url": exchange.url, **settings}
+        venue = BinanceVenue("main", table, desk, environ=exchange.environ() if environ is None else environ)
+        made.append(venue)
+        return venue
+
+    yield build
+    for venue in made:
+        await venue.stop()
+
+
+def intents(venue: BinanceVenue, exchange: BinanceExchange, recv_window_ms: int = 5_000) -> Intents:
+    return Intents(venue, exchange.symbol, exchange.resting_px, recv_window_ms)
+
+
+@pytest.mark.parametrize("ed25519", [False, True])
+@pytest.mark.parametrize("order_entry", ["websocket", "rest"])
+async def test_life_of_an_order_by_either_key_and_channel(
+    make: Make, exchange: BinanceExchange, desk: Desk, ed25519: bool, order_entry: str
+) -> None:
+    exchange.ed25519 = ed25519
+    venue = make(order_entry=order_entry)
+    await venue.start()
+    order = intents(venue, exchange)
+    venue.place(order.place())
+    accepted = await desk.expect(VenueAccepted, client_id=order.client_id)
+    await exchange.fill(order.client_id, "0.1")
+    await desk.expect(VenueTraded)
+    venue.amend(order.amend("0.9", accepted.venue_order_id))
+    await desk.expect(VenueAmended)
+    venue.cancel(order.cancel(accepted.venue_order_id))
+    closed = await desk.expect(VenueClosed)
+    assert closed.reason is CloseReason.CANCELED
+    assert not desk.of(VenueRefused)
+    assert not desk.alerts
+
+
+class TestRestEntry:
+    @pytest.mark.parametrize("fault", ["http_503_before", "http_503_after", "drop_before", "drop_after", "timeout"])
+    async def test_doubt_is_unknown_and_sent_once(
+        self, make: Make, exchange: BinanceExchange, desk: Desk, fault: str
+    ) -> None:
+        venue = make(order_entry="rest", answer_timeout_ms=400)
+        await venue.start()
+        await exchange.fault("place", fault)
+        venue.place(intents(venue, exchange).place())
+        await desk.expect(VenueOutcomeUnknown, operation=Operation.PLACE)
+        assert len(await exchange.orders()) == (not fault.endswith("_before"))
+
+    async def test_a_refusal(self, make: Make, exchange: BinanceExchange, desk: Desk) -> None:
+        venue = make(order_entry="rest")
+        await venue.start()
+        await exchange.reject("place")
+        venue.place(intents(venue, exchange).place())
+        refused = await desk.expect(VenueRefused)
+        assert refused.reason is OrdRejReason.EXCHANGE_CLOSED
+        assert refused.text == "-2010 Market is closed."
+
+
+class TestBan:
+    async def test_nothing_is_sent_before_the_time_and_cancels_go_first(
+        self, make: Make, exchange: BinanceExchange, desk: Desk
+    ) -> None:
+        venue = make()
+        await venue.start()
+        order = intents(venue, exchange)
+        venue.place(order.place())
+        accepted = await desk.expect(VenueAccepted)
+        await exchange.reject("place", too_many=True)
+        late = intents(venue, exchange)
+        venue.place(late.place())
+        refused = await desk.expect(VenueRefused, client_id=late.client_id)
+        assert refused.reason is OrdRejReason.EXCEEDS_LIMIT
+        sent = len([call for call in desk.calls if call[0] == "out"])
+        venue.place(late.place())
+        venue.cancel(order.cancel(accepted.venue_order_id))
+        assert len([call for call in desk.calls if call[0] == "out"]) == sent
+        assert desk.of(VenueRefused)[-1].text.startswith("VENUE_RATE_LIMIT")
+        await desk.expect(VenueClosed, client_id=order.client_id, reason=CloseReason.CANCELED)
+
+    async def test_a_cancel_that_was_turned_away_is_sent_again(
+        self, make: Make, exchange: BinanceExchange, desk: Desk
+    ) -> None:
+        venue = make()
+        await venue.start()
+        order = intents(venue, exchange)
+        venue.place(order.place())
+        accepted = await desk.expect(VenueAccepted)
+        await exchange.reject("cancel", too_many=True)
+        venue.cancel(order.cancel(accepted.venue_order_id))
+        await desk.expect(VenueClosed, client_id=order.client_id, reason=CloseReason.CANCELED)
+        assert not desk.of(VenueRefused)
+
+    async def test_a_cancel_whose_window_ends_first_is_refused(
+        self, make: Make, exchange: BinanceExchange, desk: Desk
+    ) -> None:
+        venue = make()
+        await venue.start()
+        await exchange.reject("place", too_many=True)
+        order = intents(venue, exchange, recv_window_ms=300)
+        venue.place(order.place())
+        await desk.expect(VenueRefused, operation=Operation.PLACE)
+        venue.cancel(order.cancel())
+        refused = await desk.expect(VenueRefused, operation=Operation.CANCEL)
+        assert refused.text.startswith("VENUE_RATE_LIMIT")
+
+
+class TestClock:
+    async def test_a_skewed_venue_clock_is_followed(self, make: Make, exchange: BinanceExchange, desk: Desk) -> None:
+        await exchange.post("time", offset_ms=-90_000)
+        venue = make()
+        await venue.start()
+        order = intents(venue, exchange)
+        venue.place(order.place())
+        await desk.expect(VenueAccepted, client_id=order.client_id)
+
+    async def test_a_refused_timestamp_makes_it_measure_again(
+        self, make: Make, exchange: BinanceExchange, desk: Desk
+    ) -> None:
+        venue = make()
+        await venue.start()
+        before = venue.clock_ms()
+        await exchange.post("time", offset_ms=90_000)
+        venue.place(intents(venue, exchange).place())
+        refused = await desk.expect(VenueRefused)
+        assert refused.text.startswith("-1021")
+        venue.settle(intents(venue, exchange).settle())  # keeps asking, with the new time once it is known
+        await desk.until(lambda: venue.clock_ms() > before + 80_000)
+        order = intents(venue, exchange)
+        venue.place(order.place())
+        await desk.expect(VenueAccepted, client_id=order.client_id)
+
+
+class TestConnectionLife:
+    async def test_moves_to_a_new_connection_without_a_gap(
+        self, make: Make, exchange: BinanceExchange, desk: Desk
+    ) -> None:
+        venue = make(connection_lifetime_s=1.1)
+        await venue.start()
+        first = venue._stream.connection
+        order = intents(venue, exchange)
+        venue.place(order.place())
+        await desk.expect(VenueAccepted)
+        assert first is not None
+        await first.closed
+        assert venue._stream.connection not in (None, first)
+        await exchange.fill(order.client_id)
+        await desk.expect(VenueClosed, reason=CloseReason.FILLED)
+        assert desk.availabilities == [(True, "")]
+        assert len(desk.of(VenueTraded)) == 1
+
+    async def test_a_rotated_key_is_used_without_a_gap(self, make: Make, exchange: BinanceExchange, desk: Desk) -> None:
+        environ = exchange.environ()
+        venue = make(environ)
+        await venue.start()
+        first = venue._stream.connection
+        environ.clear()
+        exchange.ed25519 = True
+        environ.update(exchange.environ())
+        venue.reload_keys()
+        assert first is not None
+        await first.closed
+        order = intents(venue, exchange)
+        venue.place(order.place())
+        await desk.expect(VenueAccepted, client_id=order.client_id)
+        assert desk.availabilities == [(True, "")]
+
+    async def test_a_key_that_cannot_be_read_leaves_the_old_one(
+        self, make: Make, exchange: BinanceExchange, desk: Desk
+    ) -> None:
+        environ = exchange.environ()
+        venue = make(environ)
+        await venue.start()
+        environ.clear()
+        with pytest.raises(VenueSettingsError, match="FIXGW_SIM_MAIN_API_KEY"):
+            venue.reload_keys()
+        venue.place(intents(venue, exchange).place())
+        await desk.expect(VenueAccepted)
+
+    async def test_a_silent_stream_is_rebuilt(self, make: Make, exchange: BinanceExchange, desk: Desk) -> None:
+        venue = make(event_timeout_ms=300)
+        await venue.start()
+        await exchange.silence(silent=True)
+        order = intents(venue, exchange)
+        venue.place(order.place())
+        await desk.expect(VenueAccepted)
+        await desk.until(lambda: [up for up, _ in desk.availabilities] == [True, False, True])
+        assert "VENUE_STREAM_SILENT" in desk.alert_codes()
+        await exchange.silence(silent=False)
+        await exchange.fill(order.client_id)
+        await desk.expect(VenueClosed, reason=CloseReason.FILLED)
+
+    async def test_a_refused_subscription_is_tried_again(
+        self, make: Make, exchange: BinanceExchange, desk: Desk
+    ) -> None:
+        await exchange.post("reject", op="userDataStream.subscribe.signature", code=-1022, msg="Bad.", count=2)
+        venue = make()
+        await venue.start()
+        assert desk.availabilities == [(True, "")]
+        assert desk.alert_codes() == {"VENUE_CONNECT_FAILED"}
+
+
+async def test_what_the_venue_would_turn_into_something_else_is_refused_here(
+    make: Make, exchange: BinanceExchange, desk: Desk
+) -> None:
+    venue = make()
+    await venue.start()
+    market_fok = {"ord_type": OrdType.MARKET, "price": None, "time_in_force": TimeInForce.FOK}
+    venue.place(intents(venue, exchange).place(**market_fok))
+    venue.place(intents(venue, exchange).place(post_only=True, time_in_force=TimeInForce.IOC))
+    refusals = desk.of(VenueRefused)
+    assert [refused.reason for refused in refusals] == [OrdRejReason.UNSUPPORTED] * 2
+    assert not desk.calls
+
+
+async def test_before_start_a_place_is_refused_and_a_cancel_too(
+    make: Make, exchange: BinanceExchange, desk: Desk
+) -> None:
+    venue = make()
+    order = intents(venue, exchange)
+    venue.place(order.place())
+    venue.cancel(order.cancel())
+    await desk.until(lambda: len(desk.of(VenueRefused)) == 2)
+    assert all(refused.text.startswith("VENUE_UNAVAILABLE") for refused in desk.of(VenueRefused))
