@@ -4,6 +4,7 @@ import asyncio
 import gc
 import json
 import signal
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated
 
@@ -32,6 +33,10 @@ def sim(
         typer.Option(metavar="NAME=FILE", help="Register an Ed25519 public key (PEM) as API key NAME-ed25519."),
     ] = None,
     no_limits: Annotated[bool, typer.Option("--no-limits", help="Count but do not enforce rate limits.")] = False,
+    weight_per_minute: Annotated[int, typer.Option(help="Request weight allowed a minute.")] = 6_000_000,
+    orders_per_10s: Annotated[int, typer.Option(help="New orders allowed in ten seconds.")] = 1_000_000,
+    maker_fee_bps: Annotated[str, typer.Option(help="Commission of resting orders, basis points.")] = "10",
+    taker_fee_bps: Annotated[str, typer.Option(help="Commission of taking orders, basis points.")] = "10",
     ready_file: Annotated[Path | None, typer.Option(help='Write {"port": …} there once listening.')] = None,
 ) -> None:
     """Run a simulated exchange that speaks the Binance Spot REST and WebSocket API.
@@ -42,7 +47,8 @@ def sim(
         known = load_accounts(accounts) if accounts else sandbox_accounts()
         for item in ed25519 or []:
             _register(known, item)
-    except (OSError, ValueError, TypeError) as error:
+        fees = Decimal(maker_fee_bps), Decimal(taker_fee_bps)
+    except (OSError, ValueError, TypeError, InvalidOperation) as error:
         typer.echo(f"fixgw sim: {error}", err=True)
         raise typer.Exit(2) from error
     settings = Settings(
@@ -51,8 +57,10 @@ def sim(
         seed=seed,
         maker=maker,
         maker_interval_ms=max(1, maker_interval_ms),
-        limits=Limits(enforced=not no_limits),
+        limits=Limits(weight_per_minute, orders_per_10s, enforced=not no_limits),
         accounts=known,
+        maker_fee_bps=fees[0],
+        taker_fee_bps=fees[1],
     )
     gc.set_threshold(_GC_THRESHOLD, 50, 50)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

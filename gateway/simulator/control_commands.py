@@ -1,4 +1,29 @@
-"""The commands of the control API: what a test may ask for, and how it is done."""
+"""The commands of the control API: what a test may ask for, and how it is done.
+
+POST /sim/… with a JSON object. An order is named by "clientOrderId" (as placed, or as it is now) or "orderId";
+an op is a WebSocket API method name, which also stands for the REST endpoint that does the same, or "*".
+
+    path              body                                               does
+    mode              symbol or "*", mode "manual" or "auto"             manual: orders wait for a script
+    fill              order, qty?, price?, maker?                        executes; answers {"tradeId"}
+    cancel            order                                              unsolicited cancel
+    expire            order, reason? "EXPIRED" or "EXPIRED_IN_MATCH"     ends the order
+    reduce            order, qty (the new total)                         unsolicited reduction, x=REPLACED
+    hold              op or "events", when? "before" or "after"          holds requests, answers or user events
+    release           op? or "events"?                                   lets go on what is held, in order
+    reject            op, code, msg?, status?, count?                    refuses the next requests
+    delay             op, ms (0 ends it)                                 delays answers
+    fault             op, kind (scripts.FAULTS), count?                  breaks the next requests
+    events            lose? n, duplicate? n, silent? true or false       what becomes of the next user events
+    drop_connections                                                     breaks all WebSocket connections
+    symbol            symbol, status "TRADING", "BREAK" or "HALT"        opens or closes a market
+    price             symbol, price                                      moves maker and last price; stops trigger
+    time              offset_ms                                          shifts the exchange's clock
+    balance           account, asset, free                               sets a balance
+    reset                                                                back to the start
+
+GET /sim/held, /sim/orders?account=, /sim/trades?account= show what there is.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,6 +1,8 @@
 """What each trading and account method does, by its WebSocket API name; REST shares them."""
 
-from typing import Any
+from collections.abc import Callable, Reversible
+from itertools import islice
+from typing import Any, TypeVar
 
 from gateway.simulator import answers, errors, filters, new_order
 from gateway.simulator.accounts import Account
@@ -10,6 +12,7 @@ from gateway.simulator.new_order import market_of
 from gateway.simulator.orders import Order, Trade
 from gateway.simulator.params import Params
 
+T = TypeVar("T", Order, Trade)
 _RESTRICTIONS = ("ONLY_NEW", "ONLY_PARTIALLY_FILLED")
 _MODES = ("STOP_ON_FAILURE", "ALLOW_FAILURE")
 _BAD_RESTRICTION = ApiError(-1145, "Invalid cancelRestrictions")
@@ -170,37 +173,47 @@ def cancel_all(exchange: Exchange, account: Account, params: Params, now: int) -
 def all_orders(exchange: Exchange, account: Account, params: Params, now: int) -> Any:  # noqa: ARG001 - one signature
     name = market_of(exchange, params).symbol.name
     from_id, start, end = params.integer("orderId"), params.integer("startTime"), params.integer("endTime")
-    limit = _limit(params)
-    orders = [
-        order
-        for order in account.orders.values()
-        if order.symbol == name
-        and (from_id is None or order.order_id >= from_id)
-        and (start is None or order.time_ms >= start)
-        and (end is None or order.time_ms <= end)
-    ]
-    picked = orders[-limit:] if from_id is None and start is None else orders[:limit]
-    return [answers.queried(order) for order in picked]
+
+    def wanted(order: Order) -> bool:
+        return (
+            order.symbol == name
+            and (from_id is None or order.order_id >= from_id)
+            and (start is None or order.time_ms >= start)
+            and (end is None or order.time_ms <= end)
+        )
+
+    newest = from_id is None and start is None
+    orders = account.orders.values()
+    return [answers.queried(order) for order in _page(orders, wanted, newest, params)]
 
 
 def my_trades(exchange: Exchange, account: Account, params: Params, now: int) -> Any:  # noqa: ARG001 - one signature
     name = market_of(exchange, params).symbol.name
     order_id, from_id = params.integer("orderId"), params.integer("fromId")
     start, end = params.integer("startTime"), params.integer("endTime")
-    limit = _limit(params)
 
     def wanted(item: Trade) -> bool:
         return (
             item.order.symbol == name
-            and (order_id is None or item.order.order_id == order_id)
             and (from_id is None or item.trade_id >= from_id)
             and (start is None or item.time_ms >= start)
             and (end is None or item.time_ms <= end)
         )
 
-    trades = [item for item in account.trades if wanted(item)]
-    picked = trades[-limit:] if from_id is None and start is None else trades[:limit]
-    return [answers.trade(item) for item in picked]
+    trades = account.trades
+    if order_id is not None:
+        order = account.orders.get(order_id)
+        trades = order.trades if order is not None else []
+    newest = from_id is None and start is None
+    return [answers.trade(item) for item in _page(trades, wanted, newest, params)]
+
+
+def _page(items: Reversible[T], wanted: Callable[[T], bool], newest: bool, params: Params) -> list[T]:
+    """At most `limit` of the wanted items, oldest first: the newest ones, or else the oldest ones."""
+    limit = _limit(params)
+    if newest:
+        return list(islice(filter(wanted, reversed(items)), limit))[::-1]
+    return list(islice(filter(wanted, items), limit))
 
 
 def account_status(exchange: Exchange, account: Account, params: Params, now: int) -> Any:  # noqa: ARG001 - one signature

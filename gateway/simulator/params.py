@@ -15,6 +15,7 @@ _CLIENT_ID_RANGE = "^[a-zA-Z0-9-_]{1,36}$"
 _SYMBOL = re.compile(r"[A-Z0-9-_.]{1,20}")
 _SYMBOL_RANGE = "^[A-Z0-9-_.]{1,20}$"
 _MAX_DECIMALS = -8
+_MAX_DIGITS = 12  # before the point; keeps every product within the decimal context's 28 digits
 _SURELY_PRECISE_ENOUGH = 9  # characters: at most "." and eight decimals
 
 
@@ -55,6 +56,8 @@ class Params:
         if _NUMBER.fullmatch(value) is None:
             raise errors.illegal_chars(name, _NUMBER_RANGE)
         number = Decimal(value)
+        if number.adjusted() >= _MAX_DIGITS:
+            raise errors.illegal_chars(name, _NUMBER_RANGE)
         if len(value) > _SURELY_PRECISE_ENOUGH or "e" in value or "E" in value:
             exponent = number.normalize().as_tuple().exponent
             if isinstance(exponent, int) and exponent < _MAX_DECIMALS:

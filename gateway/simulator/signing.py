@@ -4,7 +4,8 @@ import base64
 import binascii
 import hashlib
 import hmac
-from decimal import Decimal, InvalidOperation
+import re
+from decimal import Decimal
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
@@ -16,6 +17,8 @@ from gateway.simulator.errors import ApiError
 _DEFAULT_WINDOW_MS = 5000
 _MAX_WINDOW_MS = 60_000
 _AHEAD_MS = 1000
+_TIMESTAMP = re.compile("[0-9]{1,18}")
+_WINDOW = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _MICROSECONDS = 10**15  # timestamps above are taken as microseconds; Binance accepts both
 
 
@@ -37,18 +40,16 @@ def check_signature(key: ApiKey, payload: bytes, signature: str) -> None:
 
 def check_timing(timestamp: Any, window: Any, now: int) -> None:
     """Raise -1102 for a missing timestamp, -1021 for one outside recvWindow. `now` in milliseconds."""
-    try:
-        sent = int(timestamp)
-    except (TypeError, ValueError):
-        raise errors.mandatory("timestamp") from None
+    if _TIMESTAMP.fullmatch(str(timestamp)) is None:
+        raise errors.mandatory("timestamp")
+    sent = int(timestamp)
     if sent > _MICROSECONDS:
         sent //= 1000
     allowed = Decimal(_DEFAULT_WINDOW_MS)
     if window is not None:
-        try:
-            allowed = Decimal(str(window))
-        except InvalidOperation:
-            raise errors.mandatory("recvWindow") from None
+        if _WINDOW.fullmatch(str(window)) is None:
+            raise errors.mandatory("recvWindow")
+        allowed = Decimal(str(window))
         if allowed > _MAX_WINDOW_MS:
             raise ApiError(-1131, "recvWindow must be less than 60000.")
     if sent >= now + _AHEAD_MS:

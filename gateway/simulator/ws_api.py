@@ -12,6 +12,7 @@ from gateway.simulator.accounts import Account, ApiKey
 from gateway.simulator.api import METHODS, Answer, Api, Method, refuse
 from gateway.simulator.connection import Connection, Hub
 from gateway.simulator.errors import ApiError
+from gateway.simulator.params import Params
 from gateway.simulator.scripts import Fate, Scripts
 from gateway.simulator.user_stream import Subscription, UserStream
 
@@ -191,10 +192,8 @@ class _Session:
         return {"subscriptionId": subscription.number}
 
     def _unsubscribe(self, now: int) -> Any:
-        wanted = self._params.get("subscriptionId")
-        ended = [
-            one for one in self._stream.of_connection(self.connection) if wanted is None or one.number == int(wanted)
-        ]
+        wanted = Params(self._params).integer("subscriptionId")
+        ended = [one for one in self._stream.of_connection(self.connection) if wanted is None or one.number == wanted]
         if not ended:
             raise ApiError(-2036, "User Data Stream subscription is not active.")
         for subscription in ended:
