@@ -6,8 +6,11 @@ The rules, in order:
 
 1. An order that is over refuses what is still pending as too late.
 2. A cancel or an expiry goes first: at once, whatever else is pending, by client id while the venue order is not known.
+   One that is on its way serves all; one in doubt, refused or returned holds up nobody.
 3. Otherwise the oldest replace goes, once the leg works: in place where only quantity shrinks and the venue can, else
    as a cancel, whose confirmed final quantity decides what the new leg may be (never an overfill).
+4. Where nothing works any more and the order is still open (a trade was taken back), there is nothing to ask of the
+   venue: a cancel or an expiry is done at once, and a replace is refused.
 """
 
 from decimal import Decimal
@@ -29,12 +32,16 @@ def advance(changes: Changes, capabilities: Capabilities, at: int) -> None:
         reject_pending(changes, at)
         return
     leg = order.leg
-    if leg is None or not leg.is_working:
+    if leg is None or leg.state is LegState.CLOSING:
         return
-    cancel = next((r for r in order.requests if r.kind is not RequestKind.REPLACE), None)
-    if cancel is not None:
-        if cancel.phase is Phase.QUEUED and not _cancel_under_way(order):
-            changes.emit(e.CancelSubmitted(order_id=order.order_id, at=at, leg=leg.number, cl_ord_id=cancel.cl_ord_id))
+    if leg.state is LegState.CLOSED:
+        _finish_without_venue(changes, order, at)
+        return
+    cancels = [r for r in order.requests if r.kind is not RequestKind.REPLACE]
+    if cancels:
+        queued = next((r for r in cancels if r.phase is Phase.QUEUED), None)
+        if queued is not None and not _cancel_under_way(order):
+            changes.emit(e.CancelSubmitted(order_id=order.order_id, at=at, leg=leg.number, cl_ord_id=queued.cl_ord_id))
         return
     head = order.requests[0]
     if head.phase is Phase.QUEUED and leg.state is LegState.OPEN:
@@ -42,8 +49,24 @@ def advance(changes: Changes, capabilities: Capabilities, at: int) -> None:
 
 
 def _cancel_under_way(order: Order) -> bool:
-    """Whether a replace has the working leg's cancel in flight already: one cancel serves both."""
-    return any(r.phase in (Phase.CANCELING, Phase.DOUBTFUL) and not r.amend for r in order.requests)
+    """Whether a request has the working leg's cancel in flight already: one cancel serves all."""
+    return any(r.phase is Phase.CANCELING for r in order.requests)
+
+
+def _finish_without_venue(changes: Changes, order: Order, at: int) -> None:
+    """Nothing of the order works at the venue, so that nothing can cross what is decided here."""
+    text = "nothing of the order works at the venue"
+    last = next((r for r in order.requests if r.kind is not RequestKind.REPLACE), None)
+    for request in order.requests:
+        if request.kind is RequestKind.REPLACE and changes.order and changes.order.request(request.cl_ord_id):
+            reject(changes, request, CxlRejReason.OTHER, text, at)
+    if last is None:
+        return
+    if last.kind is RequestKind.CANCEL:
+        changes.emit(e.OrderCanceled(order_id=order.order_id, at=at, cl_ord_id=last.cl_ord_id, text=text))
+    else:
+        changes.emit(e.OrderExpired(order_id=order.order_id, at=at, text=text))
+    reject_pending(changes, at)
 
 
 def _start_replace(

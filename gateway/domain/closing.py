@@ -22,7 +22,7 @@ def close_leg(changes: Changes, leg: Leg, reason: CloseReason, text: str, at: in
     if reason is CloseReason.REJECTED and leg.cum_qty == 0:
         place_refused(changes, leg, OrdRejReason.OTHER, text, at)
         return
-    if reason is CloseReason.FILLED and _filled_under_amend(changes, at):
+    if reason is CloseReason.FILLED and _filled_under_amend(changes, leg, at):
         return
     cancel = _first(order, RequestKind.CANCEL)
     expiry = _first(order, RequestKind.EXPIRE)
@@ -38,12 +38,15 @@ def close_leg(changes: Changes, leg: Leg, reason: CloseReason, text: str, at: in
         _end_unasked(changes, reason, text, at)
 
 
-def _filled_under_amend(changes: Changes, at: int) -> bool:
-    """An amend took effect and the smaller quantity executed before we heard of the amend: it did happen."""
+def _filled_under_amend(changes: Changes, leg: Leg, at: int) -> bool:
+    """An amend took effect and the smaller quantity executed before we heard of the amend: it did happen.
+
+    Whether it is still an amend to us does not matter: one in doubt may have been tried again as a cancel.
+    """
     order = changes.order
     assert order is not None
     head = order.requests[0] if order.requests else None
-    if head is None or not head.amend or head.terms is None or head.terms.order_qty != order.cum_qty:
+    if head is None or head.terms is None or head.terms.order_qty != order.cum_qty or leg.cum_qty >= leg.qty:
         return False
     _replaced_to_filled(changes, head, at)
     return True
@@ -136,9 +139,10 @@ def place_refused(changes: Changes, leg: Leg, reason: OrdRejReason, text: str, a
         changes.emit(e.OrderRejected(order_id=order.order_id, at=at, reason=reason, text=text, by_venue=True))
         reject_pending(changes, at)
         return
-    order = changes.emit(
-        e.LegClosed(order_id=order.order_id, at=at, leg=leg.number, reason=CloseReason.REJECTED, text=text)
-    )
+    if order.legs[-1].state is not LegState.CLOSED:
+        order = changes.emit(
+            e.LegClosed(order_id=order.order_id, at=at, leg=leg.number, reason=CloseReason.REJECTED, text=text)
+        )
     placing = next((r for r in order.requests if r.phase is Phase.PLACING), None)
     if placing is not None:
         reject(changes, placing, CxlRejReason.OTHER, text, at)
@@ -146,6 +150,16 @@ def place_refused(changes: Changes, leg: Leg, reason: OrdRejReason, text: str, a
     cl_ord_id = cancel.cl_ord_id if cancel is not None else ""
     changes.emit(e.OrderCanceled(order_id=order.order_id, at=at, cl_ord_id=cl_ord_id, text=text))
     reject_pending(changes, at)
+
+
+def lost(changes: Changes, leg: Leg, text: str, at: int) -> None:
+    """The venue had the leg and no longer knows it. Nothing is placed for it: what it executed is anybody's guess."""
+    assert changes.order is not None
+    for request in changes.order.requests:
+        still_pending = changes.order.request(request.cl_ord_id) is not None  # a chain may have taken it along
+        if request.kind is RequestKind.REPLACE and still_pending:
+            reject(changes, request, CxlRejReason.OTHER, text, at)
+    close_leg(changes, leg, CloseReason.CANCELED, text, at)
 
 
 def settled_missing(changes: Changes, leg: Leg, at: int) -> None:

@@ -19,10 +19,11 @@ def decide_settle(order: Order, at: int, *, restarted: bool) -> Changes:
     if leg is None or leg.state is LegState.CLOSED:
         return changes
     if restarted:
-        in_flight = any(r.phase in (Phase.CANCELING, Phase.AMENDING) for r in order.requests)
+        phases = {r.phase for r in order.requests}
         for operation, unknown in (
             (Operation.PLACE, leg.state is LegState.PENDING),
-            (Operation.CANCEL, in_flight),
+            (Operation.CANCEL, Phase.CANCELING in phases),
+            (Operation.AMEND, Phase.AMENDING in phases),
         ):
             if unknown:
                 changes.emit(

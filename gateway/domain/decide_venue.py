@@ -5,16 +5,18 @@ decides nothing.
 """
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from gateway.domain import events as e
 from gateway.domain import venue_reports as v
 from gateway.domain.advance import advance, amended_leg_qty, reject
 from gateway.domain.changes import Changes
-from gateway.domain.closing import close_leg, place_refused, settled_missing
+from gateway.domain.closing import close_leg, lost, place_refused, settled_missing
 from gateway.domain.instruments import Capabilities
 from gateway.domain.money import add, subtract
 from gateway.domain.order import Leg, LegState, Order, Phase, Request, RequestKind
+from gateway.domain.transitions import SENT_PHASE
 from gateway.domain.values import CxlRejReason
 
 
@@ -45,7 +47,7 @@ def _accepted(changes: Changes, leg: Leg, report: v.VenueReport, at: int) -> Non
         _replaced(changes, head, at)
 
 
-def _replaced(changes: Changes, request: Request, at: int, leg_qty: Any = None) -> None:
+def _replaced(changes: Changes, request: Request, at: int, leg_qty: Decimal | None = None) -> None:
     order = changes.order
     assert order is not None
     assert request.terms is not None
@@ -92,7 +94,7 @@ def _traded(changes: Changes, leg: Leg, report: v.VenueTraded, at: int) -> None:
 def _closed(changes: Changes, leg: Leg, report: v.VenueClosed, at: int) -> None:
     if leg.state is LegState.CLOSED:
         return
-    if report.reason is not v.CloseReason.REJECTED:
+    if report.reason is not v.CloseReason.REJECTED or report.cum_qty > 0:
         _accepted(changes, leg, report, at)
     order = changes.order
     assert order is not None
@@ -117,20 +119,31 @@ def _closed(changes: Changes, leg: Leg, report: v.VenueClosed, at: int) -> None:
 
 def _amended(changes: Changes, leg: Leg, report: v.VenueAmended, at: int) -> None:
     _accepted(changes, leg, report, at)
+    _resized(changes, leg.number, report.qty, at)
+
+
+def _resized(changes: Changes, leg_number: int, qty: Decimal, at: int) -> None:
+    """The venue's total for the leg: our amend has taken effect, or the venue took some of the quantity away.
+
+    An amend can only make it smaller, so a larger quantity is an older word that was overtaken.
+    """
     order = changes.order
     assert order is not None
+    leg = order.legs[leg_number - 1]
+    if leg.state is LegState.CLOSED:
+        return
     head = order.requests[0] if order.requests else None
-    if head is not None and head.amend and amended_leg_qty(order, leg, head) == report.qty:
-        _replaced(changes, head, at, leg_qty=report.qty)
-    elif report.qty != order.legs[leg.number - 1].qty:
+    if head is not None and head.amend and amended_leg_qty(order, leg, head) == qty:
+        _replaced(changes, head, at, leg_qty=qty)
+    elif qty < leg.qty:
         changes.emit(
             e.OrderRestated(
                 order_id=order.order_id,
                 at=at,
                 reason="5",  # ExecRestatementReason(378): partial decline of OrderQty
-                order_qty=add(report.qty, subtract(order.cum_qty, leg.cum_qty)),
+                order_qty=add(qty, subtract(order.cum_qty, leg.cum_qty)),
                 price=None,
-                leg_qty=report.qty,
+                leg_qty=qty,
                 text="quantity reduced by the venue",
             )
         )
@@ -145,23 +158,43 @@ def _refused(changes: Changes, leg: Leg, report: v.VenueRefused, at: int) -> Non
         return
     if not leg.is_working:
         return
-    if report.order_unknown and report.operation is v.Operation.CANCEL and leg.state is not LegState.OPEN:
-        changes.emit(e.CancelReturned(order_id=order.order_id, at=at, leg=leg.number, text=report.text))
+    if report.order_unknown and report.operation is v.Operation.CANCEL and _came_too_early(order, leg):
+        _returned(changes, leg, report, at)
         return
-    changes.emit(
-        e.VenueRequestRefused(
-            order_id=order.order_id, at=at, leg=leg.number, operation=report.operation, text=report.text
+    if report.operation in SENT_PHASE:
+        changes.emit(
+            e.VenueRequestRefused(
+                order_id=order.order_id, at=at, leg=leg.number, operation=report.operation, text=report.text
+            )
         )
-    )
     changes.emit(e.SettlementRequested(order_id=order.order_id, at=at, leg=leg.number))
+
+
+def _came_too_early(order: Order, leg: Leg) -> bool:
+    """Whether the venue may have seen the cancel before the order itself."""
+    return leg.state is not LegState.OPEN or any(r.phase is Phase.CANCELING and r.early for r in order.requests)
+
+
+def _returned(changes: Changes, leg: Leg, report: v.VenueRefused, at: int) -> None:
+    """To be sent again: at once if the venue has the leg by now, else once it has, or by the timer."""
+    assert changes.order is not None
+    order = changes.emit(e.CancelReturned(order_id=changes.order.order_id, at=at, leg=leg.number, text=report.text))
+    if leg.state is LegState.OPEN:
+        for request in order.requests:
+            if request.phase is Phase.RETURNED:
+                changes.emit(e.CancelRetried(order_id=order.order_id, at=at, cl_ord_id=request.cl_ord_id))
 
 
 def _outcome_unknown(changes: Changes, leg: Leg, report: v.VenueOutcomeUnknown, at: int) -> None:
     order = changes.order
     assert order is not None
-    if report.operation is v.Operation.PLACE and leg.state is not LegState.PENDING:
-        return
-    if not leg.is_working:
+    if report.operation is v.Operation.PLACE:
+        in_doubt = leg.state is LegState.PENDING
+    else:
+        # An unknown settlement is the adapter's own failure: asked again at once, it would go round in circles.
+        sent = SENT_PHASE.get(report.operation)
+        in_doubt = leg.is_working and any(r.phase is sent for r in order.requests)
+    if not in_doubt:
         return
     changes.emit(
         e.OutcomeUnknown(order_id=order.order_id, at=at, leg=leg.number, operation=report.operation, text=report.text)
@@ -180,29 +213,27 @@ def _working(changes: Changes, leg: Leg, report: v.VenueOrderWorking, at: int) -
     if report.cum_qty > leg.cum_qty:
         changes.emit(e.SettlementRequested(order_id=order.order_id, at=at, leg=leg.number))
         return
-    for request in order.requests:
-        if request.phase is Phase.DOUBTFUL or request.phase is Phase.REFUSED:
-            _settle_request(changes, leg, request, report, at)
-            return
+    _resized(changes, leg.number, report.qty, at)
+    for cl_ord_id in [r.cl_ord_id for r in order.requests if r.phase in (Phase.DOUBTFUL, Phase.REFUSED)]:
+        request = changes.order.request(cl_ord_id) if changes.order is not None else None
+        if request is not None:  # a chain may have taken it along
+            _settle_request(changes, leg, request, at)
 
 
-def _settle_request(changes: Changes, leg: Leg, request: Request, report: v.VenueOrderWorking, at: int) -> None:
+def _settle_request(changes: Changes, leg: Leg, request: Request, at: int) -> None:
+    """The leg works as before. What was in doubt is sent again, what was refused is refused for good.
+
+    Two refusals are not final: an amend to less than has executed by now can still be had as a cancel, and an expiry
+    must come true; it stays refused until the timer tries again, since a tight loop would not make it truer.
+    """
     order = changes.order
     assert order is not None
-    if request.amend:
-        wanted = amended_leg_qty(order, leg, request)
-        if wanted == report.qty:
-            _replaced(changes, request, at, leg_qty=wanted)
+    if request.phase is Phase.REFUSED:
+        if request.kind is RequestKind.EXPIRE:
             return
-        if request.phase is Phase.REFUSED and wanted > leg.cum_qty:
+        if not request.amend or amended_leg_qty(order, leg, request) > leg.cum_qty:
             reject(changes, request, CxlRejReason.OTHER, request.text, at)
             return
-    elif request.phase is Phase.REFUSED and request.kind is not RequestKind.EXPIRE:
-        reject(changes, request, CxlRejReason.OTHER, request.text, at)
-        return
-    elif request.phase is Phase.REFUSED:
-        # An expiry must come true. Returned, it is tried again by the timer and not in a tight loop.
-        return
     changes.emit(e.CancelRetried(order_id=order.order_id, at=at, cl_ord_id=request.cl_ord_id))
 
 
@@ -211,23 +242,25 @@ def _missing(changes: Changes, leg: Leg, report: v.VenueOrderMissing, at: int) -
     assert order is not None
     if leg.state in (LegState.PENDING, LegState.UNKNOWN):
         settled_missing(changes, leg, at)
-    elif leg.is_working:
+    elif leg.state is not LegState.CLOSED:
         text = f"the venue no longer knows {report.client_id}, which it had accepted"
         changes.note(e.VenueReportIgnored(order_id=order.order_id, at=at, text=text))
-        close_leg(changes, leg, v.CloseReason.CANCELED, text, at)
+        lost(changes, leg, text, at)
 
 
 def _restated(changes: Changes, leg: Leg, report: v.VenueRestated, at: int) -> None:
+    _accepted(changes, leg, report, at)
     order = changes.order
     assert order is not None
-    qty = report.qty if report.qty is not None else leg.qty
-    order_qty = add(qty, subtract(order.cum_qty, leg.cum_qty))
+    if leg.state is LegState.CLOSED:
+        return
+    before = order.terms.order_qty
     changes.emit(
         e.OrderRestated(
             order_id=order.order_id,
             at=at,
             reason=report.reason,
-            order_qty=order_qty,
+            order_qty=add(report.qty, subtract(order.cum_qty, leg.cum_qty)) if report.qty is not None else before,
             price=report.price,
             leg_qty=report.qty,
             text=report.text,
@@ -235,10 +268,11 @@ def _restated(changes: Changes, leg: Leg, report: v.VenueRestated, at: int) -> N
     )
 
 
-def _done_for_day(changes: Changes, _leg: Leg, _report: v.VenueDoneForDay, at: int) -> None:
+def _done_for_day(changes: Changes, leg: Leg, report: v.VenueDoneForDay, at: int) -> None:
+    _accepted(changes, leg, report, at)
     order = changes.order
     assert order is not None
-    if order.is_open and not order.done_for_day:
+    if order.is_open and leg.state is not LegState.CLOSED and not order.done_for_day:
         changes.emit(e.OrderDoneForDay(order_id=order.order_id, at=at))
 
 

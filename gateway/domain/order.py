@@ -52,6 +52,7 @@ class Request:
     terms: Terms | None = None
     phase: Phase = Phase.QUEUED
     amend: bool = False  # the venue request under way, or refused, is an amend in place
+    early: bool = False  # its cancel was sent before the venue was known to have the leg
     text: str = ""  # the venue's words when it refused
 
 

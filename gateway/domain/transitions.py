@@ -12,6 +12,9 @@ from gateway.domain.money import add, multiply, subtract
 from gateway.domain.order import Ended, Leg, LegState, Order, Phase, Request, RequestKind, Terms
 from gateway.domain.venue_reports import Operation
 
+SENT_PHASE = {Operation.CANCEL: Phase.CANCELING, Operation.AMEND: Phase.AMENDING}
+"""The phase of a request whose cancel or amend is on its way."""
+
 
 class IllegalTransition(Exception):  # noqa: N818 - reads better than IllegalTransitionError
     """An event that cannot happen to this order."""
@@ -95,8 +98,10 @@ def _leg_closed(order: Order, event: e.LegClosed) -> Order:
 def _outcome_unknown(order: Order, event: e.OutcomeUnknown) -> Order:
     if event.operation is Operation.PLACE:
         return replace(order, legs=_with_leg(order, event.leg, state=LegState.UNKNOWN), text=event.text)
-    requests = _with_phase(order, (Phase.CANCELING, Phase.AMENDING), Phase.DOUBTFUL, event.text)
-    return replace(order, requests=requests)
+    sent = SENT_PHASE.get(event.operation)
+    if sent is None:
+        return order
+    return replace(order, requests=_with_phase(order, (sent,), Phase.DOUBTFUL, event.text))
 
 
 def _with_phase(order: Order, of: tuple[Phase, ...], to: Phase, text: str) -> tuple[Request, ...]:
@@ -149,15 +154,16 @@ def _expiry_requested(order: Order, _event: e.ExpiryRequested) -> Order:
 
 
 def _cancel_submitted(order: Order, event: e.CancelSubmitted) -> Order:
-    return _sent(order, event.cl_ord_id, Phase.CANCELING, amend=False)
+    early = order.legs[event.leg - 1].state is not LegState.OPEN
+    return _sent(order, event.cl_ord_id, phase=Phase.CANCELING, amend=False, early=early)
 
 
 def _amend_submitted(order: Order, event: e.AmendSubmitted) -> Order:
-    return _sent(order, event.cl_ord_id, Phase.AMENDING, amend=True)
+    return _sent(order, event.cl_ord_id, phase=Phase.AMENDING, amend=True)
 
 
-def _sent(order: Order, cl_ord_id: str, phase: Phase, *, amend: bool) -> Order:
-    requests = tuple(replace(r, phase=phase, amend=amend) if r.cl_ord_id == cl_ord_id else r for r in order.requests)
+def _sent(order: Order, cl_ord_id: str, **changes: Any) -> Order:
+    requests = tuple(replace(r, **changes) if r.cl_ord_id == cl_ord_id else r for r in order.requests)
     return replace(order, requests=requests)
 
 
@@ -166,8 +172,13 @@ def _cancel_returned(order: Order, event: e.CancelReturned) -> Order:
 
 
 def _request_refused_by_venue(order: Order, event: e.VenueRequestRefused) -> Order:
-    phase = Phase.AMENDING if event.operation is Operation.AMEND else Phase.CANCELING
-    return replace(order, requests=_with_phase(order, (phase, Phase.DOUBTFUL), Phase.REFUSED, event.text))
+    amend = event.operation is Operation.AMEND
+    phases = (SENT_PHASE[event.operation], Phase.DOUBTFUL)
+    requests = tuple(
+        replace(r, phase=Phase.REFUSED, text=event.text) if r.phase in phases and r.amend is amend else r
+        for r in order.requests
+    )
+    return replace(order, requests=requests)
 
 
 def _cancel_retried(order: Order, event: e.CancelRetried) -> Order:
