@@ -6,10 +6,10 @@ Nothing that would make an order another order is silently dropped: it is refuse
 
 from gateway.domain.commands import Echo
 from gateway.domain.values import OrdRejReason
-from gateway.fix import tags as t
+from gateway.wire import tags as t
 from gateway.fix.decode_values import FieldRefused, Values, label
-from gateway.fix.field_names import NAMES
-from gateway.fix.raw import group_fields, split_fields
+from gateway.wire.field_names import NAMES
+from gateway.wire.raw import Fields, group_fields, split_fields
 from gateway.fix.safe_text import shown
 
 _NO_UNDERLYINGS, _NO_LEGS = 711, 555
@@ -81,7 +81,7 @@ ECHOED = {
 terms of the order are fields of their own. The group of parties comes last; of the rest the order means nothing."""
 
 _MAX_ECHO = 64  # characters a value
-_MAX_PARTIES = 20
+_MAX_PARTY_FIELDS = 100
 _PARTY_MEMBERS = frozenset({t.PARTY_ID_SOURCE, t.PARTY_ROLE, t.NO_PARTY_SUB_IDS, t.PARTY_SUB_ID, t.PARTY_SUB_ID_TYPE})
 
 
@@ -125,14 +125,27 @@ def echo_of(text: str, values: Values, begin_string: str) -> Echo:
     return tuple(echo)
 
 
-def _parties(text: str) -> list[tuple[int, str]]:
+def _parties(text: str) -> Fields:
+    """The group written anew, so that its counts are right whatever the client's were."""
     parties = group_fields(split_fields(text), t.NO_PARTY_IDS, t.PARTY_ID, _PARTY_MEMBERS)
-    if len(parties) > _MAX_PARTIES:
-        raise FieldRefused(
-            t.NO_PARTY_IDS, f"{label(t.NO_PARTY_IDS)} counts {len(parties)} parties; allowed: {_MAX_PARTIES}"
-        )
-    fields = [(tag, _echoed(tag, value)) for party in parties for tag, value in party]
-    return [(t.NO_PARTY_IDS, str(len(parties))), *fields] if parties else []
+    if not parties:
+        return []
+    fields = [(t.NO_PARTY_IDS, str(len(parties)))]
+    for party in parties:
+        fields += _members(party, (t.PARTY_ID, t.PARTY_ID_SOURCE, t.PARTY_ROLE))
+        if subs := group_fields(party, t.NO_PARTY_SUB_IDS, t.PARTY_SUB_ID, {t.PARTY_SUB_ID_TYPE}):
+            fields.append((t.NO_PARTY_SUB_IDS, str(len(subs))))
+            for sub in subs:
+                fields += _members(sub, (t.PARTY_SUB_ID, t.PARTY_SUB_ID_TYPE))
+    if len(fields) > _MAX_PARTY_FIELDS:
+        what = f"{label(t.NO_PARTY_IDS)} has {len(fields)} fields in its group"
+        raise FieldRefused(t.NO_PARTY_IDS, f"{what}; allowed: {_MAX_PARTY_FIELDS}")
+    return fields
+
+
+def _members(instance: Fields, members: tuple[int, ...]) -> Fields:
+    values = dict(reversed(instance))
+    return [(tag, _echoed(tag, values[tag])) for tag in members if tag in values]
 
 
 def _echoed(tag: int, value: str) -> str:

@@ -159,7 +159,7 @@ def test_a_missing_quantity_is_answered_by_a_report() -> None:
 def test_a_refusal_shows_the_clients_fields_in_safe_text() -> None:
     refused = new_order({55: "\udce9" * 40, 1: "\x00" * 65, 38: "-3"})
     assert isinstance(refused, NewOrderRefused)
-    assert (refused.side, refused.order_qty) == ("1", 0)
+    assert (refused.side, refused.order_qty) == ("1", Decimal(0))
     for text in (refused.symbol, refused.account, refused.text):
         assert text.isascii()
         assert text.isprintable()
@@ -195,9 +195,17 @@ def test_parties_are_echoed_in_their_order() -> None:
 
 
 def test_parties_have_a_bound() -> None:
-    refused = new_order(extra="453=21|" + "448=A|447=D|452=1|" * 21)
+    accepted(extra="453=33|" + "448=A|447=D|452=1|" * 33)
+    refused = new_order(extra="453=34|" + "448=A|447=D|452=1|" * 34)
     assert isinstance(refused, NewOrderRefused)
-    assert "NoPartyIDs(453) counts 21 parties; allowed: 20" in refused.text
+    assert "NoPartyIDs(453) has 103 fields in its group; allowed: 100" in refused.text
+
+
+def test_parties_are_echoed_with_right_counts() -> None:
+    order = accepted(extra="453=7|448=A|803=4|447=D|447=E|802=9|523=x|523=y|803=1|")
+    expected = ((453, "1"), (448, "A"), (447, "D"), (802, "2"), (523, "x"), (523, "y"), (803, "1"))
+    assert order.echo == expected
+    assert accepted(extra="453=1|447=D|").echo == ()
 
 
 def test_what_is_echoed_depends_on_the_version() -> None:
@@ -253,7 +261,7 @@ def test_a_replace_that_restates_the_order() -> None:
     assert isinstance(replace, ReplaceOrder)
     assert (replace.symbol, replace.side, replace.ord_type) == ("BTCUSDT", Side.BUY, OrdType.LIMIT)
     assert (replace.time_in_force, replace.account, replace.order_id) == (TimeInForce.GTC, "ACME", "O-1")
-    assert (replace.order_qty, replace.price, replace.stop_px) == (2, 65001, 3)
+    assert (replace.order_qty, replace.price, replace.stop_px) == (Decimal(2), Decimal(65001), Decimal(3))
 
 
 @pytest.mark.parametrize(
