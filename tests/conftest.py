@@ -7,6 +7,8 @@ import pytest
 
 from tests.fixtures.processes import Exchange, Gateway
 
+pytest_plugins = ["tests.fixtures.databases"]
+
 
 @pytest.fixture
 def exchange(tmp_path: Path) -> Iterator[Exchange]:
