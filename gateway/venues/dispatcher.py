@@ -58,6 +58,11 @@ class VenueThread:
         self._loop.call_soon_threadsafe(lambda: self._loop.create_task(self._stop_all()))
         self._thread.join(_STOP_TIMEOUT_S)
 
+    @property
+    def thread_id(self) -> int | None:
+        """The operating system's id of the thread."""
+        return self._thread.native_id
+
     def release(self, intents: Sequence[Intent]) -> None:
         """Send a batch of committed intents, in order."""
         try:

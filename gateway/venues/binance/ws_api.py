@@ -145,8 +145,8 @@ class WsConnection:
                     if message.type is aiohttp.WSMsgType.ERROR:
                         reason = f"disconnected: {message.data}"
                     break
-        except (aiohttp.ClientError, OSError) as error:
-            reason = f"disconnected: {error}"
+        except Exception as error:  # the network's, or our own in taking an event: a new connection settles both
+            reason = f"disconnected: {error!r}"
         finally:
             self._end(reason)
 
@@ -165,7 +165,10 @@ class WsConnection:
         if pending is None:
             self._listener.unreadable(f"an answer to no request of ours: {shown(raw)}")
             return
-        pending.handler.answered(Answer(frame.status, frame.result, frame.error, raw))
+        try:
+            pending.handler.answered(Answer(frame.status, frame.result, frame.error, raw))
+        except Exception as error:  # our own defect: this request is in doubt, the others are not
+            pending.handler.lost(f"our handling of the answer failed: {error!r}", written=True)
 
     def _read_limits(self, raw: Raw) -> None:
         """Now and then: what we send ourselves is counted anyway."""

@@ -1,0 +1,183 @@
+"""The budget: a reserve for cancels, and silence during a ban. The venue's clock, its requests."""
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from gateway.domain.intents import AmendIntent, CancelIntent, PlaceIntent
+from gateway.domain.values import OrdType, Side, TimeInForce
+from gateway.venues.binance.clock import TimeSample, VenueClock
+from gateway.venues.binance.filters import RateLimit
+from gateway.venues.binance.limits import Limits
+from gateway.venues.binance.requests import UnsupportedOrderError, amend_params, cancel_params, place_params
+
+MINUTE = 60_000
+NOW = 1_000 * MINUTE
+
+
+def weight(count: int, limit: int = 100) -> RateLimit:
+    return RateLimit("REQUEST_WEIGHT", "MINUTE", 1, limit, count)
+
+
+def orders(count: int, limit: int = 10) -> RateLimit:
+    return RateLimit("ORDERS", "SECOND", 10, limit, count)
+
+
+class TestLimits:
+    def test_new_orders_stop_at_the_reserve(self) -> None:
+        limits = Limits(cancel_reserve=0.2)
+        limits.learn([weight(0), orders(0)])
+        limits.observe([weight(79)], NOW)
+        assert limits.refuses_place(NOW) is None
+        limits.spend(NOW, 1, order=True)
+        refusal = limits.refuses_place(NOW)
+        assert refusal is not None
+        assert refusal.startswith("VENUE_WEIGHT_RESERVED_FOR_CANCELS used=80 limit=80 of 100")
+        assert limits.paused_for_ms(NOW) == 0  # cancels and queries go on
+
+    def test_a_new_interval_starts_from_nothing(self) -> None:
+        limits = Limits(0.2)
+        limits.learn([weight(0)])
+        limits.observe([weight(100)], NOW)
+        assert limits.refuses_place(NOW + MINUTE - 1) is not None
+        assert limits.refuses_place(NOW + MINUTE) is None
+
+    def test_orders_have_a_count_of_their_own_which_cancels_do_not_use(self) -> None:
+        limits = Limits(0)
+        limits.learn([weight(0, 1_000), orders(0)])
+        for _ in range(50):
+            limits.spend(NOW, 1)
+        assert limits.refuses_place(NOW) is None
+        for _ in range(10):
+            limits.spend(NOW, 1, order=True)
+        refusal = limits.refuses_place(NOW)
+        assert refusal is not None
+        assert refusal.startswith("VENUE_ORDER_LIMIT used=10 limit=10/10 second")
+        assert limits.refuses_place(NOW + 10_000) is None
+
+    def test_the_venues_count_and_what_is_under_way(self) -> None:
+        limits = Limits(0)
+        limits.observe([orders(4)], NOW, in_flight=6)
+        assert limits.refuses_place(NOW) is not None
+        limits.observe([orders(4)], NOW, in_flight=5)
+        assert limits.refuses_place(NOW) is None
+
+    def test_headers_in_any_case(self) -> None:
+        limits = Limits(0)
+        limits.learn([weight(0), orders(0)])
+        limits.observe_headers({"x-mbx-used-weight-1m": "100", "X-MBX-USED-WEIGHT": "1", "X-Other": "9"}, NOW)
+        assert limits.refuses_place(NOW) is not None
+        limits.observe_headers({"X-MBX-USED-WEIGHT-1M": "5", "X-MBX-ORDER-COUNT-10S": "10"}, NOW)
+        assert limits.refuses_place(NOW) is not None
+        limits.observe_headers({"X-MBX-ORDER-COUNT-10S": "9", "X-MBX-ORDER-COUNT-ZZ": "x"}, NOW)
+        assert limits.refuses_place(NOW) is None
+
+    def test_a_ban_lasts_until_the_time_the_venue_named(self) -> None:
+        limits = Limits(0.2)
+        limits.pause(NOW, NOW + 5_000)
+        limits.pause(NOW, NOW + 3_000)  # a shorter one does not shorten it
+        assert limits.paused_for_ms(NOW) == 5_000
+        assert limits.refuses_place(NOW + 4_999) is not None
+        assert limits.refuses_place(NOW + 5_000) is None
+
+    def test_without_a_time_pauses_double_until_something_is_accepted(self) -> None:
+        limits = Limits(0.2)
+        waits = []
+        for _ in range(3):
+            limits.pause(NOW, 0)
+            waits.append(limits.paused_for_ms(NOW))
+        assert waits == [1_000, 2_000, 4_000]
+        limits.accepted()
+        limits.pause(NOW + MINUTE, 0)
+        assert limits.paused_for_ms(NOW + MINUTE) == 1_000
+
+    @pytest.mark.parametrize(
+        "limit", [RateLimit("RAW_REQUESTS", "MINUTE", 5, 1, 9), RateLimit("ORDERS", "EON", 1, 1, 9)]
+    )
+    def test_limits_of_another_kind_are_left_alone(self, limit: RateLimit) -> None:
+        limits = Limits(0)
+        limits.observe([limit], NOW)
+        assert limits.refuses_place(NOW) is None
+
+
+class TestClock:
+    def test_takes_the_quickest_answer(self) -> None:
+        now = 5_000_000_000
+        clock = VenueClock(lambda: now)
+        slow = TimeSample(0, 900_000_000, 99_000)
+        quick = TimeSample(1_000_000_000, 1_002_000_000, 61_000)
+        clock.update([slow, quick])
+        # Half-way (1.001 s) the server read 61.000 s, cut to the millisecond.
+        assert clock.offset_ns == 61_000_500_000 - 1_001_000_000
+        assert clock.clock_ms() == 64_999
+
+    def test_never_measured_is_our_own_time(self) -> None:
+        assert VenueClock(lambda: 7_999_999).clock_ms() == 7
+
+
+PLACE = PlaceIntent(
+    intent_id=1, order_id="O1", leg=1, venue_account="main", symbol="BTCUSDT", client_id="gw-O1-1",
+    timestamp_ms=1_700_000_000_000, recv_window_ms=5_000, side=Side.SELL, ord_type=OrdType.LIMIT,
+    time_in_force=TimeInForce.GTC, qty=Decimal("1E+1"), price=Decimal("0.00000010"),
+)  # fmt: skip
+
+
+class TestRequests:
+    def test_a_limit_order(self) -> None:
+        assert place_params(PLACE, "EXPIRE_TAKER") == {
+            "symbol": "BTCUSDT", "side": "SELL", "type": "LIMIT", "timeInForce": "GTC", "quantity": "10",
+            "price": "0.00000010", "newClientOrderId": "gw-O1-1", "newOrderRespType": "ACK",
+            "selfTradePreventionMode": "EXPIRE_TAKER", "timestamp": 1_700_000_000_000, "recvWindow": 5_000,
+        }  # fmt: skip
+
+    @pytest.mark.parametrize(
+        ("changes", "sent"),
+        [
+            ({"time_in_force": TimeInForce.DAY}, {"type": "LIMIT", "timeInForce": "GTC", "price": "0.00000010"}),
+            ({"time_in_force": TimeInForce.GTD}, {"type": "LIMIT", "timeInForce": "GTC", "price": "0.00000010"}),
+            ({"time_in_force": TimeInForce.IOC}, {"type": "LIMIT", "timeInForce": "IOC", "price": "0.00000010"}),
+            ({"time_in_force": TimeInForce.FOK}, {"type": "LIMIT", "timeInForce": "FOK", "price": "0.00000010"}),
+            ({"post_only": True}, {"type": "LIMIT_MAKER", "price": "0.00000010"}),
+            ({"ord_type": OrdType.MARKET, "price": None}, {"type": "MARKET"}),
+            ({"ord_type": OrdType.STOP, "price": None, "stop_px": Decimal(5)}, {"type": "STOP_LOSS", "stopPrice": "5"}),
+            (
+                {"ord_type": OrdType.STOP_LIMIT, "stop_px": Decimal(5)},
+                {"type": "STOP_LOSS_LIMIT", "timeInForce": "GTC", "price": "0.00000010", "stopPrice": "5"},
+            ),
+        ],
+    )
+    def test_types(self, changes: dict[str, Any], sent: dict[str, str]) -> None:
+        params = place_params(replace(PLACE, **changes), "NONE")
+        names = ("type", "timeInForce", "price", "stopPrice")
+        assert {name: params[name] for name in names if name in params} == sent
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"ord_type": OrdType.MARKET, "time_in_force": TimeInForce.FOK},
+            {"ord_type": OrdType.STOP, "stop_px": Decimal(1), "time_in_force": TimeInForce.FOK},
+            {"post_only": True, "time_in_force": TimeInForce.IOC},
+            {"post_only": True, "ord_type": OrdType.MARKET},
+            {"price": None},
+            {"ord_type": OrdType.STOP, "stop_px": None},
+        ],
+    )
+    def test_what_the_venue_lacks(self, changes: dict[str, Any]) -> None:
+        with pytest.raises(UnsupportedOrderError):
+            place_params(replace(PLACE, **changes), "NONE")
+
+    def test_cancels_and_amends_send_our_id_again(self) -> None:
+        common: dict[str, Any] = {
+            "intent_id": 2, "order_id": "O1", "leg": 1, "venue_account": "main", "symbol": "BTCUSDT",
+            "client_id": "gw-O1-1", "timestamp_ms": 9, "recv_window_ms": 5_000,
+        }  # fmt: skip
+        cancel = cancel_params(CancelIntent(**common))
+        assert cancel == {
+            "newClientOrderId": "gw-O1-1", "origClientOrderId": "gw-O1-1", "recvWindow": 5_000, "symbol": "BTCUSDT",
+            "timestamp": 9,
+        }  # fmt: skip
+        assert cancel_params(CancelIntent(**common, venue_order_id="77"))["orderId"] == 77
+        amend = amend_params(AmendIntent(**common, venue_order_id="77", qty=Decimal("0.50")))
+        assert (amend["newQty"], amend["orderId"], amend["newClientOrderId"]) == ("0.50", 77, "gw-O1-1")

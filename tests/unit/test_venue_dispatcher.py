@@ -1,0 +1,198 @@
+"""The venue thread: routing, order, defects, and that it never stands in the engine's way."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from gateway.domain.instruments import Capabilities, Instrument
+from gateway.domain.intents import AmendIntent, CancelIntent, Intent, PlaceIntent, SettleIntent
+from gateway.domain.values import OrdType, Side, TimeInForce
+from gateway.domain.venue_reports import Operation, VenueOutcomeUnknown, VenueReport
+from gateway.venues.base import Sinks, Venue, VenueSettingsError
+from gateway.venues.dispatcher import VenueThread
+from gateway.venues.registry import build_venue
+
+COMMON: dict[str, Any] = {
+    "order_id": "O1", "leg": 1, "symbol": "BTCUSDT", "client_id": "gw-O1-1", "timestamp_ms": 1, "recv_window_ms": 1,
+}  # fmt: skip
+
+
+def place(intent_id: int, account: str = "a") -> PlaceIntent:
+    return PlaceIntent(
+        **COMMON, intent_id=intent_id, venue_account=account, side=Side.BUY, ord_type=OrdType.LIMIT,
+        time_in_force=TimeInForce.GTC, qty=Decimal(1), price=Decimal(1),
+    )  # fmt: skip
+
+
+class FakeVenue:
+    """Notes what it is asked, on which thread."""
+
+    capabilities = Capabilities(ord_types=frozenset(), times_in_force=frozenset())
+
+    def __init__(self, venue_account: str, sinks: Sinks, *, starts: bool = True) -> None:
+        self.venue_account = venue_account
+        self.sinks = sinks
+        self.starts = starts
+        self.asked: list[tuple[str, int]] = []
+        self.threads: set[str] = set()
+        self.stopped = False
+        self.instruments: Mapping[str, Instrument] = {"BTCUSDT": Instrument(symbol="BTCUSDT", base="BTC", quote="USDT")}
+
+    def clock_ms(self) -> int:
+        return 42
+
+    async def start(self) -> None:
+        if not self.starts:
+            raise VenueSettingsError("the key may withdraw")
+        self.sinks.availability(self.venue_account, available=True, reason="")
+
+    async def stop(self) -> None:
+        self.stopped = True
+
+    def _note(self, what: str, intent: Intent) -> None:
+        self.asked.append((what, intent.intent_id))
+        self.threads.add(threading.current_thread().name)
+        if intent.intent_id == 13:
+            raise ZeroDivisionError("defect")
+
+    def place(self, intent: PlaceIntent) -> None:
+        self._note("place", intent)
+
+    def cancel(self, intent: CancelIntent) -> None:
+        self._note("cancel", intent)
+
+    def amend(self, intent: AmendIntent) -> None:
+        self._note("amend", intent)
+
+    def settle(self, intent: SettleIntent) -> None:
+        self._note("settle", intent)
+
+    def reload_keys(self) -> None:
+        raise VenueSettingsError("no such variable")
+
+
+@dataclass
+class Engine:
+    """Sinks as an engine has them: safe from any thread."""
+
+    reports: list[VenueReport] = field(default_factory=list)
+    alerts: list[str] = field(default_factory=list)
+    available: list[tuple[str, bool]] = field(default_factory=list)
+
+    def report(self, report: VenueReport) -> None:
+        self.reports.append(report)
+
+    def call(self, *, direction: str, operation: str, order_id: str, intent_id: int, text: str) -> None:
+        raise AssertionError
+
+    def availability(self, venue_account: str, *, available: bool, reason: str) -> None:
+        self.available.append((venue_account, available))
+
+    def alert(self, code: str, text: str) -> None:
+        self.alerts.append(code)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline, "not in time"
+        time.sleep(0.002)
+
+
+class Built:
+    def __init__(self, *accounts: str, broken: str = "") -> None:
+        self.engine = Engine()
+        self.venues: dict[str, FakeVenue] = {}
+
+        def builder(account: str) -> Callable[[Sinks], Venue]:
+            def build(sinks: Sinks) -> Venue:
+                self.venues[account] = FakeVenue(account, sinks, starts=account != broken)
+                return self.venues[account]
+
+            return build
+
+        self.thread = VenueThread([builder(account) for account in accounts], self.engine)
+
+
+def test_routes_by_account_and_keeps_the_order() -> None:
+    built = Built("a", "b")
+    built.thread.start()
+    common: dict[str, Any] = {**COMMON, "venue_account": "a"}
+    batch: list[Intent] = [
+        place(1),
+        place(2, "b"),
+        CancelIntent(**common, intent_id=3),
+        AmendIntent(**common, intent_id=4, venue_order_id=None, qty=Decimal(1)),
+        SettleIntent(**common, intent_id=5, venue_order_id=None, accepted_until_ms=1),
+        place(6),
+    ]
+    built.thread.release(batch)
+    built.thread.release([place(7)])
+    until(lambda: len(built.venues["a"].asked) == 6)
+    assert built.venues["a"].asked == [
+        ("place", 1), ("cancel", 3), ("amend", 4), ("settle", 5), ("place", 6), ("place", 7),
+    ]  # fmt: skip
+    assert built.venues["b"].asked == [("place", 2)]
+    assert built.venues["a"].threads == {"venues"}
+    built.thread.stop()
+    assert built.venues["a"].stopped
+    assert built.venues["b"].stopped
+
+
+def test_a_defect_is_an_unknown_outcome_and_stops_nobody() -> None:
+    built = Built("a")
+    built.thread.start()
+    built.thread.release([place(13), place(14), place(15, "nobody")])
+    until(lambda: len(built.engine.reports) == 2)
+    unknown = built.engine.reports[0]
+    assert isinstance(unknown, VenueOutcomeUnknown)
+    assert (unknown.intent_id, unknown.operation, unknown.client_id) == (13, Operation.PLACE, "gw-O1-1")
+    assert built.venues["a"].asked == [("place", 13), ("place", 14)]
+    assert built.engine.alerts == ["VENUE_ADAPTER_DEFECT"] * 2
+    built.thread.stop()
+
+
+def test_tells_what_adapters_know() -> None:
+    built = Built("a", "b", broken="b")
+    assert not built.thread.available("a")
+    built.thread.start()
+    until(lambda: built.thread.available("a") and "VENUE_NOT_STARTED" in built.engine.alerts)
+    assert not built.thread.available("b")
+    assert not built.thread.available("nobody")
+    assert built.engine.available == [("a", True)]
+    assert built.thread.clock_ms("a") == 42
+    instrument = built.thread.instrument("a", "BTCUSDT")
+    assert instrument is not None
+    assert instrument.base == "BTC"
+    assert built.thread.instrument("a", "ETHUSDT") is None
+    assert built.thread.instrument("nobody", "BTCUSDT") is None
+    built.thread.reload_keys("a")
+    until(lambda: "VENUE_KEY_NOT_RELOADED" in built.engine.alerts)
+    built.thread.stop()
+
+
+def test_after_stop_nothing_is_sent_and_it_is_said() -> None:
+    built = Built("a")
+    built.thread.start()
+    built.thread.stop()
+    built.thread.stop()
+    built.thread.release([place(1)])
+    assert built.engine.alerts == ["VENUES_STOPPED"]
+    assert not built.venues["a"].asked
+
+
+def test_two_accounts_of_one_name_are_refused() -> None:
+    with pytest.raises(VenueSettingsError, match="'a'"):
+        Built("a", "a")
+
+
+def test_the_registry_names_the_adapters_there_are() -> None:
+    with pytest.raises(VenueSettingsError, match="'nasdaq'; there are binance"):
+        build_venue("nasdaq", "main", {}, Engine())
+    with pytest.raises(VenueSettingsError, match="'main': environment"):
+        build_venue("binance", "main", {}, Engine())
