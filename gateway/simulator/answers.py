@@ -10,19 +10,18 @@ from gateway.simulator.symbols import text
 _ZERO = "0.00000000"
 
 
-def _conditional(order: Order) -> dict[str, Any]:
-    """The fields that appear only where they mean something."""
-    fields: dict[str, Any] = {}
+def _add_conditional(answer: dict[str, Any], order: Order) -> dict[str, Any]:
+    """Add the fields that appear only where they mean something."""
     if order.stop_price:
-        fields["stopPrice"] = text(order.stop_price)
+        answer["stopPrice"] = text(order.stop_price)
     if order.strategy_id is not None:
-        fields["strategyId"] = order.strategy_id
+        answer["strategyId"] = order.strategy_id
     if order.strategy_type is not None:
-        fields["strategyType"] = order.strategy_type
+        answer["strategyType"] = order.strategy_type
     if order.prevented_match_id is not None:
-        fields["preventedMatchId"] = order.prevented_match_id
-        fields["preventedQuantity"] = text(order.prevented_qty)
-    return fields
+        answer["preventedMatchId"] = order.prevented_match_id
+        answer["preventedQuantity"] = text(order.prevented_qty)
+    return answer
 
 
 def _terms(order: Order) -> dict[str, Any]:
@@ -41,19 +40,34 @@ def _terms(order: Order) -> dict[str, Any]:
 
 def placed(order: Order, response_type: str, now: int) -> dict[str, Any]:
     """The answer to a new order: ACK, RESULT or FULL."""
+    if response_type == "ACK":
+        return {
+            "symbol": order.symbol,
+            "orderId": order.order_id,
+            "orderListId": -1,
+            "clientOrderId": order.client_order_id,
+            "transactTime": now,
+        }
     answer: dict[str, Any] = {
         "symbol": order.symbol,
         "orderId": order.order_id,
         "orderListId": -1,
         "clientOrderId": order.client_order_id,
         "transactTime": now,
+        "price": f"{order.price:.8f}",
+        "origQty": f"{order.qty:.8f}",
+        "executedQty": f"{order.executed:.8f}",
+        "origQuoteOrderQty": f"{order.quote_order_qty:.8f}",
+        "cummulativeQuoteQty": f"{order.cum_quote:.8f}",
+        "status": order.status,
+        "timeInForce": order.time_in_force,
+        "type": order.type,
+        "side": order.side,
+        "selfTradePreventionMode": order.stp_mode,
     }
-    if response_type == "ACK":
-        return answer
-    answer |= _terms(order)
-    if order.is_working:
+    if order.working_ms >= 0:
         answer["workingTime"] = order.working_ms
-    answer |= _conditional(order)
+    _add_conditional(answer, order)
     if response_type == "FULL":
         answer["fills"] = [
             {
@@ -65,12 +79,11 @@ def placed(order: Order, response_type: str, now: int) -> dict[str, Any]:
             }
             for trade in order.trades
         ]
-    answer["selfTradePreventionMode"] = order.stp_mode
     return answer
 
 
 def canceled(order: Order, orig_client_order_id: str, now: int) -> dict[str, Any]:
-    return {
+    answer = {
         "symbol": order.symbol,
         "origClientOrderId": orig_client_order_id,
         "orderId": order.order_id,
@@ -78,9 +91,9 @@ def canceled(order: Order, orig_client_order_id: str, now: int) -> dict[str, Any
         "clientOrderId": order.client_order_id,
         "transactTime": now,
         **_terms(order),
-        **_conditional(order),
         "selfTradePreventionMode": order.stp_mode,
     }
+    return _add_conditional(answer, order)
 
 
 def amended(order: Order, orig_client_order_id: str, execution_id: int, now: int) -> dict[str, Any]:
@@ -111,7 +124,7 @@ def amended(order: Order, orig_client_order_id: str, execution_id: int, now: int
 
 def queried(order: Order) -> dict[str, Any]:
     """An order as GET order, openOrders and allOrders show it."""
-    return {
+    answer = {
         "symbol": order.symbol,
         "orderId": order.order_id,
         "orderListId": -1,
@@ -124,8 +137,8 @@ def queried(order: Order) -> dict[str, Any]:
         "isWorking": order.is_working,
         "workingTime": order.working_ms,
         "selfTradePreventionMode": order.stp_mode,
-        **_conditional(order),
     }
+    return _add_conditional(answer, order)
 
 
 def trade(item: Trade) -> dict[str, Any]:

@@ -87,6 +87,10 @@ class UserStream:
     # -- delivery -----------------------------------------------------------------------------------------
 
     def _emit(self, account: Account, event: bytes) -> None:
+        if not (self.silent or self.lose or self.duplicate or self.holding):
+            for one in self._by_account[account]:
+                one.connection.push(b"%b%b}" % (one.prefix, event))
+            return
         if self.silent:
             return
         if self.lose:
