@@ -208,8 +208,8 @@ def outputs() -> dict[Path, str]:
         Path("fix_specs/FIX42.xml"): dictionary(spec, "4.2"),
         Path("fix_specs/FIX44.xml"): dictionary(spec, "4.4"),
         Path("fix_specs/RULES_OF_ENGAGEMENT.md"): rules_of_engagement(spec),
-        Path("gateway/fix/tags.py"): tags_module(spec),
-        Path("gateway/fix/field_names.py"): names_module(spec),
+        Path("gateway/wire/tags.py"): tags_module(spec),
+        Path("gateway/wire/field_names.py"): names_module(spec),
     }
 
 

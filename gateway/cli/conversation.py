@@ -7,8 +7,8 @@ from typing import Any, Literal
 from rich.console import Console
 from rich.text import Text
 
-from gateway.client import FixMessage, message_name
-from gateway.fix.readable import DescribedField, describe
+from gateway.client import FixMessage
+from gateway.wire.readable import DescribedField, describe, message_name
 
 # What a trader looks for in a report, in this order; requests are shown whole.
 _REPORT_TAGS = (150, 39, 11, 41, 37, 55, 54, 38, 44, 99, 32, 31, 14, 151, 6, 12, 479, 851, 434, 102, 103)

@@ -1,7 +1,7 @@
 """A small FIX initiator for desk tools and tests."""
 
 from gateway.client.client import FixClient
-from gateway.client.describe import conversation, describe, message_name
+from gateway.client.describe import conversation, describe
 from gateway.client.errors import ClientError, ExpectTimeout, LogonRefused, NotConnected
 from gateway.client.message import FixMessage
 from gateway.client.store import OrderTerms
@@ -16,5 +16,4 @@ __all__ = [
     "OrderTerms",
     "conversation",
     "describe",
-    "message_name",
 ]

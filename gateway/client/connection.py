@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Callable
 from typing import cast
 
-from gateway.client.message import split_messages
+from gateway.wire.framing import Framer, FramingError
 
 # FIX leaves the margin open ("reasonable transmission time"); the usual fifth of the interval.
 _PATIENCE = 1.2
+_MAX_MESSAGE_BYTES = 8 << 20
 
 
 class Connection(asyncio.Protocol):
@@ -16,7 +17,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, on_message: Callable[[bytes], None], on_closed: Callable[["Connection", str], None]) -> None:
         self._on_message, self._on_closed = on_message, on_closed
         self._transport: asyncio.Transport | None = None
-        self._received = b""
+        self._framer = Framer(_MAX_MESSAGE_BYTES)
         self._closed = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._last_sent = self._last_received = 0.0
@@ -70,9 +71,10 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._last_received, self._tested = asyncio.get_running_loop().time(), False
-        self._received += data
         try:
-            messages, self._received = split_messages(self._received)
+            messages = self._framer.feed(data)
+            if self._framer.skipped:
+                raise FramingError(f"{self._framer.skipped} bytes that are no FIX message")
             for message in messages:
                 if self.open:
                     self._on_message(message)

@@ -3,26 +3,17 @@
 Text is UTF-8 with surrogateescape, so that any byte the other side sends survives a round trip through str.
 """
 
-import re
 import time
 from collections.abc import Sequence
 from decimal import Decimal
-from functools import partial
 
 import simplefix
-from simplefix.data import RAW_LEN_TAGS
 
-SOH = b"\x01"
+from gateway.wire.raw import split_leniently, to_text
+from gateway.wire.readable import readable
+
 Value = str | bytes | int | Decimal
 Fields = Sequence[tuple[int, Value]]
-
-_to_text = partial(str, encoding="utf-8", errors="surrogateescape")
-
-_HEADER = re.compile(rb"8=FIXT?\.[0-9]\.[0-9]\x019=([0-9]{1,9})\x01")
-_MAX_HEADER_BYTES = 24
-_TRAILER_BYTES = 7
-# Private tags are a counterparty's choice, so only the standard's data fields are known here.
-_DATA_LENGTH = re.compile(b"\x01(?:" + b"|".join(str(tag).encode() for tag in RAW_LEN_TAGS) + b")=")
 
 # Standard header fields (FIX 4.4, "Standard Message Header"): engines refuse them after the first body field.
 _HEADER_TAGS = frozenset({34, 43, 49, 50, 52, 56, 57, 97, 115, 116, 122, 128, 129, 142, 143, 144, 145, 347, 369})
@@ -45,13 +36,13 @@ class FixMessage:
     def fields(self) -> list[tuple[int, str]]:
         """All fields in their order on the wire. A piece without a numeric tag appears whole under tag 0."""
         if self._fields is None:
-            self._fields = _decode(self.raw)
+            self._fields = split_leniently(self.text)
         return self._fields
 
     @property
     def text(self) -> str:
         """The whole message, fields ended by SOH."""
-        return _to_text(self.raw)
+        return to_text(self.raw)
 
     @property
     def type(self) -> str:
@@ -89,12 +80,7 @@ class FixMessage:
         return self.get(tag) is not None
 
     def __repr__(self) -> str:
-        return "|".join(f"{tag}={value}" for tag, value in masked(self.fields))
-
-
-def masked(fields: Sequence[tuple[int, str]]) -> list[tuple[int, str]]:
-    """The fields with Password(554), NewPassword(925) and a Logon's RawData(96) hidden."""
-    return [(tag, "***" if tag in {96, 554, 925} else value) for tag, value in fields]
+        return readable(self.text)
 
 
 def encode(begin_string: str, msg_type: str, header: Fields, fields: Fields) -> bytes:
@@ -116,25 +102,6 @@ def encode(begin_string: str, msg_type: str, header: Fields, fields: Fields) -> 
     return bytes(message.encode())
 
 
-def split_messages(data: bytes) -> tuple[list[bytes], bytes]:
-    """The complete messages at the start of `data`, and the rest.
-
-    Raises ValueError when something that is no FIX message follows at a message's place.
-    """
-    messages, start = [], 0
-    while header := _HEADER.match(data, start):
-        end = header.end() + int(header[1]) + _TRAILER_BYTES
-        if end > len(data):
-            break
-        messages.append(data[start:end])
-        start = end
-    else:
-        rest = data[start : start + _MAX_HEADER_BYTES]
-        if len(rest) == _MAX_HEADER_BYTES or not rest.startswith(b"8=FIX"[: len(rest)]):
-            raise ValueError(f"not a FIX message: {data[start : start + 60]!r}")
-    return messages, data[start:]
-
-
 def utc_timestamp(nanoseconds: int) -> str:
     """UTCTimestamp with milliseconds, as in SendingTime(52)."""
     seconds, rest = divmod(nanoseconds, 1_000_000_000)
@@ -149,23 +116,3 @@ def _wire_value(value: Value) -> bytes:
     elif isinstance(value, float):
         raise TypeError(f"{value!r} is a float; give text, int or Decimal, which are exact")
     return str(value).encode("utf-8", "surrogateescape")
-
-
-def _decode(raw: bytes) -> list[tuple[int, str]]:
-    if _DATA_LENGTH.search(raw) is None:
-        return [_field(piece) for piece in raw.rstrip(SOH).split(SOH)]
-    # A data field may hold SOH. simplefix knows their lengths, at ten times the cost of split.
-    parser = simplefix.FixParser(allow_empty_values=True, strip_fields_before_begin_string=False)
-    parser.append_buffer(raw)
-    try:
-        message = parser.get_message()
-    except simplefix.errors.ParsingError:
-        message = None
-    if message is None:
-        return [_field(piece) for piece in raw.rstrip(SOH).split(SOH)]
-    return [(int(tag), _to_text(value)) for tag, value in message.pairs]
-
-
-def _field(piece: bytes) -> tuple[int, str]:
-    tag, separator, value = piece.partition(b"=")
-    return (int(tag), _to_text(value)) if separator and tag.isdigit() else (0, _to_text(piece))

@@ -16,7 +16,7 @@ from loguru import logger
 
 from gateway.engine import inbox as i
 from gateway.engine.numbers import SessionState
-from gateway.fix.raw import mask_secrets
+from gateway.wire.raw import mask_secrets
 
 _MSG_TYPE = re.compile(r"\x0135=([!-~]{1,8})\x01")
 _MSG_SEQ_NUM = re.compile(r"\x0134=(\d{1,18})\x01")

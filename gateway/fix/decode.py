@@ -21,7 +21,7 @@ from gateway.domain.order import RequestKind
 from gateway.domain.reports import BusinessReject, DontKnowTrade
 from gateway.domain.values import CxlRejReason
 from gateway.fix import decode_terms as terms
-from gateway.fix import tags as t
+from gateway.wire import tags as t
 from gateway.fix.decode_fields import ECHOED, echo_of, post_only, refuse_unsupported
 from gateway.fix.decode_values import (
     MAX_ID,
@@ -35,7 +35,7 @@ from gateway.fix.decode_values import (
     required_id,
     symbol,
 )
-from gateway.fix.raw import RawFormatError, first_values
+from gateway.wire.raw import RawFormatError, first_values
 from gateway.fix.safe_text import safe, shown
 
 Decoded = (

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from gateway.domain.money import ZERO
 from gateway.domain.values import OrdRejReason, OrdType, Side, TimeInForce
-from gateway.fix import tags as t
+from gateway.wire import tags as t
 from gateway.fix.decode_values import FieldRefused, Values, client_id, end_of_day, label, number, timestamp
 from gateway.fix.safe_text import shown
 

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 from gateway.domain.money import parse_decimal
 from gateway.domain.values import OrdRejReason
-from gateway.fix.field_names import NAMES
 from gateway.fix.safe_text import shown
+from gateway.wire.field_names import NAMES
 
 Values = Mapping[int, str]
 

@@ -15,7 +15,7 @@ from gateway.domain.reports import BusinessReject, CancelReject, ExecutionReport
 from gateway.domain.values import ExecType, TimeInForce
 from gateway.fix import dialect as d
 from gateway.fix.safe_text import safe
-from gateway.fix.tags import EXPIRE_DATE
+from gateway.wire.tags import EXPIRE_DATE
 
 NONE = "NONE"
 """OrderID(37) where there is no order, as the standard has it for OrderCancelReject; OrigClOrdID(41) where none was

@@ -13,8 +13,9 @@ from typing import cast
 
 from loguru import logger
 
-from gateway.front.framing import FramingError, Logon, message_length, take_logon
+from gateway.front.logon import Logon, take_logon
 from gateway.front.settings import FrontSettings
+from gateway.wire.framing import FramingError, message_length
 
 # An engine's first message is not limited by configuration, only kept from being absurd.
 _MAX_ANSWER_BYTES = 1 << 20

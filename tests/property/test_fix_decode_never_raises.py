@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gateway.fix.decode import decode
 from gateway.fix.decode_fields import ECHOED, ONLY, UNSUPPORTED
-from gateway.fix.raw import to_text
+from gateway.wire.raw import to_text
 
 SOH = "\x01"
 

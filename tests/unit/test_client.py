@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from gateway.client import ClientError, ExpectTimeout, FixClient, FixMessage, LogonRefused, NotConnected
-from gateway.client.message import Fields, encode, split_messages
+from gateway.client.message import Fields, encode
+from gateway.wire.framing import parse_stream
 
 WAIT = 10  # seconds until a test gives up
 NOW = "20260105-10:00:00.000"
@@ -41,7 +42,7 @@ class Peer:
     async def receive(self, msg_type: str) -> FixMessage:
         """The next message, which must be of this type."""
         async with asyncio.timeout(WAIT):
-            while not (parted := split_messages(self.received))[0]:
+            while not (parted := parse_stream(self.received))[0]:
                 chunk = await self.reader.read(65536)
                 assert chunk, f"the client closed, {msg_type} was expected"
                 self.received += chunk

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.client import ClientError, FixMessage, describe
-from gateway.client.message import Fields, encode, split_messages
+from gateway.client.message import Fields, encode
 from gateway.client.order_entry import OrderEntry
 from gateway.client.store import SessionStore
 
@@ -127,7 +127,6 @@ def test_lookups() -> None:
 @given(st.lists(st.tuples(st.integers(5000, 9999), st.binary(min_size=1).filter(lambda v: b"\x01" not in v))))
 def test_any_value_survives_encoding_and_decoding(fields: list[tuple[int, bytes]]) -> None:
     raw = encode("FIX.4.4", "8", [(34, 1)], fields)
-    assert split_messages(raw + raw[:9]) == ([raw], raw[:9])
     decoded = [(tag, value.encode("utf-8", "surrogateescape")) for tag, value in FixMessage(raw).fields]
     assert decoded[4:-1] == fields
 
@@ -135,15 +134,3 @@ def test_any_value_survives_encoding_and_decoding(fields: list[tuple[int, bytes]
 @given(st.binary(max_size=200))
 def test_any_bytes_can_be_shown(data: bytes) -> None:
     describe(FixMessage(data)).encode()
-
-
-@given(st.binary(max_size=60), st.integers(0, 60))
-def test_splitting_does_not_depend_on_the_pieces(tail: bytes, cut: int) -> None:
-    data = encode("FIX.4.4", "0", [(34, 1)], []) + b"8=FIX.4.4\x01" + tail
-    try:
-        expected = split_messages(data)
-    except ValueError:
-        return
-    messages, rest = split_messages(data[:cut])
-    more, rest = split_messages(rest + data[cut:])
-    assert (messages + more, rest) == expected

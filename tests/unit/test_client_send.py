@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from gateway.client import FixMessage
-from gateway.client.message import Fields, encode, split_messages
+from gateway.client.message import Fields, encode
+from gateway.wire.framing import parse_stream
 
 WAIT = 20  # seconds until a test gives up
 
@@ -29,7 +30,7 @@ class StandIn:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         data = b""
         while chunk := await reader.read(65536):
-            messages, data = split_messages(data + chunk)
+            messages, data = parse_stream(data + chunk)
             for message in map(FixMessage, messages):
                 self.received.append(message)
                 for msg_type, fields in self.answers(message):

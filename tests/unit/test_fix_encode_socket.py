@@ -14,7 +14,8 @@ import pytest
 
 from gateway.domain.values import ExecType
 from gateway.fix.encode import encode
-from gateway.wire.raw import Fields, body_length, checksum, parse_stream, split_fields, to_text
+from gateway.wire.framing import body_length, checksum, parse_stream
+from gateway.wire.raw import Fields, split_fields, to_text
 from tests.unit.test_fix_encode import FILL, ORDER, PARTIES, PARTLY, SPECS, cancel_reject, report
 
 SOH = "\x01"

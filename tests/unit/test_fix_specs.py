@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import quickfix
 
-from gateway.fix import decode_fields, field_names, raw, tags
+from gateway.fix import decode_fields
+from gateway.wire import field_names, framing, raw, tags
 
 ROOT = Path(__file__).resolve().parents[2]
 STANDARD = tomllib.loads((ROOT / "tests/fixtures/fix_standard_tags.toml").read_text(encoding="utf-8"))
@@ -186,7 +187,7 @@ def message(version: str, body: str) -> str:
     header = f"{msg_type}|34=2|49=CLIENT|52=20260105-10:00:00.000|56=GATEWAY|"
     content = (header + rest).replace("|", raw.SOH)
     text = f"8=FIX.{version}{raw.SOH}9={len(raw.to_bytes(content))}{raw.SOH}{content}"
-    return f"{text}10={raw.checksum(raw.to_bytes(text))}{raw.SOH}"
+    return f"{text}10={framing.checksum(raw.to_bytes(text))}{raw.SOH}"
 
 
 def validate(version: str, body: str) -> Any:

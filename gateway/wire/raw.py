@@ -1,4 +1,4 @@
-"""FIX text taken apart: fields, groups, secrets masked, streams framed. Pure functions.
+"""FIX text taken apart: fields, groups, secrets masked. Pure functions.
 
 Text is str as QuickFIX's Python hands it over: UTF-8, with other bytes as surrogate escapes. The lengths
 that FIX states (BodyLength(9), RawDataLength(95), ...) count bytes, so whatever depends on them works on
@@ -12,16 +12,14 @@ Source: FIX 4.4 volume 1, "FIX Message Format and Delimiters".
 import re
 from collections.abc import Collection, Iterator, Sequence
 
-from gateway.fix.tags import (
-    DATA_FIELDS,
-    NEW_PASSWORD,
-    PASSWORD,
-    RAW_DATA,
-)
+from gateway.wire.tags import DATA_FIELDS, NEW_PASSWORD, PASSWORD, RAW_DATA
 
 SOH = "\x01"
 _SOH = b"\x01"
 _EQUALS = b"="
+
+NO_TAG = 0
+"""Stands for the tag of a piece of broken text."""
 
 Fields = list[tuple[int, str]]
 
@@ -78,6 +76,20 @@ def split_fields(text: str) -> Fields:
             # A data field, or an error. The plain split is right up to the first data field, so none is missed.
             pass
     return _split_exactly(text)
+
+
+def split_leniently(text: str) -> Fields:
+    """As split_fields; of text that cannot be taken apart the pieces, with NO_TAG where one is no field."""
+    try:
+        return split_fields(text)
+    except RawFormatError:
+        return [_piece(piece) for piece in text.removesuffix(SOH).split(SOH)]
+
+
+def _piece(text: str) -> tuple[int, str]:
+    tag, equals, value = text.partition("=")
+    is_field = equals and len(tag) <= _MAX_TAG_DIGITS and tag.isascii() and tag.isdigit() and int(tag)
+    return (int(tag), value) if is_field else (NO_TAG, text)
 
 
 def first_values(text: str) -> dict[int, str]:
@@ -196,13 +208,6 @@ def group_fields(
     return instances
 
 
-def group(
-    fields: Sequence[tuple[int, str]], count_tag: int, first_tag: int, member_tags: Collection[int]
-) -> list[dict[int, str]]:
-    """As group_fields, each instance as tag -> first value. For nested groups apply it to an instance."""
-    return [dict(reversed(instance)) for instance in group_fields(fields, count_tag, first_tag, member_tags)]
-
-
 # --- secrets -----------------------------------------------------------------------------------------
 
 
@@ -226,66 +231,3 @@ def mask_secrets(text: str) -> str:
         if found := _SECRET_START.search(raw):
             raw[found.end() :] = re.sub(rb"[^\x01]", b"*", raw[found.end() :])
     return to_text(bytes(raw))
-
-
-# --- checksums and streams ---------------------------------------------------------------------------
-
-_MAX_BODY_DIGITS = 7  # a stated length beyond 10 MB is garbage, not a message to wait for
-_HEAD = re.compile(rb"8=FIXT?\.\d\.\d\x019=(\d{1,%d})\x01" % _MAX_BODY_DIGITS)
-_HEAD_SO_FAR = re.compile(rb"8=FIX(?:T?(?:\.(?:\d(?:\.(?:\d(?:\x01(?:9(?:=\d{0,%d})?)?)?)?)?)?)?)?" % _MAX_BODY_DIGITS)
-_TRAILER = re.compile(rb"10=\d{3}\x01")
-_TRAILER_SO_FAR = re.compile(rb"(?:1(?:0(?:=\d{0,3})?)?)?")
-_TRAILER_LENGTH = 7
-_BEGIN = b"8=FIX"
-
-
-def checksum(text: bytes) -> str:
-    """CheckSum(10) of these bytes: their sum modulo 256, three digits."""
-    return f"{sum(text) % 256:03d}"
-
-
-def body_length(message: bytes) -> int:
-    """BodyLength(9) that this complete message should state, in bytes.
-
-    Counts from behind the BodyLength(9) field to the start of the CheckSum(10) field. Raises
-    RawFormatError if it does not start with BeginString(8) and BodyLength(9) or end with CheckSum(10).
-    """
-    head = _HEAD.match(message)
-    if not head:
-        raise RawFormatError("a message that does not start with 8=FIX and 9=", 0)
-    end = len(message) - _TRAILER_LENGTH
-    if end < head.end() or not _TRAILER.fullmatch(message, end):
-        raise RawFormatError("a message that does not end with 10=", max(end, 0))
-    return end - head.end()
-
-
-def parse_stream(buffer: bytes) -> tuple[list[bytes], bytes]:
-    """Cuts the complete messages out of received bytes. Returns them and the bytes to keep for next time.
-
-    What is no message is skipped: after a bad start or a BodyLength(9) that does not lead to a
-    CheckSum(10), the search goes on at the next `8=FIX`. Whether the checksum is right is not looked at.
-    """
-    messages: list[bytes] = []
-    position = 0
-    while (begin := buffer.find(_BEGIN, position)) >= 0:
-        position = begin + 1
-        head = _HEAD.match(buffer, begin)
-        if not head:
-            if _HEAD_SO_FAR.fullmatch(buffer, begin):
-                return messages, buffer[begin:]
-            continue
-        end_of_body = head.end() + int(head.group(1))
-        if _TRAILER.match(buffer, end_of_body):
-            position = end_of_body + _TRAILER_LENGTH
-            messages.append(buffer[begin:position])
-        elif _TRAILER_SO_FAR.fullmatch(buffer, end_of_body):
-            return messages, buffer[begin:]
-    return messages, _started(buffer[position:])
-
-
-def _started(tail: bytes) -> bytes:
-    """The end of `tail` that may be the start of a message."""
-    for length in range(min(len(_BEGIN) - 1, len(tail)), 0, -1):
-        if tail.endswith(_BEGIN[:length]):
-            return tail[-length:]
-    return b""

@@ -2,8 +2,8 @@
 
 import pytest
 
-from gateway.fix import raw
-from gateway.fix.readable import describe, readable
+from gateway.wire import framing, raw
+from gateway.wire.readable import describe, readable
 
 
 def fix(text: str) -> str:
@@ -97,17 +97,16 @@ class TestGroups:
         fields = raw.split_fields(
             fix("11=A|453=2|448=FIRM|447=D|452=1|802=2|523=x|803=1|523=y|803=2|448=DESK|452=24|55=B|448=no|")
         )
-        parties = raw.group(fields, 453, 448, self.members)
-        assert [p[448] for p in parties] == ["FIRM", "DESK"]
-        assert parties[0][452] == "1"
-        assert 447 not in parties[1]
-        firm = raw.group_fields(fields, 453, 448, self.members)[0]
-        assert raw.group(firm, 802, 523, {803}) == [{523: "x", 803: "1"}, {523: "y", 803: "2"}]
+        parties = raw.group_fields(fields, 453, 448, self.members)
+        assert [party[0] for party in parties] == [(448, "FIRM"), (448, "DESK")]
+        assert parties[0][-1] == (803, "2")
+        assert raw.group_fields(parties[0], 802, 523, {803}) == [[(523, "x"), (803, "1")], [(523, "y"), (803, "2")]]
 
-    def test_tolerates_wrong_counts_and_strange_starts(self) -> None:
-        assert raw.group(raw.split_fields(fix("453=5|448=A|")), 453, 448, self.members) == [{448: "A"}]
-        assert raw.group(raw.split_fields(fix("448=A|")), 453, 448, self.members) == []
-        assert raw.group(raw.split_fields(fix("453=1|452=1|448=A|")), 453, 448, self.members) == []
+    @pytest.mark.parametrize(
+        ("text", "found"), [("453=5|448=A|", [[(448, "A")]]), ("448=A|", []), ("453=1|452=1|448=A|", [])]
+    )
+    def test_tolerates_wrong_counts_and_strange_starts(self, text: str, found: list[raw.Fields]) -> None:
+        assert raw.group_fields(raw.split_fields(fix(text)), 453, 448, self.members) == found
 
 
 class TestSecrets:
@@ -168,17 +167,17 @@ MESSAGE = b"8=FIX.4.4\x019=5\x0135=0\x0110=163\x01"
 
 class TestStreams:
     def test_checksum_and_body_length(self) -> None:
-        assert raw.checksum(MESSAGE[:-7]) == "163"
-        assert raw.body_length(MESSAGE) == 5
+        assert framing.checksum(MESSAGE[:-7]) == "163"
+        assert framing.body_length(MESSAGE) == 5
         for bad in (b"", b"35=0\x01", MESSAGE[:-1], b"8=FIX.4.4\x019=5\x0110=1\x01"):
             with pytest.raises(raw.RawFormatError):
-                raw.body_length(bad)
+                framing.body_length(bad)
 
     def test_every_cut_of_two_messages(self) -> None:
         stream = MESSAGE + MESSAGE
         for cut in range(len(stream) + 1):
-            first, rest = raw.parse_stream(stream[:cut])
-            second, rest = raw.parse_stream(rest + stream[cut:])
+            first, rest = framing.parse_stream(stream[:cut])
+            second, rest = framing.parse_stream(rest + stream[cut:])
             assert first + second == [MESSAGE, MESSAGE], cut
             assert rest == b""
 
@@ -194,13 +193,13 @@ class TestStreams:
         ],
     )
     def test_finds_the_next_message_after_garbage(self, garbage: bytes) -> None:
-        assert raw.parse_stream(garbage + MESSAGE) == ([MESSAGE], b"")
+        assert framing.parse_stream(garbage + MESSAGE) == ([MESSAGE], b"")
 
     def test_garbage_is_not_kept(self) -> None:
-        assert raw.parse_stream(b"x" * 1000 + b"8=FI") == ([], b"8=FI")
-        assert raw.parse_stream(b"x" * 1000) == ([], b"")
+        assert framing.parse_stream(b"x" * 1000 + b"8=FI") == ([], b"8=FI")
+        assert framing.parse_stream(b"x" * 1000) == ([], b"")
 
     def test_a_message_inside_a_data_field_is_not_a_message(self) -> None:
         body = b"35=0\x0195=%d\x0196=%b\x01" % (len(MESSAGE), MESSAGE)
         outer = b"8=FIX.4.4\x019=%d\x01%b10=000\x01" % (len(body), body)
-        assert raw.parse_stream(outer) == ([outer], b"")
+        assert framing.parse_stream(outer) == ([outer], b"")

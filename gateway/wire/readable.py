@@ -1,26 +1,24 @@
 """FIX messages as people read them: `|` for the delimiter, names for tags and values, secrets masked."""
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
-from gateway.fix.field_names import NAMES, VALUE_NAMES
-from gateway.fix.raw import SOH, RawFormatError, mask_secrets, split_fields
-from gateway.fix.tags import EXEC_INST, ORDER_RESTRICTIONS
+from gateway.wire.field_names import NAMES, VALUE_NAMES
+from gateway.wire.raw import NO_TAG, SOH, mask_secrets, split_leniently
+from gateway.wire.tags import EXEC_INST, MSG_TYPE, ORDER_RESTRICTIONS
 
 _SEVERAL_VALUES = frozenset({EXEC_INST, ORDER_RESTRICTIONS})  # values separated by spaces
-_NO_TAG = 0
 
 
 class DescribedField(NamedTuple):
     """One field for printing; `meaning` is empty where the value has no name of its own."""
 
-    tag: int  # 0 for a piece of broken text
+    tag: int  # NO_TAG for a piece of broken text
     name: str
     value: str
     meaning: str
 
     def __str__(self) -> str:
-        if self.tag == _NO_TAG:
+        if self.tag == NO_TAG:
             return f"?{self.value}"
         text = f"{self.name}({self.tag})={self.value}" if self.name else f"{self.tag}={self.value}"
         return f"{text} {self.meaning}" if self.meaning else text
@@ -28,17 +26,20 @@ class DescribedField(NamedTuple):
 
 def readable(text: str) -> str:
     """The message on one line, `|` for the delimiter. Never raises."""
-    return _printable(mask_secrets(text).replace(SOH, "|"))
+    return printable(mask_secrets(text).replace(SOH, "|"))
 
 
 def describe(text: str) -> list[DescribedField]:
     """The fields of a message with their names, to print conversations. Never raises."""
-    masked = mask_secrets(text)
-    try:
-        fields = split_fields(masked)
-    except RawFormatError:
-        fields = list(_pieces(masked))
-    return [DescribedField(tag, NAMES.get(tag, ""), _printable(value), meaning(tag, value)) for tag, value in fields]
+    return [
+        DescribedField(tag, NAMES.get(tag, ""), printable(value), meaning(tag, value))
+        for tag, value in split_leniently(mask_secrets(text))
+    ]
+
+
+def message_name(msg_type: str) -> str:
+    """What a MsgType(35) is called."""
+    return VALUE_NAMES[MSG_TYPE].get(msg_type) or f"MsgType {printable(msg_type)}"
 
 
 def meaning(tag: int, value: str) -> str:
@@ -51,16 +52,7 @@ def meaning(tag: int, value: str) -> str:
     return names.get(value, "")
 
 
-def _pieces(text: str) -> Iterator[tuple[int, str]]:
-    """Broken text, cut at the delimiters as well as it goes."""
-    for piece in text.removesuffix(SOH).split(SOH):
-        try:
-            yield split_fields(piece + SOH)[0]
-        except RawFormatError:
-            yield _NO_TAG, piece
-
-
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Text without what would move the cursor, hide or reorder text, or fail to print."""
     if text.isprintable():
         return text

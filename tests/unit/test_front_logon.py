@@ -7,7 +7,8 @@ import simplefix
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.front.framing import FramingError, message_length, take_logon
+from gateway.front.logon import take_logon
+from gateway.wire.framing import FramingError, message_length
 
 LIMIT = 4096
 
@@ -32,7 +33,7 @@ def test_no_bytes_raise_anything_but_a_framing_error(data: bytes) -> None:
         assert taken is None or taken.message + taken.rest == candidate
 
 
-@given(st.lists(st.tuples(st.integers(50, 9999), st.binary(min_size=1)), max_size=5), st.binary(max_size=50))
+@given(st.lists(st.tuples(st.integers(2000, 9999), st.binary(min_size=1)), max_size=5), st.binary(max_size=50))
 def test_a_logon_is_found_whatever_it_holds_and_whatever_follows(fields: list[tuple[int, bytes]], rest: bytes) -> None:
     message = logon(*fields)
     for end in range(len(message)):
@@ -58,6 +59,13 @@ def test_the_bound_is_on_the_whole_message() -> None:
     assert take_logon(message, len(message)) is not None
     with pytest.raises(FramingError, match=f"at most {len(message) - 1} are allowed"):
         take_logon(message, len(message) - 1)
+
+
+def test_lying_data_lengths_are_refused() -> None:
+    for fields in ([(95, b"2000000000"), (96, b"abc")], [(95, b"-50"), (96, b"abc")], [(96, b"abc")]):
+        with pytest.raises(FramingError, match="data field 96"):
+            take_logon(logon(*fields), LIMIT)
+    assert take_logon(logon((95, b"3"), (96, b"abc")), LIMIT)
 
 
 @pytest.mark.parametrize("start", [b"", b"8", b"8=FIX.4.4", b"8=FIXT.1.1\x019=12", b"8=FIX.4.2\x01"])
