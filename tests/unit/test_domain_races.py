@@ -261,6 +261,16 @@ def test_an_amend_that_a_settlement_shows_done_is_done_once() -> None:
     assert told(desk) == []
 
 
+def test_an_amends_answer_that_comes_after_a_further_reduction_is_still_its_answer() -> None:
+    desk = working(DomainDesk(AMENDS))
+    desk.replace("Y", "X", "8")
+    quiet(desk)
+    desk.hear(LEG1.amended("7"))  # self-trade prevention, after the amend
+    desk.hear(LEG1.amended("8"))
+    assert told(desk) == ["8 X 150=D 39=E qty=7 cum=0 leaves=7", "8 Y>X 150=5 39=0 qty=7 cum=0 leaves=7"]
+    assert desk.order().legs[0].qty == 7
+
+
 # --- restatements
 
 
