@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import quickfix
+from loguru import logger
 from sqlalchemy import Engine as Database
 
 from gateway.config import Config, LimitsConfig, SessionConfig
@@ -102,6 +103,8 @@ class EngineProcess:
         self._engine.start(self._sender)
         self._venue_thread.start()
         self._acceptor.start(self._config.engine.socket)
+        # Which thread is which, for whoever looks at them from outside.
+        logger.info("threads engine={} venues={}", self._engine.thread_id, self._venue_thread.thread_id)
 
     def stop(self) -> bool:
         """Log clients out, write the last batch, close the venues; orders stay. Returns whether it ended in time."""

@@ -1,5 +1,6 @@
 """`fixgw engine`: the engine process, started by `fixgw run`."""
 
+import gc
 import os
 import signal
 import threading
@@ -27,6 +28,9 @@ def engine(
     allow_live: Annotated[bool, typer.Option("--live", help="Allow environment live: real money.")] = False,
 ) -> None:
     """Run the engine alone (normally started by `fixgw run`)."""
+    # Orders live long and make no reference cycles: the collector would only walk them again and again.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
     stop = threading.Event()
     try:
         settings = load_config(config)

@@ -86,6 +86,11 @@ class Engine:
         self._sender = sender
         self._thread.start()
 
+    @property
+    def thread_id(self) -> int | None:
+        """The operating system's id of the loop's thread."""
+        return self._thread.native_id
+
     def join(self, timeout: float) -> bool:
         """Wait for the loop to end. Returns whether it did."""
         self._thread.join(timeout)
@@ -206,14 +211,14 @@ class Engine:
 
     def _note_events(self) -> None:
         events, self._recorder.events = self._recorder.events, []
-        for position, event, order in events:
+        for position, event, order, _ in events:
             if type(event) is e.OrderReceived and order is not None:
                 self._timers.watch_expiry(order)
             elif order is not None and order.requests:
                 self._timers.watch(self._recorder.book.orders[order.order_id], event.at)
             if type(event) is e.VenueReportIgnored:
                 self._alert("VENUE_CONTRADICTS", f"exec_id={position} order_id={event.order_id} {event.text}")
-        logger.opt(lazy=True).info("{}", lambda: "\n".join(event_lines(events)))
+        logger.opt(lazy=True).info("{}", lambda: event_lines(events))
 
     # --- sessions
 

@@ -16,13 +16,12 @@ from gateway.domain.money import text_of
 from gateway.domain.order import Order
 from gateway.domain.reports import Report, report_of
 from gateway.domain.risk import Decision
+from gateway.engine.event_log import LoggedEvent
 from gateway.engine.numbers import SessionState
 from gateway.engine.ports import FixCodec, VenuePort
 from gateway.store.batch import Batch
 from gateway.store.codec import encode_event, encode_json
 from gateway.store.rows import DecisionRow, ExecutionRow, IntentRow, JournalRow, OrderRow, ReportRow, storable
-
-LoggedEvent = tuple[int, e.Event, Order | None]
 
 
 class Recorder:
@@ -101,7 +100,7 @@ class Recorder:
         batch.journal += journal
         for position, (event, before, after) in enumerate(changes.steps, first):
             self.book.record(position, event, before, after)
-            self.events.append((position, event, after))
+            self.events.append(LoggedEvent(position, event, after, journal[position - first].payload))
             if type(event) is e.OrderFilled and after is not None:
                 batch.executions.append(_execution_row(position, event, after))
         self.position += len(journal)

@@ -1,7 +1,8 @@
 """decode and encode as the engine asks for them."""
 
 from gateway.domain.reports import Report
-from gateway.fix.decode import Decoded, decode
+from gateway.engine.ports import Decoded
+from gateway.fix.decode import decode
 from gateway.fix.dialect import dialect_of
 from gateway.fix.encode import encode, msg_type
 
