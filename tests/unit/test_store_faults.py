@@ -57,8 +57,7 @@ def write_until_halted(writer: BatchWriter) -> int:
         )
         try:
             writer.commit(batch)
-        except JournalHalted as error:
-            assert "full" in str(error)
+        except JournalHalted:
             return number
     pytest.fail("the disk was never full")
 
