@@ -65,6 +65,8 @@ class ReplaceOrder(ClientCommand):
     ord_type: OrdType | None = None
     time_in_force: TimeInForce | None = None
     account: str | None = None
+    expire_time: int | None = None
+    post_only: bool = False  # False is not a wish to lose it: ExecInst(18) may be absent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +76,7 @@ class RequestStatus(ClientCommand):
     order_id: str | None = None
     symbol: str = ""
     side: Side | None = None
+    echo: Echo = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

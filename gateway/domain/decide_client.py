@@ -234,6 +234,10 @@ def _refuse_replace(command: c.ReplaceOrder, order: Order) -> Changes | None:
         if asked is not None and asked != has:
             text = f"{name} cannot be changed from {has} to {asked}"
             return refuse_request(command, CxlRejReason.OTHER, text, order)
+    if command.expire_time is not None and command.expire_time != order.expire_time:
+        return refuse_request(command, CxlRejReason.OTHER, "ExpireTime(126) cannot be changed", order)
+    if command.post_only and not order.post_only:
+        return refuse_request(command, CxlRejReason.OTHER, "ExecInst(18)=6 cannot be added to an order", order)
     return None
 
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from gateway.domain import events as e
-from gateway.domain.commands import RequestStatus
+from gateway.domain.commands import Echo, RequestStatus
 from gateway.domain.order import Order, RequestKind
 from gateway.domain.values import CxlRejReason, ExecType, OrdRejReason, OrdStatus
 
@@ -33,6 +33,7 @@ class ExecutionReport:
     restatement_reason: str = ""
     text: str = ""
     refused: "e.NewOrderRefused | RequestStatus | None" = None
+    echo: Echo = ()  # of the request that is answered; the order has its own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +105,7 @@ def status_report(command: RequestStatus, order: Order | None, exec_id: int = 0)
             ord_rej_reason=OrdRejReason.UNKNOWN_ORDER,
             text="unknown order",
             refused=command,
+            echo=command.echo,
         )
     return ExecutionReport(
         session=command.session,
@@ -113,6 +115,7 @@ def status_report(command: RequestStatus, order: Order | None, exec_id: int = 0)
         cl_ord_id=order.cl_ord_id,
         transact_time=command.at,
         text=order.text,
+        echo=command.echo,
     )
 
 

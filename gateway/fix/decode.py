@@ -19,9 +19,9 @@ from gateway.domain.commands import CancelOrder, NewOrder, ReplaceOrder, Request
 from gateway.domain.events import NewOrderRefused, RequestRefused
 from gateway.domain.order import RequestKind
 from gateway.domain.reports import BusinessReject, DontKnowTrade
-from gateway.domain.values import CxlRejReason
+from gateway.domain.values import CxlRejReason, TimeInForce
+from gateway.engine.ports import Decoded
 from gateway.fix import decode_terms as terms
-from gateway.wire import tags as t
 from gateway.fix.decode_fields import ECHOED, echo_of, post_only, refuse_unsupported
 from gateway.fix.decode_values import (
     MAX_ID,
@@ -35,19 +35,9 @@ from gateway.fix.decode_values import (
     required_id,
     symbol,
 )
-from gateway.wire.raw import RawFormatError, first_values
 from gateway.fix.safe_text import safe, shown
-
-Decoded = (
-    NewOrder
-    | CancelOrder
-    | ReplaceOrder
-    | RequestStatus
-    | DontKnowTrade
-    | NewOrderRefused
-    | RequestRefused
-    | BusinessReject
-)
+from gateway.wire import tags as t
+from gateway.wire.raw import RawFormatError, first_values
 
 # BusinessRejectReason(380)
 _OTHER, _UNSUPPORTED_MESSAGE, _FIELD_MISSING = "0", "3", "5"
@@ -100,7 +90,7 @@ def _decode_new_order(text: str, values: Values, session: str, at: int) -> NewOr
             order_qty=terms.order_qty(values),
             price=number(values, t.PRICE),
             stop_px=number(values, t.STOP_PX),
-            expire_time=terms.expire_time(values),
+            expire_time=terms.expire_time(values, absent=TimeInForce.DAY),
             post_only=post_only(values),
             echo=echo_of(text, values, _begin_string(values)),
         )
@@ -165,7 +155,6 @@ def _decode_replace(
     try:
         orig_cl_ord_id, order_id = terms.named_order(values)
         refuse_unsupported(values)
-        post_only(values)
         return ReplaceOrder(
             session=session,
             cl_ord_id=cl_ord_id,
@@ -181,6 +170,8 @@ def _decode_replace(
             ord_type=terms.ord_type(values) if t.ORD_TYPE in values else None,
             time_in_force=terms.time_in_force(values) if t.TIME_IN_FORCE in values else None,
             account=client_id(values, t.ACCOUNT) or None,
+            expire_time=terms.expire_time(values, absent=TimeInForce.GTD),
+            post_only=post_only(values),
         )
     except FieldRefused as refused:
         return _request_refused(RequestKind.REPLACE, values, session, at, refused)
@@ -204,6 +195,7 @@ def _decode_status_request(_text: str, values: Values, session: str, at: int) ->
     try:
         cl_ord_id = client_id(values, t.CL_ORD_ID)
         order_id = client_id(values, t.ORDER_ID) or None
+        request_id = client_id(values, t.ORD_STATUS_REQ_ID) if _begin_string(values) == "FIX.4.4" else ""
     except FieldRefused as refused:
         return _unanswerable(values, session, refused)
     if not cl_ord_id and order_id is None:
@@ -217,6 +209,7 @@ def _decode_status_request(_text: str, values: Values, session: str, at: int) ->
         order_id=order_id,
         symbol=safe(values.get(t.SYMBOL, ""), MAX_SYMBOL),
         side=terms.SIDES.get(values.get(t.SIDE, "")),
+        echo=((t.ORD_STATUS_REQ_ID, request_id),) if request_id else (),
     )
 
 

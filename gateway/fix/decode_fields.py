@@ -6,11 +6,11 @@ Nothing that would make an order another order is silently dropped: it is refuse
 
 from gateway.domain.commands import Echo
 from gateway.domain.values import OrdRejReason
-from gateway.wire import tags as t
 from gateway.fix.decode_values import FieldRefused, Values, label
+from gateway.fix.safe_text import shown
+from gateway.wire import tags as t
 from gateway.wire.field_names import NAMES
 from gateway.wire.raw import Fields, group_fields, split_fields
-from gateway.fix.safe_text import shown
 
 _NO_UNDERLYINGS, _NO_LEGS = 711, 555
 

@@ -4,9 +4,9 @@ from decimal import Decimal
 
 from gateway.domain.money import ZERO
 from gateway.domain.values import OrdRejReason, OrdType, Side, TimeInForce
-from gateway.wire import tags as t
 from gateway.fix.decode_values import FieldRefused, Values, client_id, end_of_day, label, number, timestamp
 from gateway.fix.safe_text import shown
+from gateway.wire import tags as t
 
 SIDES = {side.value: side for side in Side}
 _ORD_TYPES = {ord_type.value: ord_type for ord_type in OrdType}
@@ -49,18 +49,19 @@ def order_qty(values: Values) -> Decimal:
     return qty
 
 
-def expire_time(values: Values) -> int | None:
+def expire_time(values: Values, *, absent: TimeInForce) -> int | None:
     """When a GTD order ends. ExpireTime(126) goes before ExpireDate(432), which means the end of that UTC day.
 
-    Either one with another TimeInForce(59) is a contradiction, and refused.
+    Either one with another TimeInForce(59) is a contradiction, and refused. absent: what no TimeInForce(59) means.
     """
     tag = t.EXPIRE_TIME if t.EXPIRE_TIME in values else t.EXPIRE_DATE
     value = values.get(tag)
     if value is None:
         return None
-    if values.get(t.TIME_IN_FORCE) != TimeInForce.GTD:
-        given = shown(values.get(t.TIME_IN_FORCE, "0"))
-        raise FieldRefused(tag, f"UNEXPECTED_EXPIRE_TIME {label(tag)}={shown(value)} time_in_force={given} allowed=6")
+    tif = values.get(t.TIME_IN_FORCE, absent.value)
+    if tif != TimeInForce.GTD:
+        text = f"UNEXPECTED_EXPIRE_TIME {label(tag)}={shown(value)} time_in_force={shown(tif)} allowed=6"
+        raise FieldRefused(tag, text)
     return timestamp(value, tag) if tag == t.EXPIRE_TIME else end_of_day(value, tag)
 
 

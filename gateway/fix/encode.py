@@ -71,7 +71,7 @@ def _execution_report(report: ExecutionReport, order: Order, dialect: d.Dialect)
         body += _reasons(report, dialect)
     if order.time_in_force is TimeInForce.GTD and order.expire_time is not None and not _expires_by_date(order):
         body += f"126={utc_timestamp(order.expire_time)}\x01"
-    for tag, value in order.echo:
+    for tag, value in (*report.echo, *order.echo):
         body += f"{tag}={value}\x01"
     return body
 
@@ -132,6 +132,8 @@ def _orderless_report(report: ExecutionReport, dialect: d.Dialect) -> str:
         body += f"150={report.exec_type.value}\x01"
     if report.cl_ord_id:
         body += f"11={report.cl_ord_id}\x01"
+    for tag, value in report.echo:
+        body += f"{tag}={value}\x01"
     symbol = refused.symbol if refused is not None else ""
     side = (refused.side if refused is not None else None) or _SIDE_UNDISCLOSED
     body += f"55={safe(symbol) or NO_SYMBOL}\x0154={side}\x01151=0\x0114=0\x016=0\x01"

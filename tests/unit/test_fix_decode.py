@@ -9,7 +9,8 @@ from gateway.domain.events import NewOrderRefused, RequestRefused
 from gateway.domain.order import RequestKind
 from gateway.domain.reports import BusinessReject, DontKnowTrade
 from gateway.domain.values import CxlRejReason, OrdRejReason, OrdType, Side, TimeInForce
-from gateway.fix.decode import Decoded, decode
+from gateway.engine.ports import Decoded
+from gateway.fix.decode import decode
 
 SOH = "\x01"
 AT = 1_785_000_000_000_000_000
@@ -264,10 +265,17 @@ def test_a_replace_that_restates_the_order() -> None:
     assert (replace.order_qty, replace.price, replace.stop_px) == (Decimal(2), Decimal(65001), Decimal(3))
 
 
+def test_a_replace_may_repeat_what_it_cannot_change() -> None:
+    replace = received("G", REPLACE | {18: "6 1", 126: "20260725-17:20:00"})
+    assert isinstance(replace, ReplaceOrder)
+    assert (replace.post_only, replace.expire_time) == (True, AT)
+
+
 @pytest.mark.parametrize(
     ("change", "text"),
     [
         ({38: "x"}, "OrderQty(38)='x'"),
+        ({59: "1", 126: "20260725-17:20:00"}, "UNEXPECTED_EXPIRE_TIME"),
         ({54: "9"}, "SIDE_NOT_SUPPORTED side=9"),
         ({54: ""}, "SIDE_NOT_SUPPORTED side="),
         ({55: "btc"}, "UNKNOWN_SYMBOL"),
@@ -292,6 +300,12 @@ def test_a_status_request() -> None:
     assert isinstance(by_order_id, RequestStatus)
     assert (by_order_id.cl_ord_id, by_order_id.order_id, by_order_id.side) == ("", "O-1", None)
     assert isinstance(received("H", {55: "BTCUSDT"}), BusinessReject)
+
+
+def test_a_status_request_s_own_id_is_echoed_in_4_4() -> None:
+    asked = {11: "ORD-1", 790: "ask-1"}
+    echoes = [received("H", asked, version) for version in ("FIX.4.4", "FIX.4.2")]
+    assert [r.echo for r in echoes if isinstance(r, RequestStatus)] == [((790, "ask-1"),), ()]
 
 
 def test_dont_know_trade_is_taken_whatever_it_lacks() -> None:

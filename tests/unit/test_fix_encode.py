@@ -23,6 +23,7 @@ from gateway.domain.values import (
     TimeInForce,
 )
 from gateway.fix.codec import Codec
+from gateway.fix.decode_fields import ECHOED, UNSUPPORTED
 from gateway.fix.dialect import Dialect
 from gateway.fix.encode import encode, utc_timestamp
 from gateway.fix.outgoing import to_quickfix
@@ -51,9 +52,9 @@ ORDER = Order(
     acknowledged=True,
     legs=(Leg(1, "P-O-1-1", Decimal("0.50"), LegState.OPEN, "987"),),
 )
-PARTLY = replace(ORDER, cum_qty=Decimal("0.2"), cum_notional=Decimal("13000.02"))
-FILLED = replace(ORDER, cum_qty=Decimal("0.5"), cum_notional=Decimal("32500.05"))
-REPLACED = replace(ORDER, cl_ord_id="REP-1")
+PARTLY = ORDER._replace(cum_qty=Decimal("0.2"), cum_notional=Decimal("13000.02"))
+FILLED = ORDER._replace(cum_qty=Decimal("0.5"), cum_notional=Decimal("32500.05"))
+REPLACED = ORDER._replace(cl_ord_id="REP-1")
 CANCEL = Request(RequestKind.CANCEL, "CXL-1", "ORD-1")
 REPLACE = Request(RequestKind.REPLACE, "REP-1", "ORD-1", Terms(Decimal(1), Decimal(65000)))
 FILL = OrderFilled(
@@ -217,7 +218,7 @@ def test_a_fill_s_report_is_complete_in_both_versions() -> None:
 # What each report says: report, what 4.4 sets, what 4.2 sets.
 SAID: dict[str, tuple[Report, dict[int, str], dict[int, str]]] = {
     "pending new": (
-        report(ExecType.PENDING_NEW, replace(ORDER, acknowledged=False)),
+        report(ExecType.PENDING_NEW, ORDER._replace(acknowledged=False)),
         {150: "A", 39: "A"},
         {20: "0", 150: "A", 39: "A"},
     ),
@@ -227,18 +228,18 @@ SAID: dict[str, tuple[Report, dict[int, str], dict[int, str]]] = {
         {20: "0", 150: "2", 39: "2", 151: "0"},
     ),
     "fill while a cancel is pending": (
-        report(ExecType.TRADE, replace(PARTLY, requests=(CANCEL,)), fill=FILL),
+        report(ExecType.TRADE, PARTLY._replace(requests=(CANCEL,)), fill=FILL),
         {150: "F", 39: "6", 11: "ORD-1"},
         {20: "0", 150: "1", 39: "6"},
     ),
     "pending cancel": (
-        report(ExecType.PENDING_CANCEL, replace(ORDER, requests=(CANCEL,)), cl_ord_id="CXL-1", orig_cl_ord_id="ORD-1"),
+        report(ExecType.PENDING_CANCEL, ORDER._replace(requests=(CANCEL,)), cl_ord_id="CXL-1", orig_cl_ord_id="ORD-1"),
         {150: "6", 39: "6", 11: "CXL-1", 41: "ORD-1"},
         {20: "0", 150: "6", 39: "6", 11: "CXL-1", 41: "ORD-1"},
     ),
     "pending replace": (
         report(
-            ExecType.PENDING_REPLACE, replace(ORDER, requests=(REPLACE,)), cl_ord_id="REP-1", orig_cl_ord_id="ORD-1"
+            ExecType.PENDING_REPLACE, ORDER._replace(requests=(REPLACE,)), cl_ord_id="REP-1", orig_cl_ord_id="ORD-1"
         ),
         {150: "E", 39: "E", 38: "0.50"},
         {20: "0", 150: "E", 39: "E", 38: "0.50"},
@@ -249,24 +250,24 @@ SAID: dict[str, tuple[Report, dict[int, str], dict[int, str]]] = {
         {20: "0", 150: "5", 39: "5", 41: "ORD-1"},
     ),
     "replaced after an execution": (
-        report(ExecType.REPLACED, replace(PARTLY, cl_ord_id="REP-1"), cl_ord_id="REP-1", orig_cl_ord_id="ORD-1"),
+        report(ExecType.REPLACED, PARTLY._replace(cl_ord_id="REP-1"), cl_ord_id="REP-1", orig_cl_ord_id="ORD-1"),
         {150: "5", 39: "1"},
         {20: "0", 150: "5", 39: "1"},
     ),
     "canceled": (
-        report(ExecType.CANCELED, replace(PARTLY, ended=Ended.CANCELED), cl_ord_id="CXL-1", orig_cl_ord_id="ORD-1"),
+        report(ExecType.CANCELED, PARTLY._replace(ended=Ended.CANCELED), cl_ord_id="CXL-1", orig_cl_ord_id="ORD-1"),
         {150: "4", 39: "4", 151: "0", 14: "0.2"},
         {20: "0", 150: "4", 39: "4", 151: "0", 14: "0.2"},
     ),
     "expired": (
-        report(ExecType.EXPIRED, replace(ORDER, ended=Ended.EXPIRED)),
+        report(ExecType.EXPIRED, ORDER._replace(ended=Ended.EXPIRED)),
         {150: "C", 39: "C"},
         {20: "0", 150: "C", 39: "C"},
     ),
     "rejected": (
         report(
             ExecType.REJECTED,
-            replace(ORDER, ended=Ended.REJECTED, legs=()),
+            ORDER._replace(ended=Ended.REJECTED, legs=()),
             ord_rej_reason=OrdRejReason.INCORRECT_QUANTITY,
             text="LOT_SIZE order=0.51 step=0.1",
         ),
@@ -373,7 +374,7 @@ def test_what_a_report_says_in_each_version(name: str, dialect: Dialect) -> None
 
 
 def test_what_is_not_known_is_left_out() -> None:
-    bare = replace(ORDER, account="", terms=Terms(Decimal(1)), ord_type=OrdType.MARKET, legs=())
+    bare = ORDER._replace(account="", terms=Terms(Decimal(1)), ord_type=OrdType.MARKET, legs=())
     said = fields(report(ExecType.NEW, bare), "FIX.4.4")
     assert not {1, 44, 99, 41, 58, 103, 126, 198, 378} & said.keys()
     reject = fields(business_reject(ref_seq_num=0, ref_id=""), "FIX.4.4")
@@ -383,18 +384,18 @@ def test_what_is_not_known_is_left_out() -> None:
 
 
 def test_a_stop_s_price_is_told() -> None:
-    stop = replace(ORDER, ord_type=OrdType.STOP, terms=Terms(Decimal(1), None, Decimal("60000.0")))
+    stop = ORDER._replace(ord_type=OrdType.STOP, terms=Terms(Decimal(1), None, Decimal("60000.0")))
     said = fields(report(ExecType.NEW, stop), "FIX.4.2")
     assert (said[99], said.get(44)) == ("60000.0", None)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_expiry_is_told_as_the_client_said_it(dialect: Dialect) -> None:
-    gtd = replace(ORDER, time_in_force=TimeInForce.GTD, expire_time=AT)
+    gtd = ORDER._replace(time_in_force=TimeInForce.GTD, expire_time=AT)
     assert fields(report(ExecType.NEW, gtd), dialect)[126] == TIME
-    by_date = fields(report(ExecType.NEW, replace(gtd, echo=((432, "20260725"),))), dialect)
+    by_date = fields(report(ExecType.NEW, gtd._replace(echo=((432, "20260725"),))), dialect)
     assert (by_date[432], by_date.get(126)) == ("20260725", None)
-    a_day_order_with_its_close = replace(gtd, time_in_force=TimeInForce.DAY)
+    a_day_order_with_its_close = gtd._replace(time_in_force=TimeInForce.DAY)
     assert 126 not in fields(report(ExecType.NEW, a_day_order_with_its_close), dialect)
 
 
@@ -407,7 +408,7 @@ PARTIES = (
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_parties_keep_their_order(dialect: Dialect) -> None:
-    order = replace(ORDER, echo=((15, "USDT"), *PARTIES))  # the group is the last of the body
+    order = ORDER._replace(echo=((15, "USDT"), *PARTIES))  # the group is the last of the body
     sent = split_fields(on_the_wire(encode(report(ExecType.NEW, order), dialect), dialect))
     start = sent.index((453, "2"))
     assert tuple(sent[start : start + len(PARTIES)]) == PARTIES
@@ -415,9 +416,25 @@ def test_parties_keep_their_order(dialect: Dialect) -> None:
 
 
 def test_parties_without_a_dictionary_are_an_error() -> None:
-    body = encode(report(ExecType.NEW, replace(ORDER, echo=PARTIES)), "FIX.4.4")
+    body = encode(report(ExecType.NEW, ORDER._replace(echo=PARTIES)), "FIX.4.4")
     with pytest.raises(ValueError, match="needs the data dictionary"):
         to_quickfix(body)
+
+
+def test_the_request_s_id_is_in_its_answer() -> None:
+    echo = ((790, "ask-1"),)
+    for order in (ORDER, None):
+        answer = replace(report(ExecType.ORDER_STATUS, order, refused=STATUS_REQUEST), echo=echo)
+        assert fields(answer, "FIX.4.4")[790] == "ask-1"
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_all_that_is_echoed_belongs_to_both_messages(dialect: Dialect) -> None:
+    specs = dictionary(dialect)
+    for tag in (*ECHOED[dialect], 453):
+        assert specs.isMsgField("8", tag), tag
+        assert specs.isMsgField("D", tag), tag
+    assert not ECHOED[dialect] & UNSUPPORTED
 
 
 def test_poss_resend_is_a_header_field() -> None:
@@ -428,8 +445,8 @@ def test_poss_resend_is_a_header_field() -> None:
 
 def test_text_from_outside_adds_no_field() -> None:
     evil = f"no{SOH}58=yes{SOH}39=2\n\x00é" + "x" * 1000
-    leg = replace(ORDER.legs[0], venue_order_id=f"9{SOH}14=1")
-    rejected = report(ExecType.REJECTED, replace(ORDER, legs=(leg,)), text=evil, ord_rej_reason=OrdRejReason.OTHER)
+    leg = ORDER.legs[0]._replace(venue_order_id=f"9{SOH}14=1")
+    rejected = report(ExecType.REJECTED, ORDER._replace(legs=(leg,)), text=evil, ord_rej_reason=OrdRejReason.OTHER)
     for given in (rejected, cancel_reject(text=evil)):
         said = split_fields(encode(given, "FIX.4.4"))
         assert len({tag for tag, _ in said}) == len(said)
@@ -441,7 +458,7 @@ def test_text_from_outside_adds_no_field() -> None:
 
 
 def test_numbers_never_have_an_exponent() -> None:
-    tiny = replace(ORDER, terms=Terms(Decimal("1E-8"), Decimal("1E+5")))
+    tiny = ORDER._replace(terms=Terms(Decimal("1E-8"), Decimal("1E+5")))
     said = fields(report(ExecType.NEW, tiny), "FIX.4.4")
     assert (said[38], said[44], said[151]) == ("0.00000001", "100000", "0.00000001")
 

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -121,7 +120,7 @@ def desk(tmp_path: Path) -> Iterator[_Desk]:
 
 
 def test_reports_arrive_whole(desk: _Desk) -> None:
-    desk.send(encode(report(ExecType.TRADE, replace(PARTLY, echo=PARTIES), fill=FILL), "FIX.4.4"))
+    desk.send(encode(report(ExecType.TRADE, PARTLY._replace(echo=PARTIES), fill=FILL), "FIX.4.4"))
     fill = desk.read()
     assert fill[0] == (8, "FIX.4.4")
     assert fill[2] == (35, "8")
@@ -138,7 +137,7 @@ def test_reports_arrive_whole(desk: _Desk) -> None:
 
 
 def test_a_report_keeps_every_field_it_was_given(desk: _Desk) -> None:
-    body = encode(report(ExecType.NEW, replace(ORDER, echo=((15, "USDT"), (18, "6"), *PARTIES))), "FIX.4.4")
+    body = encode(report(ExecType.NEW, ORDER._replace(echo=((15, "USDT"), (18, "6"), *PARTIES))), "FIX.4.4")
     desk.send(body)
     assert sorted(split_fields(body)) == sorted(
         field for field in desk.read() if field[0] not in {8, 9, 10, 34, 49, 52, 56}
