@@ -17,11 +17,6 @@ EVENT_TYPES: dict[str, type[events.Event]] = {
 _DECODERS = {name: msgspec.json.Decoder(kind) for name, kind in EVENT_TYPES.items()}
 
 
-def to_json(value: object) -> str:
-    """Any frozen value of the domain (an intent, the figures of a decision) as JSON, for people and later programs."""
-    return _ENCODER.encode(value).decode()
-
-
 def encode_event(event: events.Event) -> str:
     """The payload of the event's journal row; its event_type is the name of its class.
 
