@@ -461,6 +461,9 @@ def test_numbers_never_have_an_exponent() -> None:
     tiny = ORDER._replace(terms=Terms(Decimal("1E-8"), Decimal("1E+5")))
     said = fields(report(ExecType.NEW, tiny), "FIX.4.4")
     assert (said[38], said[44], said[151]) == ("0.00000001", "100000", "0.00000001")
+    fill = replace(FILL, commission=Decimal("1E-8"), last_qty=Decimal("1E-8"), last_px=Decimal("1E+5"))
+    said = fields(report(ExecType.TRADE, tiny, fill=fill), "FIX.4.4")
+    assert (said[12], said[32], said[31]) == ("0.00000001", "0.00000001", "100000")
 
 
 @pytest.mark.parametrize(
