@@ -36,9 +36,10 @@ make_venv() {
         die "$python cannot make a virtual environment; on Debian and Ubuntu: apt install python3-venv"
 }
 
-# install EXTRAS: the gateway (editable) with its extras. Does nothing while pyproject.toml is as it was last time.
-install() {
-    local extras=$1 stamp=$VENV/.installed wanted
+# ensure_venv [EXTRAS]: .venv with the gateway (editable) and its extras, by default all that development needs.
+# Does nothing while pyproject.toml is as it was last time.
+ensure_venv() {
+    local extras=${1:-binary,dev} stamp=$VENV/.installed wanted
     make_venv
     wanted=$("$PYTHON" -c 'import hashlib, sys; print(hashlib.sha256(open(sys.argv[1], "rb").read()).hexdigest())' \
         pyproject.toml)

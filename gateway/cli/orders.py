@@ -1,0 +1,97 @@
+"""fixgw orders: the orders as SQL has them."""
+
+import json
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import Row
+
+from gateway.cli.database import DEFAULT_CONFIG, ConfigOption, comp_id, reading, session_key
+from gateway.cli.times import local_time, utc_text
+from gateway.domain.money import text_of, trim
+from gateway.domain.values import OrdStatus, OrdType, Side
+from gateway.store.queries import OrderFilter, find_orders
+
+_STYLES = {OrdStatus.FILLED: "green", OrdStatus.PARTIALLY_FILLED: "green", OrdStatus.REJECTED: "red"}
+
+
+def orders(
+    config: ConfigOption = DEFAULT_CONFIG,
+    *,
+    only_open: Annotated[bool, typer.Option("--open", help="Only orders that can still execute.")] = False,
+    session: Annotated[str | None, typer.Option(help="Only this client's, by its CompID, such as DESK.")] = None,
+    symbol: Annotated[str | None, typer.Option(help="Only this symbol, such as BTCUSDT.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest.")] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, times in UTC.")] = False,
+) -> None:
+    r"""List orders, newest first. The gateway may be running or not.
+
+    \b
+    fixgw orders
+    fixgw orders --open --symbol BTCUSDT
+    fixgw orders --session DESK --json
+    """
+    with reading(config) as connection:
+        key = None if session is None else session_key(connection, session)
+        rows = find_orders(connection, OrderFilter(session=key, symbol=symbol, is_open=only_open or None, limit=limit))
+    if as_json:
+        for row in rows:
+            typer.echo(json.dumps(order_object(row)))
+    elif rows:
+        Console().print(orders_table(rows))
+    else:
+        typer.echo("no orders")
+
+
+def orders_table(rows: Sequence[Row[Any]]) -> Table:
+    """A line an order; within 120 columns for numbers of usual length."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("OrderID", "ClOrdID", "Client", "Symbol", "Side", "Type"):
+        table.add_column(name, no_wrap=name != "ClOrdID", overflow="fold")
+    for name in ("Qty", "Price", "CumQty", "Leaves", "AvgPx"):
+        table.add_column(name, justify="right", overflow="fold")
+    table.add_column("Status", overflow="fold")
+    table.add_column("Updated", no_wrap=True)
+    for row in rows:
+        status = OrdStatus(row.ord_status)
+        table.add_row(
+            row.order_id,
+            row.cl_ord_id,
+            comp_id(row.session),
+            row.symbol,
+            _words(Side(row.side).name),
+            _words(OrdType(row.ord_type).name),
+            _number(row.order_qty),
+            _number(row.price if row.price is not None else row.stop_px),
+            _number(row.cum_qty),
+            _number(row.leaves_qty),
+            _number(row.avg_px),
+            # Unknown: the venue may or may not have it; a query will settle that.
+            _words(status.name) + (", outcome unknown" if row.is_unknown else ""),
+            local_time(row.updated_at),
+            style="red" if row.is_unknown else _STYLES.get(status, ""),
+        )
+    return table
+
+
+def order_object(row: Row[Any]) -> dict[str, Any]:
+    """For programs: the row with decimals as text, times as UTC text and enumerations by name."""
+    values: dict[str, Any] = {}
+    for name, value in row._mapping.items():  # noqa: SLF001 - SQLAlchemy's public name
+        values[name] = text_of(value) if isinstance(value, Decimal) else value
+    values["side"], values["ord_type"] = Side(row.side).name, OrdType(row.ord_type).name
+    values["ord_status"] = OrdStatus(row.ord_status).name
+    return values | {name: utc_text(values[name]) for name in ("received_at", "updated_at")}
+
+
+def _words(name: str) -> str:
+    """PARTIALLY_FILLED as FIX writes it: PartiallyFilled."""
+    return "".join(part.capitalize() for part in name.split("_"))
+
+
+def _number(value: Decimal | None) -> str:
+    return "-" if value is None else text_of(trim(value))
