@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import quickfix
 
-from gateway.domain.commands import RequestStatus
+from gateway.domain.commands import Echo, RequestStatus
 from gateway.domain.events import NewOrderRefused, OrderFilled
 from gateway.domain.order import Ended, Leg, LegState, Order, Request, RequestKind, Terms
 from gateway.domain.reports import BusinessReject, CancelReject, ExecutionReport, Report
@@ -99,6 +99,7 @@ def report(
     restatement_reason: str = "",
     text: str = "",
     refused: NewOrderRefused | RequestStatus | None = None,
+    echo: Echo = (),
 ) -> ExecutionReport:
     return ExecutionReport(
         session=SESSION,
@@ -116,6 +117,7 @@ def report(
         restatement_reason=restatement_reason,
         text=text,
         refused=refused,
+        echo=echo,
     )
 
 
@@ -424,7 +426,7 @@ def test_parties_without_a_dictionary_are_an_error() -> None:
 def test_the_request_s_id_is_in_its_answer() -> None:
     echo = ((790, "ask-1"),)
     for order in (ORDER, None):
-        answer = replace(report(ExecType.ORDER_STATUS, order, refused=STATUS_REQUEST), echo=echo)
+        answer = report(ExecType.ORDER_STATUS, order, refused=STATUS_REQUEST, echo=echo)
         assert fields(answer, "FIX.4.4")[790] == "ask-1"
 
 
