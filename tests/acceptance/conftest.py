@@ -1,0 +1,154 @@
+"""The acceptance suite's fixtures, and the table it prints."""
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+
+import pytest
+
+from gateway.client import FixClient
+from tests.acceptance.injecting import InjectingGateway
+from tests.acceptance.scenario import SYMBOL, Scenario
+from tests.fixtures.processes import Exchange, Gateway
+
+DIALECTS = ("DESK", "OMS42")
+_EXPLICIT = 'report_pending_new = true\nimmediate_remainder = "expired"'
+_LIMITED = """
+[sessions.limits]
+max_order_qty = "100"
+max_order_notional = "5000"
+max_position = "150"
+max_open_orders = 2
+"""
+SESSIONS: Mapping[str, tuple[str, str]] = {
+    "DESK": ("FIX.4.4", ""),
+    "OMS42": ("FIX.4.2", ""),
+    "EXPLICIT44": ("FIX.4.4", _EXPLICIT),
+    "EXPLICIT42": ("FIX.4.2", _EXPLICIT),
+    "LIMITED44": ("FIX.4.4", _LIMITED),
+    "LIMITED42": ("FIX.4.2", _LIMITED),
+}
+_TABLE = "scenario"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Scenario ids are markers, so that one can be run by its id: pytest -m 'scenario("B.1.b")'."""
+    config.addinivalue_line("markers", "scenario(id, title): a scenario of the order state change matrices")
+
+
+# --- processes: one exchange and gateway for the folder, another pair for what must be put into the exchange's mouth
+
+
+@pytest.fixture(scope="package")
+def acceptance_exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
+    process = Exchange(tmp_path_factory.mktemp("exchange")).start()
+    yield process
+    process.stop()
+
+
+@pytest.fixture(scope="package")
+def acceptance_gateway(tmp_path_factory: pytest.TempPathFactory, acceptance_exchange: Exchange) -> Iterator[Gateway]:
+    process = Gateway(tmp_path_factory.mktemp("gateway"), acceptance_exchange.url, sessions=SESSIONS)
+    process.start()
+    yield process
+    process.stop()
+
+
+@pytest.fixture(scope="package")
+def injected_exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
+    process = Exchange(tmp_path_factory.mktemp("injected_exchange")).start()
+    yield process
+    process.stop()
+
+
+@pytest.fixture(scope="package")
+def injected_gateway(tmp_path_factory: pytest.TempPathFactory, injected_exchange: Exchange) -> Iterator[Gateway]:
+    process = InjectingGateway(tmp_path_factory.mktemp("injected"), injected_exchange.url)
+    process.start()
+    yield process
+    process.stop()
+
+
+# --- scenarios
+
+
+async def _scenario(
+    request: pytest.FixtureRequest, exchange: Exchange, gateway: Gateway, comp_id: str
+) -> AsyncIterator[Scenario]:
+    await exchange.control("mode", symbol=SYMBOL, mode="manual")
+    client: FixClient = gateway.client(comp_id)
+    await client.connect()
+    await client.ping()
+    client.drain()  # what a scenario that failed before left behind
+    scenario = Scenario(client, exchange, gateway)
+    if marker := request.node.get_closest_marker("scenario"):
+        request.node.user_properties.append((_TABLE, (*marker.args, scenario)))
+    try:
+        yield scenario
+    finally:
+        await exchange.control("release")
+        await client.logout()
+
+
+@pytest.fixture(params=DIALECTS)
+async def s(
+    request: pytest.FixtureRequest, acceptance_exchange: Exchange, acceptance_gateway: Gateway
+) -> AsyncIterator[Scenario]:
+    """A scenario in each dialect."""
+    async for scenario in _scenario(request, acceptance_exchange, acceptance_gateway, request.param):
+        yield scenario
+
+
+@pytest.fixture(params=["EXPLICIT44", "EXPLICIT42"])
+async def explicit(
+    request: pytest.FixtureRequest, acceptance_exchange: Exchange, acceptance_gateway: Gateway
+) -> AsyncIterator[Scenario]:
+    """On a session that wants PendingNew, and Expired for what an immediate order leaves over."""
+    async for scenario in _scenario(request, acceptance_exchange, acceptance_gateway, request.param):
+        yield scenario
+
+
+@pytest.fixture(params=["LIMITED44", "LIMITED42"])
+async def limited(
+    request: pytest.FixtureRequest, acceptance_exchange: Exchange, acceptance_gateway: Gateway
+) -> AsyncIterator[Scenario]:
+    """On a session with limits of its own."""
+    async for scenario in _scenario(request, acceptance_exchange, acceptance_gateway, request.param):
+        yield scenario
+
+
+@pytest.fixture(params=DIALECTS)
+async def injected(
+    request: pytest.FixtureRequest, injected_exchange: Exchange, injected_gateway: Gateway
+) -> AsyncIterator[Scenario]:
+    """A scenario whose exchange can be made to say anything (Scenario.venue_says)."""
+    async for scenario in _scenario(request, injected_exchange, injected_gateway, request.param):
+        yield scenario
+
+
+# --- the table
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One line a scenario and dialect: id, what was seen, how it went."""
+    rows = [
+        (*value, report.outcome)
+        for outcome in ("passed", "failed", "error")
+        for report in terminalreporter.stats.get(outcome, [])
+        for name, value in report.user_properties
+        if name == _TABLE
+    ]
+    if not rows:
+        return
+    write = terminalreporter.write_line
+    terminalreporter.section("order state change matrices")
+    write(f"{'id':9} {'dialect':8} {'result':15} seen (ExecType/OrdStatus, 9/OrdStatus(CxlRejReason))")
+    for scenario_id, title, scenario, outcome in sorted(rows, key=_by_id):
+        reason = scenario.not_applicable
+        result = "not applicable" if reason and outcome == "passed" else outcome
+        seen = " ".join(scenario.seen)
+        write(f"{scenario_id:9} {scenario.client.begin_string:8} {result:15} {seen}  [{title}]")
+        if reason:
+            write(f"{'':35}reason: {reason}")
+
+
+def _by_id(row: tuple[str, str, Scenario, str]) -> tuple[str, str, str]:
+    return row[0], row[1], row[2].client.begin_string
