@@ -97,6 +97,13 @@ class BinanceExchange:
     async def fill(self, client_id: str, qty: str | None = None) -> None:
         await self.post("fill", clientOrderId=client_id, qty=qty)
 
+    async def fill_if_open(self, client_id: str, qty: str | None = None) -> None:
+        try:
+            await self.fill(client_id, qty)
+        except AssertionError as error:
+            if "not open" not in str(error):
+                raise
+
     async def cancel_foreign(self, client_id: str) -> None:
         await self.post("cancel", clientOrderId=client_id)
 

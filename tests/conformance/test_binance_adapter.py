@@ -12,6 +12,7 @@ from gateway.domain.venue_reports import (
     VenueAccepted,
     VenueAmended,
     VenueClosed,
+    VenueOrderWorking,
     VenueOutcomeUnknown,
     VenueRefused,
     VenueTraded,
@@ -19,7 +20,7 @@ from gateway.domain.venue_reports import (
 from gateway.venues.base import VenueSettingsError
 from gateway.venues.binance.adapter import BinanceVenue
 from tests.conformance.binance_exchange import BinanceExchange, SimulatorProcess
-from tests.conformance.exchange import Desk, Intents
+from tests.conformance.exchange import Desk, Intents, eventually
 
 Make = Callable[..., BinanceVenue]
 
@@ -164,11 +165,31 @@ class TestClock:
         venue.place(intents(venue, exchange).place())
         refused = await desk.expect(VenueRefused)
         assert refused.text.startswith("-1021")
-        venue.settle(intents(venue, exchange).settle())  # keeps asking, with the new time once it is known
-        await desk.until(lambda: venue.clock_ms() > before + 80_000)
+        await eventually(lambda: venue.clock_ms() > before + 80_000)
         order = intents(venue, exchange)
         venue.place(order.place())
         await desk.expect(VenueAccepted, client_id=order.client_id)
+
+    async def test_a_settlement_whose_timestamp_is_refused_measures_it_too(
+        self, make: Make, exchange: BinanceExchange, desk: Desk
+    ) -> None:
+        venue = make()
+        await venue.start()
+        order = intents(venue, exchange)
+        venue.place(order.place())
+        await desk.expect(VenueAccepted)
+        await exchange.post("time", offset_ms=90_000)
+        venue.settle(order.settle())
+        await desk.expect(VenueOrderWorking)
+
+
+async def test_instruments_are_kept_fresh(make: Make, exchange: BinanceExchange, desk: Desk) -> None:
+    venue = make(instruments_refresh_s=0.1, symbols=[exchange.symbol])
+    await venue.start()
+    assert list(venue.instruments) == [exchange.symbol]
+    assert venue.instruments[exchange.symbol].tradable
+    await exchange.post("symbol", symbol=exchange.symbol, status="HALT")
+    await eventually(lambda: not venue.instruments[exchange.symbol].tradable)
 
 
 class TestConnectionLife:

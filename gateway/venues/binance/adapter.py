@@ -80,7 +80,7 @@ class BinanceVenue:
         self._sinks = sinks
         self._clock = VenueClock(now_ns)
         self._limits = Limits(self._settings.cancel_reserve)
-        self._desk = Desk(venue_account, sinks, self._clock, self._limits)
+        self._desk = Desk(venue_account, sinks, self._clock, self._limits, self._resync_clock)
         self._settlements = Settlements(self._desk, self._ask)
         self._stream = UserStream(
             self._endpoints.ws_url,
@@ -96,6 +96,8 @@ class BinanceVenue:
         self._ready = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._held: list[CancelIntent] = []
+        self._held_timer: asyncio.TimerHandle | None = None
+        self._quiet_until = 0.0
         self._silence = SilenceWatch(self._settings.event_timeout_ms / 1_000, self._stream_silent)
 
     @property
@@ -118,11 +120,14 @@ class BinanceVenue:
         await repeat_until_done(lambda: check_key(rest, self._settings, self._credentials, self._clock, alert), alert)
         self._stream.start(rest.session)
         self._spawn(self._keep_clock())
+        self._spawn(self._keep_instruments())
         self._spawn(self._silence.run())
         await self._ready.wait()
 
     async def stop(self) -> None:
-        """Close everything. Requests without an answer become unknown outcomes."""
+        """Close everything. Requests without an answer become unknown outcomes; cancels held back are not sent."""
+        if self._held_timer is not None:
+            self._held_timer.cancel()
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -156,7 +161,7 @@ class BinanceVenue:
             self._desk.refuse(intent, Operation.PLACE, str(error), OrdRejReason.UNSUPPORTED)
             return
         self._limits.spend(now_ms, PLACE_WEIGHT, order=True)
-        call = PlaceCall(self._desk, intent, self._resync_clock, self._silence)
+        call = PlaceCall(self._desk, intent, self._silence)
         if self._settings.order_entry is OrderEntry.REST:
             self._over_rest("POST", params, intent, call)
         else:
@@ -175,7 +180,7 @@ class BinanceVenue:
         if connection is None or self._settings.order_entry is OrderEntry.REST:
             self._cancel_over_rest(intent)
             return
-        call = CancelCall(self._desk, intent, self._resync_clock, otherwise=self._cancel_over_rest, hold=self._hold)
+        call = CancelCall(self._desk, intent, otherwise=self._cancel_over_rest, hold=self._hold)
         self._over_ws(connection, "order.cancel", cancel_params(intent), intent, call)
 
     def amend(self, intent: AmendIntent) -> None:
@@ -193,7 +198,7 @@ class BinanceVenue:
             self._desk.refuse(intent, Operation.AMEND, text)
             return
         self._limits.spend(self._clock.clock_ms(), _AMEND_WEIGHT)
-        call = AmendCall(self._desk, intent, self._resync_clock)
+        call = AmendCall(self._desk, intent)
         self._over_ws(connection, "order.amend.keepPriority", amend_params(intent), intent, call)
 
     def settle(self, intent: SettleIntent) -> None:
@@ -211,7 +216,7 @@ class BinanceVenue:
         connection.send(method, body, call, self._settings.answer_timeout_ms / 1_000)
 
     def _cancel_over_rest(self, intent: CancelIntent) -> None:
-        call = CancelCall(self._desk, intent, self._resync_clock, otherwise=None, hold=self._hold)
+        call = CancelCall(self._desk, intent, otherwise=None, hold=self._hold)
         self._over_rest("DELETE", cancel_params(intent), intent, call)
 
     def _over_rest(self, verb: str, params: Params, intent: Intent, call: OrderCall) -> None:
@@ -219,12 +224,9 @@ class BinanceVenue:
         self._spawn(self._rest_call(verb, params, call))
 
     async def _rest_call(self, verb: str, params: Params, call: OrderCall) -> None:
-        if self._rest is None:
-            call.lost("not started", written=False)
-            return
         timeout_s = self._settings.answer_timeout_ms / 1_000
         try:
-            answer = await self._rest.signed(verb, _ORDER_PATH, params, self._credentials, timeout_s)
+            answer = await self._started_rest().signed(verb, _ORDER_PATH, params, self._credentials, timeout_s)
         except NotSentError as error:
             call.lost(str(error), written=False)
         except RequestLostError as error:
@@ -245,10 +247,8 @@ class BinanceVenue:
             credentials = self._credentials
             body = text if credentials.signer.session_logon else ws_params(stamped, credentials, text)
             answer = await connection.request(method, body, _QUERY_TIMEOUT_S)
-        elif self._rest is not None:
-            answer = await self._rest.signed("GET", path, stamped, self._credentials, _QUERY_TIMEOUT_S)
         else:
-            raise RequestLostError("not started")
+            answer = await self._started_rest().signed("GET", path, stamped, self._credentials, _QUERY_TIMEOUT_S)
         self._desk.record("in", Operation.SETTLE, intent, status_line(answer))
         return answer
 
@@ -259,7 +259,7 @@ class BinanceVenue:
         if not wait_ms or now_ms + wait_ms >= intent.timestamp_ms + intent.recv_window_ms:
             return False
         if not self._held:
-            asyncio.get_running_loop().call_later(wait_ms / 1_000, self._send_held)
+            self._held_timer = asyncio.get_running_loop().call_later(wait_ms / 1_000, self._send_held)
         self._held.append(intent)
         return True
 
@@ -290,7 +290,10 @@ class BinanceVenue:
         self._limits.observe(limits, self._clock.clock_ms(), in_flight)
 
     def _unreadable(self, text: str) -> None:
-        self._sinks.alert("VENUE_FRAME_UNREADABLE", text)
+        now = asyncio.get_running_loop().time()
+        if now >= self._quiet_until:  # one alert a second tells as much as a thousand
+            self._quiet_until = now + 1
+            self._sinks.alert("VENUE_FRAME_UNREADABLE", text)
 
     def _up(self) -> None:
         self._silence.forget()
@@ -305,7 +308,7 @@ class BinanceVenue:
         self._sinks.alert("VENUE_STREAM_SILENT", f"venue account {self.venue_account}: {text}")
         self._stream.rebuild("the event stream is silent")
 
-    # The clock
+    # What must be kept fresh
 
     async def _keep_clock(self) -> None:
         while True:
@@ -313,15 +316,29 @@ class BinanceVenue:
             await self._measure_clock()
 
     async def _measure_clock(self) -> None:
-        if self._rest is None:
-            return
         try:
-            await measure_clock(self._rest, self._clock)
+            await measure_clock(self._started_rest(), self._clock)
         except (RequestLostError, PayloadError) as error:
             self._sinks.alert("VENUE_CLOCK_STALE", f"venue account {self.venue_account}: {error}")
 
     def _resync_clock(self) -> None:
         self._spawn(self._measure_clock())
+
+    async def _keep_instruments(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.instruments_refresh_s)
+            try:
+                instruments, limits = await learn_instruments(self._started_rest(), self._settings.symbols)
+            except (RequestLostError, PayloadError) as error:
+                self._sinks.alert("VENUE_INSTRUMENTS_STALE", f"venue account {self.venue_account}: {error}")
+            else:
+                self._instruments = instruments
+                self._limits.learn(limits)
+
+    def _started_rest(self) -> RestClient:
+        if self._rest is None:
+            raise NotSentError("not started")
+        return self._rest
 
     def _spawn(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from gateway.domain.intents import AmendIntent, CancelIntent, Intent, PlaceIntent
+from gateway.domain.intents import CancelIntent, Intent, PlaceIntent
 from gateway.domain.venue_reports import Operation, VenueReport
 from gateway.venues.binance import answers
 from gateway.venues.binance.channel import Answer, status_line
@@ -19,10 +19,9 @@ class OrderCall:
 
     operation: Operation
 
-    def __init__(self, desk: Desk, intent: Intent, resync_clock: Callable[[], None]) -> None:
+    def __init__(self, desk: Desk, intent: Intent) -> None:
         self.desk = desk
         self.intent = intent
-        self._resync_clock = resync_clock
 
     def answered(self, answer: Answer) -> None:
         """The venue answered, perhaps after the wait was given up."""
@@ -54,7 +53,7 @@ class OrderCall:
             if self.held_back():
                 return
         if failure.code == TIMESTAMP_OUTSIDE_WINDOW:
-            self._resync_clock()
+            self.desk.resync_clock()
         self.desk.refuse(self.intent, self.operation, failure.text, failure.reason, order_unknown=failure.order_unknown)
 
     def read(self, result: Raw) -> Iterable[VenueReport]:
@@ -79,14 +78,8 @@ class PlaceCall(OrderCall):
 
     operation = Operation.PLACE
 
-    def __init__(
-        self,
-        desk: Desk,
-        intent: PlaceIntent,
-        resync_clock: Callable[[], None],
-        silence: SilenceWatch,
-    ) -> None:
-        super().__init__(desk, intent, resync_clock)
+    def __init__(self, desk: Desk, intent: PlaceIntent, silence: SilenceWatch) -> None:
+        super().__init__(desk, intent)
         self._silence = silence
 
     def read(self, result: Raw) -> Iterable[VenueReport]:
@@ -107,12 +100,11 @@ class CancelCall(OrderCall):
         self,
         desk: Desk,
         intent: CancelIntent,
-        resync_clock: Callable[[], None],
         *,
         otherwise: Callable[[CancelIntent], None] | None,
         hold: Callable[[CancelIntent], bool],
     ) -> None:
-        super().__init__(desk, intent, resync_clock)
+        super().__init__(desk, intent)
         self._cancel = intent
         self._otherwise = otherwise
         self._hold = hold
@@ -134,9 +126,6 @@ class AmendCall(OrderCall):
     """A reduction of quantity in place."""
 
     operation = Operation.AMEND
-
-    def __init__(self, desk: Desk, intent: AmendIntent, resync_clock: Callable[[], None]) -> None:
-        super().__init__(desk, intent, resync_clock)
 
     def read(self, result: Raw) -> Iterable[VenueReport]:
         return (answers.amended(self.desk.ref(self.intent), result),)

@@ -1,6 +1,6 @@
 """What every request of one account shares: where to report, what was reported already, and the budget."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from gateway.domain.intents import Intent
 from gateway.domain.values import OrdRejReason
@@ -37,11 +37,20 @@ def _fact(report: VenueReport) -> object:
 class Desk:
     """One account's shared state, used from the venue loop only."""
 
-    def __init__(self, venue_account: str, sinks: Sinks, clock: VenueClock, limits: Limits) -> None:
+    def __init__(
+        self,
+        venue_account: str,
+        sinks: Sinks,
+        clock: VenueClock,
+        limits: Limits,
+        resync_clock: Callable[[], None],
+    ) -> None:
+        """resync_clock: what to do when the venue refuses our time."""
         self.venue_account = venue_account
         self.sinks = sinks
         self.clock = clock
         self.limits = limits
+        self.resync_clock = resync_clock
         # Which facts were told: answers and the stream describe the same acceptances, fills and ends. This only spares
         # the engine the second copy; it deduplicates for good, in its own transaction. Settlements tell in any case.
         self._told = Recent()

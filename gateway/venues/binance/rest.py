@@ -56,6 +56,8 @@ class RestClient:
         # encoded=True: what was signed is what is sent, to the byte.
         url = URL(f"{self._base_url}{path}?{query}" if query else f"{self._base_url}{path}", encoded=True)
         timeout = aiohttp.ClientTimeout(total=timeout_s)
+        if self.session.closed:
+            raise NotSentError("stopped")
         try:
             async with self.session.request(
                 verb, url, headers=headers, timeout=timeout, allow_redirects=False

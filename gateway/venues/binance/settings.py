@@ -49,6 +49,8 @@ class BinanceSettings(BaseModel):
     connection_lifetime_s: float = Field(default=23.5 * 3_600, gt=1, le=23.9 * 3_600)
     """When to move to a new connection; the venue ends each after 24 hours."""
     clock_refresh_s: float = Field(default=60, gt=0)
+    instruments_refresh_s: float = Field(default=3_600, gt=0)
+    """How often filters and trading status are loaded again."""
     allow_withdrawal_keys: bool = False
     """Start even if the key may withdraw funds."""
 
