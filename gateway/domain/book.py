@@ -4,8 +4,8 @@ The book only records: it changes by events alone, so folding the journal gives 
 """
 
 from collections import defaultdict
-from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from gateway.domain import events as e
 from gateway.domain.money import ZERO, add, subtract
@@ -17,8 +17,7 @@ TradeKey = tuple[str, str, str, str]
 """(venue account, symbol, trade id, venue order id): two of our own orders can share a trade."""
 
 
-@dataclass(frozen=True, slots=True)
-class Execution:
+class Execution(NamedTuple):
     """What a later bust or correction needs to know of a trade. position: the journal's, its ExecID(17).
 
     A void trade keeps its place with a quantity of zero, so that a late repetition of it is still recognised.
@@ -102,38 +101,51 @@ class Book:
         self._positions[account, symbol] = add(self._positions[account, symbol], qty)
 
     def _index(self, position: int, event: e.Event, order: Order) -> None:
-        if isinstance(event, (e.OrderReceived, e.CancelRequested, e.ReplaceRequested)):
-            self._by_cl_ord_id[order.session, event.cl_ord_id] = order.order_id
-        elif isinstance(event, e.LegSubmitted):
-            self._by_client_id[event.client_id] = (order.order_id, event.leg)
-        elif isinstance(event, e.LegAccepted):
-            if event.venue_order_id is not None:
+        match event:
+            case e.OrderReceived() | e.CancelRequested() | e.ReplaceRequested():
+                self._by_cl_ord_id[order.session, event.cl_ord_id] = order.order_id
+            case e.LegSubmitted():
+                self._by_client_id[event.client_id] = (order.order_id, event.leg)
+            case e.LegAccepted() if event.venue_order_id is not None:
                 key = (order.venue_account, order.symbol, event.venue_order_id)
                 self._by_venue_order_id[key] = (order.order_id, event.leg)
-        elif isinstance(event, e.OrderFilled):
-            key4 = (order.venue_account, order.symbol, event.trade_id, event.venue_order_id)
-            self.executions[key4] = Execution(key4, position, order.order_id, event.last_qty, event.last_px)
-            self._executions_by_position[position] = self.executions[key4]
-        elif isinstance(event, e.TradeCorrected):
-            old = self._executions_by_position[event.exec_ref]
-            new = Execution(old.key, old.position, old.order_id, event.last_qty, event.last_px)
-            self.executions[old.key] = self._executions_by_position[event.exec_ref] = new
-        elif isinstance(event, e.TradeCanceled):
-            old = self._executions_by_position[event.exec_ref]
-            void = Execution(old.key, old.position, old.order_id, ZERO, ZERO)
-            self.executions[old.key] = self._executions_by_position[event.exec_ref] = void
+            case e.OrderFilled():
+                trade = (order.venue_account, order.symbol, event.trade_id, event.venue_order_id)
+                self._execution(Execution(trade, position, order.order_id, event.last_qty, event.last_px))
+            case e.TradeCorrected():
+                old = self._executions_by_position[event.exec_ref]
+                self._execution(old._replace(last_qty=event.last_qty, last_px=event.last_px))
+            case e.TradeCanceled():
+                old = self._executions_by_position[event.exec_ref]
+                self._execution(old._replace(last_qty=ZERO, last_px=ZERO))
+
+    def _execution(self, execution: Execution) -> None:
+        self.executions[execution.key] = self._executions_by_position[execution.position] = execution
 
     def _total(self, before: Order | None, after: Order) -> None:
+        if before is not None and _counts_alike(before, after):
+            return
         was = before.exposed_qty if before is not None else ZERO
         now = after.exposed_qty
+        is_open = after.is_open
         if was != now:
             key = (after.account, after.symbol, after.side)
             self._open_qty[key] = add(self._open_qty[key], subtract(now, was))
         was_open = before is not None and before.is_open
-        if was_open != after.is_open:
-            step = 1 if after.is_open else -1
+        if was_open != is_open:
+            step = 1 if is_open else -1
             self.open_orders["session " + after.session] += step
             self.open_orders["account " + after.account] += step
         if before is not None and before.cum_qty != after.cum_qty:
             change = subtract(after.cum_qty, before.cum_qty)
             self.add_position(after.account, after.symbol, change if after.side is Side.BUY else -change)
+
+
+def _counts_alike(before: Order, after: Order) -> bool:
+    """Whether nothing that totals are made of was touched: most events leave these very objects in place."""
+    return (
+        before.cum_qty is after.cum_qty
+        and before.requests is after.requests
+        and before.terms is after.terms
+        and before.ended is after.ended
+    )

@@ -14,7 +14,7 @@ def intent_of(
     position: int, event: e.Event, order: Order, capabilities: Capabilities, timestamp_ms: int, recv_window_ms: int
 ) -> Intent | None:
     """The venue request that this event of the order asks for. timestamp_ms: the venue's clock now."""
-    if not isinstance(event, e.LegSubmitted | e.CancelSubmitted | e.AmendSubmitted | e.SettlementRequested):
+    if not isinstance(event, (e.LegSubmitted, e.CancelSubmitted, e.AmendSubmitted, e.SettlementRequested)):
         return None
     leg = order.legs[event.leg - 1]
     common = {

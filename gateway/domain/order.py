@@ -1,20 +1,21 @@
 """An order as a set of facts. Its status, LeavesQty(151) and AvgPx(6) are derived from them and never stored.
 
+Orders and their parts are named tuples: as frozen as a frozen dataclass, and several times cheaper to make a changed
+copy of, which is what every event does.
+
 One client order may need several venue orders one after the other (a replace that the venue cannot do in place is a
 cancel and a new one): each is a `Leg`. Each pending cancel or replace of the client is a `Request` with ids of its own.
 """
 
-from dataclasses import dataclass
 from decimal import Decimal
-from enum import StrEnum
+from typing import NamedTuple
 
 from gateway.domain.commands import Echo
 from gateway.domain.money import ZERO, avg_px, subtract
-from gateway.domain.values import OrdStatus, OrdType, Side, TimeInForce
+from gateway.domain.values import OrdStatus, OrdType, Side, TimeInForce, Value
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(NamedTuple):
     """What a replace may change."""
 
     order_qty: Decimal
@@ -22,7 +23,7 @@ class Terms:
     stop_px: Decimal | None = None
 
 
-class RequestKind(StrEnum):
+class RequestKind(Value):
     """What a request asks for."""
 
     CANCEL = "cancel"
@@ -30,7 +31,7 @@ class RequestKind(StrEnum):
     EXPIRE = "expire"  # the gateway's own, for DAY and GTD; invisible to the client until it is done
 
 
-class Phase(StrEnum):
+class Phase(Value):
     """How far a request has come at the venue."""
 
     QUEUED = "queued"  # nothing sent for it yet
@@ -42,8 +43,7 @@ class Phase(StrEnum):
     REFUSED = "refused"  # the venue said no: a settlement finds out what is true before the client is told
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One pending cancel, replace or expiry."""
 
     kind: RequestKind
@@ -56,7 +56,7 @@ class Request:
     text: str = ""  # the venue's words when it refused
 
 
-class LegState(StrEnum):
+class LegState(Value):
     """What we know of a venue order."""
 
     PENDING = "pending"  # its request is committed; no answer yet
@@ -66,8 +66,7 @@ class LegState(StrEnum):
     CLOSED = "closed"
 
 
-@dataclass(frozen=True, slots=True)
-class Leg:
+class Leg(NamedTuple):
     """One venue order of an order."""
 
     number: int
@@ -89,7 +88,7 @@ class Leg:
 _WORKING = (LegState.PENDING, LegState.UNKNOWN, LegState.OPEN)
 
 
-class Ended(StrEnum):
+class Ended(Value):
     """Why an order is over without being filled."""
 
     CANCELED = "canceled"
@@ -104,8 +103,7 @@ _ENDED_STATUS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class Order(NamedTuple):
     """A client's order and everything that is true of it."""
 
     order_id: str

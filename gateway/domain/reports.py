@@ -6,7 +6,7 @@ The 4.2 dialect is a matter of encoding. ExecID(17) is the journal position, so 
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.domain import events as e
 from gateway.domain.commands import Echo, RequestStatus
@@ -14,8 +14,7 @@ from gateway.domain.order import Order, RequestKind
 from gateway.domain.values import CxlRejReason, ExecType, OrdRejReason, OrdStatus
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecutionReport:
+class ExecutionReport(NamedTuple):
     """exec_id 0 is a status report's. order is None where there is none: `refused` then has what the client sent."""
 
     session: str

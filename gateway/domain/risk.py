@@ -5,6 +5,7 @@ Cancels are never checked. The order of the checks is from what cannot be right 
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import NamedTuple
 
 from gateway.domain.book import Book
 from gateway.domain.instruments import Capabilities, Instrument
@@ -33,8 +34,7 @@ def deny(code: str, reason: OrdRejReason, **figures: object) -> Denial:
     return Denial(code, reason, shown)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderTerms:
+class OrderTerms(NamedTuple):
     """What is checked: a new order, or an order as a replace would leave it."""
 
     symbol: str
@@ -87,8 +87,7 @@ def check_order(
     return Decision(denial, exposure.inputs())
 
 
-@dataclass(frozen=True, slots=True)
-class _Exposure:
+class _Exposure(NamedTuple):
     position: Decimal
     open_qty: Decimal
     account_orders: int
@@ -119,7 +118,10 @@ def check_form(order: OrderTerms, capabilities: Capabilities, at: int) -> Denial
         return deny("BAD_QTY", OrdRejReason.INCORRECT_QUANTITY, order=order.order_qty, allowed="above zero")
     if order.ord_type not in capabilities.ord_types:
         return deny("ORD_TYPE_NOT_SUPPORTED", unsupported, ord_type=order.ord_type.name)
-    if order.time_in_force not in capabilities.times_in_force | capabilities.gateway_expires:
+    if (
+        order.time_in_force not in capabilities.times_in_force
+        and order.time_in_force not in capabilities.gateway_expires
+    ):
         return deny("TIME_IN_FORCE_NOT_SUPPORTED", unsupported, time_in_force=order.time_in_force.name)
     if order.post_only and not (capabilities.post_only and order.ord_type is OrdType.LIMIT):
         return deny("EXEC_INST_NOT_SUPPORTED", unsupported, exec_inst="6", ord_type=order.ord_type.name)

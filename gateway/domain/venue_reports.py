@@ -6,13 +6,12 @@ replaced that, by `venue_order_id`; the book resolves either. Times are integer 
 
 from dataclasses import dataclass
 from decimal import Decimal
-from enum import StrEnum
 
 from gateway.domain.money import ZERO
-from gateway.domain.values import LiquidityInd, OrdRejReason
+from gateway.domain.values import LiquidityInd, OrdRejReason, Value
 
 
-class CloseReason(StrEnum):
+class CloseReason(Value):
     """Why a venue order is no longer working."""
 
     FILLED = "filled"
@@ -21,7 +20,7 @@ class CloseReason(StrEnum):
     REJECTED = "rejected"  # accepted for processing, then refused by the matching engine
 
 
-class Operation(StrEnum):
+class Operation(Value):
     """Which kind of request a refusal or an unknown outcome is about."""
 
     PLACE = "place"
