@@ -73,8 +73,8 @@ class Connection(asyncio.Protocol):
         self._last_received, self._tested = asyncio.get_running_loop().time(), False
         try:
             messages = self._framer.feed(data)
-            if self._framer.skipped:
-                raise FramingError(f"{self._framer.skipped} bytes that are no FIX message")
+            if self._framer.skipped or self._framer.problem:
+                raise FramingError(self._framer.problem or f"{self._framer.skipped} bytes that are no FIX message")
             for message in messages:
                 if self.open:
                     self._on_message(message)

@@ -3,8 +3,9 @@
     waiting for the Logon ─▶ connecting to the engine ─▶ waiting for the answer ─▶ pumping ─▶ closed
 
 The client is not read between its Logon and the answer: QuickFIX can leave what is pipelined behind a Logon lying
-until the next byte arrives. While pumping nothing is looked at; backpressure stops the reading of one side
-when the other does not take its bytes.
+until the next byte arrives. While pumping, the engine gets the client's complete messages, each of them screened, and
+the client gets the engine's bytes as they come; backpressure stops the reading of one side when the other does not
+take its bytes.
 """
 
 import asyncio
@@ -14,8 +15,9 @@ from typing import cast
 from loguru import logger
 
 from gateway.front.logon import Logon, take_logon
+from gateway.front.screening import Unanswerable, screen
 from gateway.front.settings import FrontSettings
-from gateway.wire.framing import FramingError, message_length
+from gateway.wire.framing import Framer, FramingError, message_length
 
 # An engine's first message is not limited by configuration, only kept from being absurd.
 _MAX_ANSWER_BYTES = 1 << 20
@@ -40,7 +42,9 @@ class ClientSide(asyncio.Protocol):
         self._settings = front.settings
         self._transport: asyncio.Transport
         self._engine: EngineSide | None = None
-        self._received = b""
+        self._received = b""  # until pumping
+        self._framer = Framer(front.settings.max_message_bytes)
+        self._skipped = 0
         self._pumping = False
         self._ended = False  # the client has sent its last byte
         self._closed = False
@@ -70,10 +74,10 @@ class ClientSide(asyncio.Protocol):
         self._set_deadline(seconds, f"no complete Logon within {seconds:g} s")
 
     def data_received(self, data: bytes) -> None:
-        if self._pumping:
-            self._engine.transport.write(data)  # type: ignore[union-attr]  # set before pumping; hot path
-            return
         if self._closed:
+            return
+        if self._pumping:
+            self._pass_on(data)
             return
         self._received += data
         if self._connecting is None:
@@ -153,12 +157,43 @@ class ClientSide(asyncio.Protocol):
         self._pumping = True
         self._log("INFO", "Logon answered")
         held, self._received = self._received, b""
-        if held:
-            self._engine.transport.write(held)
+        if held and not self._pass_on(held):
+            return
         if self._ended:
             self._pass_on_end()
         elif not self._engine.paused:
             self._transport.resume_reading()
+
+    # Towards the engine
+
+    def _pass_on(self, data: bytes) -> bool:
+        """Forward the messages that these bytes complete, as far as they may go. Returns whether more can follow."""
+        assert self._engine is not None
+        passed, problem = [], ""
+        try:
+            for message in self._framer.feed(data):
+                forwarded, reason = screen(message)
+                passed.append(forwarded)
+                if reason:
+                    self._log("WARNING", f"a message was {'emptied' if forwarded else 'dropped'}: {reason}")
+        except Unanswerable as error:
+            problem = str(error)
+        self._engine.transport.write(b"".join(passed))
+        if self._framer.skipped != self._skipped:
+            problem = problem or self._garbage()
+        problem = problem or self._framer.problem
+        if problem:
+            self.close("WARNING", problem)
+        return not problem
+
+    def _garbage(self) -> str:
+        """Note bytes that were skipped. Returns a problem if they are too many."""
+        count, self._skipped = self._framer.skipped - self._skipped, self._framer.skipped
+        self._log("WARNING", f"{count} bytes that belong to no message were dropped")
+        most = self._settings.max_garbage_bytes
+        return (
+            f"{self._skipped} bytes belonged to no message, at most {most} are allowed" if self._skipped > most else ""
+        )
 
     # Towards the client
 

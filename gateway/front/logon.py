@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from gateway.wire.framing import FramingError, body_start, check_intact, message_length
-from gateway.wire.raw import RawFormatError, check_data_fields
+from gateway.wire.raw import RawFormatError, check_fields
 
 _SHOWN_COMP_ID_CHARACTERS = 64
 
@@ -35,7 +35,7 @@ def take_logon(data: bytes, max_bytes: int) -> Logon | None:
     message = data[:length]
     check_intact(message)
     try:
-        check_data_fields(message)
+        check_fields(message)
     except RawFormatError as error:
         raise FramingError(str(error)) from None
     return Logon(message, data[length:], _sender_comp_id(message))

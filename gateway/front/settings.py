@@ -22,6 +22,10 @@ class FrontSettings:
     answer_deadline_seconds: float = 15.0
     """From forwarding the Logon to the engine's complete first message."""
     max_logon_bytes: int = 8192
+    max_message_bytes: int = 4 << 20
+    """Of a message after the Logon; for a longer one the connection ends."""
+    max_garbage_bytes: int = 1 << 16
+    """Bytes of a connection that may belong to no message, and are passed over, until it ends."""
     max_buffered_bytes: int = 1 << 20
     """Waiting to be written to one side; above it the other side is not read (one chunk more may arrive)."""
     slow_reader_seconds: float = 10.0

@@ -87,7 +87,7 @@ def parse_stream(buffer: bytes) -> tuple[list[bytes], bytes]:
     CheckSum(10), the search goes on at the next `8=FIX`. Whether the checksum is right is not looked at.
     """
     messages: list[bytes] = []
-    position = 0
+    position, size = 0, len(buffer)
     while (begin := buffer.find(_BEGIN, position)) >= 0:
         position = begin + 1
         head = _HEAD.match(buffer, begin)
@@ -99,6 +99,8 @@ def parse_stream(buffer: bytes) -> tuple[list[bytes], bytes]:
         if _TRAILER.match(buffer, end_of_body):
             position = end_of_body + TRAILER_BYTES
             messages.append(buffer[begin:position])
+            if position == size:
+                return messages, b""
         elif _TRAILER_SO_FAR.fullmatch(buffer, end_of_body):
             return messages, buffer[begin:]
     return messages, _started(buffer[position:])
@@ -123,20 +125,27 @@ class Framer:
         self.skipped = 0
         """Bytes that belonged to no message, since the start."""
 
+        self.problem = ""
+        """Why nothing can follow: a message is longer than allowed."""
+
     def feed(self, data: bytes) -> list[bytes]:
-        """The messages that these bytes complete. Raises FramingError for one that is longer than allowed."""
+        """The messages that these bytes complete, up to one that is too long; `problem` and `skipped` say the rest."""
         if self._kept:
             self._kept += data
             if len(self._kept) < self._needed:
                 return []
             data = bytes(self._kept)
         messages, rest = parse_stream(data)
-        self.skipped += len(data) - len(rest)
-        for message in messages:
-            self.skipped -= len(message)
-            if len(message) > self._max_bytes:
-                raise FramingError(f"a message of {len(message)} bytes, at most {self._max_bytes} are allowed")
+        self.skipped += len(data) - len(rest) - sum(map(len, messages))
         if rest or self._kept:
             self._kept = bytearray(rest)
-            self._needed = message_length(rest, self._max_bytes) or 0
+            try:
+                self._needed = message_length(rest, self._max_bytes) or 0
+            except FramingError as error:
+                self.problem = str(error)
+        if len(data) > self._max_bytes:
+            for index, message in enumerate(messages):
+                if len(message) > self._max_bytes:
+                    self.problem = f"a message of {len(message)} bytes, at most {self._max_bytes} are allowed"
+                    return messages[:index]
         return messages

@@ -27,7 +27,11 @@ _LENGTH_OF = {data: length for length, data in DATA_FIELDS.items()}
 _MAX_TAG_DIGITS = 9  # keeps tags inside a C int, as the session engine has them
 _MAX_LENGTH_DIGITS = 9
 
-_DATA_START = re.compile(rb"\x010*(?:%b)=" % b"|".join(str(tag).encode() for tag in sorted(_LENGTH_OF)))
+# Whole messages of plain fields; data fields, and tags that do not fit a C int, need a closer look.
+_PLAIN = re.compile(
+    rb"(?:(?!(?:%b)=)[1-9][0-9]{0,%d}=[^\x01]*+\x01)++"
+    % (b"|".join(str(tag).encode() for tag in sorted(_LENGTH_OF)), _MAX_TAG_DIGITS - 1)
+)
 
 SECRET_TAGS = frozenset({RAW_DATA, PASSWORD, NEW_PASSWORD})
 # Lax on purpose: it is used on text that is broken somewhere, and must not miss a secret there.
@@ -166,20 +170,32 @@ def _end_of_data(raw: bytes, start: int, length: bytes, tag: int) -> int:
     return end
 
 
-def check_data_fields(message: bytes) -> None:
-    """Raises RawFormatError if a data field of this message does not stand and end where its length says.
+def check_fields(message: bytes) -> None:
+    """Raises RawFormatError unless the message is fields from end to end, data fields as long as stated.
 
-    QuickFIX must never see such a message: it takes the length on trust, reads past the end of the text and
-    takes the process down (seen with 354=2000000000; a negative length throws). Stricter than split_fields: a
-    data field must directly follow its length, since QuickFIX would else use one that stands elsewhere.
+    QuickFIX must never see another. Data lengths it takes on trust: it reads past the end of the text and takes the
+    process down (seen with 354=2000000000), or throws (354=-50). What has no `=` or no tag number it passes over
+    without consuming its number, so the client would be asked for it, and send it, for ever. Stricter than
+    split_fields: a data field must directly follow its length, since QuickFIX would else use one that stands elsewhere.
     """
-    if not _DATA_START.search(message):
+    if _PLAIN.fullmatch(message):
         return
     previous = 0
     for tag, start, _ in _scan(message):
         if tag in _LENGTH_OF and previous != _LENGTH_OF[tag]:
             raise RawFormatError(f"data field {tag} without its length field before it", start)
         previous = tag
+
+
+def leading_fields(message: bytes) -> dict[int, bytes]:
+    """Tag -> value of its first occurrence, of the fields before the first that cannot be read. Raises nothing."""
+    values: dict[int, bytes] = {}
+    try:
+        for tag, start, end in _scan(message):
+            values.setdefault(tag, message[start:end])
+    except RawFormatError:
+        pass
+    return values
 
 
 # --- repeating groups --------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ import simplefix
 from loguru import logger
 
 from gateway.front import Front, FrontError, FrontSettings, run_front
+from gateway.wire.framing import framed
 
 WAIT = 10  # seconds until a test gives up
 
@@ -169,14 +170,100 @@ async def test_a_flood_behind_the_logon_is_not_taken_in(settings: FrontSettings,
         assert await exactly(engine_reader, flood)
 
 
-async def test_bytes_pass_unchanged_both_ways(settings: FrontSettings, engine: Engine) -> None:
+async def test_messages_pass_unchanged_and_the_engine_s_bytes_too(settings: FrontSettings, engine: Engine) -> None:
     async with running(settings) as front:
         session = await log_on(front, engine)
+        data = fix("D", (354, "10"), (355, "a\x0144=1\x01\x00\xe9"), (58, ""))
+        sent = ORDER + data + fix("B", (58, "x" * 100_000)) + ORDER * 100
+        for start in range(0, len(sent), 999):
+            session.writer.write(sent[start : start + 999])
+        assert await exactly(session.engine_reader, sent)
         rubbish = bytes(range(256)) * 4000
-        session.writer.write(rubbish)
-        assert await exactly(session.engine_reader, rubbish)
-        session.engine_writer.write(rubbish[::-1])
-        assert await exactly(session.reader, rubbish[::-1])
+        session.engine_writer.write(rubbish)
+        assert await exactly(session.reader, rubbish)
+
+
+POISON = [
+    b"95=2000000000\x0196=abc\x01",
+    b"95=-50\x0196=abc\x01",
+    b"95=2000000000\x010000000000096=abc\x01",
+    b"93=2000000000\x0189=abc\x01",
+    b"96=abc\x01",
+    b"no field\x01",
+    b"=1\x01",
+    b"99999999999=1\x01",
+    b"58=a\x01\x01",
+]
+
+
+@pytest.mark.parametrize("poison", POISON)
+async def test_poison_goes_on_as_a_header_alone(
+    settings: FrontSettings, engine: Engine, log: list[str], poison: bytes
+) -> None:
+    header = b"49=DESK\x0156=FIXGW\x0134=7\x0143=Y\x0152=20260725-17:20:00\x01"
+    async with running(settings) as front:
+        session = await log_on(front, engine)
+        session.writer.write(ORDER + framed(b"FIX.4.4", b"35=D\x01" + header + b"11=x\x01" + poison) + ORDER)
+        assert await exactly(session.engine_reader, ORDER)
+        expected = framed(b"FIX.4.4", b"35=D\x0149=DESK\x0156=FIXGW\x0134=7\x0152=20260725-17:20:00\x0143=Y\x01")
+        assert await exactly(session.engine_reader, expected)
+        assert await exactly(session.engine_reader, ORDER)
+    assert any("a message was emptied: " in line for line in log)
+
+
+@pytest.mark.parametrize("start", [b"35=A\x0134=2\x01", b"35=4\x0134=2\x0136=9\x01", b"35=5\x0134=2\x01", b"35=D\x01"])
+async def test_poison_that_cannot_be_answered_ends_the_connection(
+    settings: FrontSettings, engine: Engine, log: list[str], start: bytes
+) -> None:
+    async with running(settings) as front:
+        session = await log_on(front, engine)
+        session.writer.write(ORDER + framed(b"FIX.4.4", start + POISON[0]) + ORDER)
+        assert await asyncio.wait_for(session.engine_reader.read(), WAIT) == ORDER
+        assert await is_closed(session.reader)
+    assert any("a message that can be neither forwarded nor answered: data field 96" in line for line in log)
+
+
+async def test_garbled_poison_is_dropped(settings: FrontSettings, engine: Engine) -> None:
+    async with running(settings) as front:
+        session = await log_on(front, engine)
+        garbled = framed(b"FIX.4.4", b"35=D\x0134=2\x01" + POISON[0])[:-4] + b"999\x01"
+        session.writer.write(garbled + ORDER)
+        assert await exactly(session.engine_reader, ORDER)
+
+
+async def test_garbage_between_messages_is_dropped_up_to_a_bound(
+    settings: FrontSettings, engine: Engine, log: list[str]
+) -> None:
+    async with running(replace(settings, max_garbage_bytes=100)) as front:
+        session = await log_on(front, engine)
+        wrong_length = ORDER.replace(b"9=", b"9=1", 1)
+        session.writer.write(b"hello" + ORDER + b"8=FIX.4.4\x019=x" + ORDER + b"\x00" * 50 + ORDER)
+        assert await exactly(session.engine_reader, ORDER * 3)
+        session.writer.write(wrong_length + b"x" * 200)
+        assert await asyncio.wait_for(session.engine_reader.read(), WAIT) == b""
+        assert await is_closed(session.reader)
+    assert any("belonged to no message, at most 100 are allowed" in line for line in log)
+
+
+@pytest.mark.parametrize("announced", [True, False])
+async def test_a_message_that_is_too_long_ends_the_connection(
+    settings: FrontSettings, engine: Engine, log: list[str], announced: bool
+) -> None:
+    async with running(replace(settings, max_message_bytes=1000)) as front:
+        session = await log_on(front, engine)
+        message = fix("B", (58, "x" * 1000))
+        session.writer.write(ORDER + (message[:30] if announced else message))
+        assert await asyncio.wait_for(session.engine_reader.read(), WAIT) == ORDER
+        assert await is_closed(session.reader)
+    assert any("at most 1000 are allowed" in line for line in log)
+
+
+async def test_half_a_message_is_never_forwarded(settings: FrontSettings, engine: Engine) -> None:
+    async with running(settings) as front:
+        session = await log_on(front, engine)
+        session.writer.write(ORDER + ORDER[:-1])
+        session.writer.write_eof()
+        assert await asyncio.wait_for(session.engine_reader.read(), WAIT) == ORDER
 
 
 async def test_a_dripping_client_times_out_and_others_go_on(
@@ -312,7 +399,7 @@ async def test_an_engine_that_does_not_read_holds_the_client_back(settings: Fron
     async with running(replace(settings, max_buffered_bytes=1 << 16)) as front:
         session = await log_on(front, engine)
         session.engine_writer.transport.pause_reading()  # type: ignore[attr-defined]  # see above
-        sent = bytes(range(256)) * (64 << 12)  # 64 MiB
+        sent = fix("B", (58, "x" * 10_000)) * 6_000  # 60 MB
         session.writer.write(sent)
         assert await settled(session.writer.transport.get_write_buffer_size) > 0
         session.engine_writer.transport.resume_reading()  # type: ignore[attr-defined]

@@ -33,7 +33,10 @@ def test_no_bytes_raise_anything_but_a_framing_error(data: bytes) -> None:
         assert taken is None or taken.message + taken.rest == candidate
 
 
-@given(st.lists(st.tuples(st.integers(2000, 9999), st.binary(min_size=1)), max_size=5), st.binary(max_size=50))
+@given(
+    st.lists(st.tuples(st.integers(2000, 9999), st.binary(min_size=1).filter(lambda v: b"\x01" not in v)), max_size=5),
+    st.binary(max_size=50),
+)
 def test_a_logon_is_found_whatever_it_holds_and_whatever_follows(fields: list[tuple[int, bytes]], rest: bytes) -> None:
     message = logon(*fields)
     for end in range(len(message)):

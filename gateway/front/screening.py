@@ -1,0 +1,65 @@
+"""What may go on to the engine. A message that would crash the session engine, or that it would ask for again and
+again, is not forwarded as it came.
+
+Its header goes without a body instead: the engine answers with a Reject(3), since required fields are missing, the
+number is consumed, and the client does not send the message again for ever. A session-level message without its body
+could still do something (a Logout would log out, a SequenceReset reset), so for those the connection ends.
+"""
+
+from gateway.wire.framing import FramingError, check_intact, framed
+from gateway.wire.raw import RawFormatError, check_fields, leading_fields
+from gateway.wire.tags import (
+    BEGIN_STRING,
+    MSG_SEQ_NUM,
+    MSG_TYPE,
+    ORIG_SENDING_TIME,
+    POSS_DUP_FLAG,
+    POSS_RESEND,
+    SENDER_COMP_ID,
+    SENDING_TIME,
+    TARGET_COMP_ID,
+)
+
+_KEPT = (
+    MSG_TYPE,
+    SENDER_COMP_ID,
+    TARGET_COMP_ID,
+    MSG_SEQ_NUM,
+    SENDING_TIME,
+    POSS_DUP_FLAG,
+    POSS_RESEND,
+    ORIG_SENDING_TIME,
+)
+_ADMINISTRATIVE = frozenset({b"0", b"1", b"2", b"3", b"4", b"5", b"A"})
+
+
+class Unanswerable(Exception):  # noqa: N818  # reads as what is the case
+    """The message can neither be forwarded nor be answered: the connection must end. The text says why."""
+
+
+def screen(message: bytes) -> tuple[bytes, str]:
+    """What to forward of a framed message: itself, its header, or nothing; and the reason if not itself.
+
+    Raises Unanswerable.
+    """
+    try:
+        check_fields(message)
+    except RawFormatError as error:
+        reason = str(error)
+    else:
+        return message, ""
+    try:
+        check_intact(message)
+    except FramingError as error:
+        # FIX: a garbled message is ignored; the gap in the numbers brings it again.
+        return b"", f"{reason}, and {error}"
+    return _header_alone(message, reason), reason
+
+
+def _header_alone(message: bytes, reason: str) -> bytes:
+    header = leading_fields(message)
+    msg_type = header.get(MSG_TYPE, b"")
+    if msg_type in _ADMINISTRATIVE or not header.get(MSG_SEQ_NUM, b"").isdigit():
+        raise Unanswerable(f"a message that can be neither forwarded nor answered: {reason}")
+    body = b"".join(b"%d=%b\x01" % (tag, header[tag]) for tag in _KEPT if tag in header)
+    return framed(header[BEGIN_STRING], body)
