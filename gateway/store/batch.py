@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 
 from gateway.store.rows import (
     AlertRow,
-    ClOrdIdRow,
     DecisionRow,
     ExecutionRow,
     IntentRow,
@@ -34,7 +33,6 @@ class Batch:
     decisions: list[DecisionRow] = field(default_factory=list)
     venue_calls: list[VenueCallRow] = field(default_factory=list)
     alerts: list[AlertRow] = field(default_factory=list)
-    cl_ord_ids: list[ClOrdIdRow] = field(default_factory=list)
 
     @property
     def is_empty(self) -> bool:
@@ -50,7 +48,6 @@ class Batch:
             or self.intents
             or self.decisions
             or self.alerts
-            or self.cl_ord_ids
         )
 
     def clear(self) -> None:
@@ -65,4 +62,3 @@ class Batch:
         self.decisions.clear()
         self.venue_calls.clear()
         self.alerts.clear()
-        self.cl_ord_ids.clear()

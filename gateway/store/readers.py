@@ -7,15 +7,16 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import CompoundSelect, Connection, Select, desc, func, not_, select, union
+from sqlalchemy import Connection, Select, desc, false, func, not_, select
 
 from gateway.domain.events import Event
 from gateway.domain.money import ZERO, add, multiply
 from gateway.domain.values import Side
 from gateway.store.codec import decode_event
-from gateway.store.rows import ClOrdIdRow, ReportRow, SessionRow
-from gateway.store.tables import cl_ord_ids, journal, messages, orders, reports, sessions
+from gateway.store.rows import ReportRow, SessionRow
+from gateway.store.tables import journal, messages, orders, reports, sessions
 
 ADMINISTRATIVE = ("0", "1", "2", "3", "4", "5", "A")
 """MsgType(35) of the session level: never resent, a gap fill stands in for them."""
@@ -23,9 +24,9 @@ ADMINISTRATIVE = ("0", "1", "2", "3", "4", "5", "A")
 _ROWS_AT_ONCE = 5000
 
 
-def load_open_events(connection: Connection, received_since: int | None = None) -> Iterator[tuple[int, Event]]:
-    """(position, event) in order, of every order that is open, or was received at or after received_since."""
-    loaded = _loaded_orders(received_since).subquery()
+def load_open_events(connection: Connection, changed_since: int | None = None) -> Iterator[tuple[int, Event]]:
+    """(position, event) in order, of every order that is open, or changed at or after changed_since."""
+    loaded = _loaded_orders(changed_since).subquery()
     query = (
         select(journal.c.position, journal.c.event_type, journal.c.payload)
         .where(journal.c.order_id.in_(select(loaded.c.order_id)))
@@ -36,19 +37,17 @@ def load_open_events(connection: Connection, received_since: int | None = None) 
         yield position, decode_event(event_type, payload)
 
 
-def _loaded_orders(received_since: int | None) -> Select[str] | CompoundSelect[str]:
-    # A union instead of OR: each half has an index.
-    open_ones = select(orders.c.order_id).where(orders.c.is_open)
-    if received_since is None:
-        return open_ones
-    return union(open_ones, select(orders.c.order_id).where(orders.c.received_at >= received_since))
+def _loaded_orders(changed_since: int | None) -> Select[Any]:
+    # Once a start reads all orders' times: cheaper than an index that every change of an order would write.
+    recent = false() if changed_since is None else orders.c.updated_at >= changed_since
+    return select(orders.c.order_id).where(orders.c.is_open | recent)
 
 
-def load_positions(connection: Connection, received_since: int | None = None) -> dict[tuple[str, str], Decimal]:
+def load_positions(connection: Connection, changed_since: int | None = None) -> dict[tuple[str, str], Decimal]:
     """Net CumQty by (account, symbol) of just the orders that load_open_events leaves out, exact."""
     left_out = not_(orders.c.is_open)
-    if received_since is not None:
-        left_out = left_out & (orders.c.received_at < received_since)
+    if changed_since is not None:
+        left_out = left_out & (orders.c.updated_at < changed_since)
     # Equal quantities are counted by SQL and added here: SQLite would add decimals as floats.
     query = (
         select(orders.c.account, orders.c.symbol, orders.c.side, orders.c.cum_qty, func.count())
@@ -121,11 +120,3 @@ def sent_messages(connection: Connection, session: str, epoch: int) -> Iterator[
     )
     for number, raw in connection.execute(query):
         yield number, bytes(raw)
-
-
-def load_cl_ord_ids(connection: Connection, since_day: str) -> list[ClOrdIdRow]:
-    """Every ClOrdID(11) used on that trading day ('YYYY-MM-DD') or later."""
-    query = select(cl_ord_ids).where(
-        cl_ord_ids.c.session.in_(select(sessions.c.session)), cl_ord_ids.c.trading_day >= since_day
-    )
-    return [ClOrdIdRow(*row) for row in connection.execute(query)]

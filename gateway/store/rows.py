@@ -171,12 +171,3 @@ class AlertRow(NamedTuple):
     text: str
     session: str | None = None
     order_id: str | None = None
-
-
-class ClOrdIdRow(NamedTuple):
-    """A ClOrdID(11) that was used on a trading day ('YYYY-MM-DD')."""
-
-    session: str
-    trading_day: str
-    cl_ord_id: str
-    order_id: str

@@ -226,14 +226,3 @@ alerts = Table(
     Column("session", Text),
     Column("order_id", Text),
 )
-
-# Every ClOrdID(11) used, requests included. trading_day: 'YYYY-MM-DD'.
-cl_ord_ids = Table(
-    "cl_ord_ids",
-    metadata,
-    Column("session", Text, primary_key=True),
-    Column("trading_day", Text, primary_key=True),
-    Column("cl_ord_id", Text, primary_key=True),
-    Column("order_id", Text, nullable=False),
-    sqlite_with_rowid=False,
-)

@@ -79,7 +79,6 @@ class BatchWriter:
         self._insert_rows("decisions", batch.decisions)
         self._insert_rows("venue_calls", batch.venue_calls)
         self._insert_rows("alerts", batch.alerts)
-        self._insert_rows("cl_ord_ids", batch.cl_ord_ids)
 
     def _insert_rows(self, table: str, rows: Iterable[tuple[object, ...]]) -> None:
         left = list(rows)

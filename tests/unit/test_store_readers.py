@@ -13,7 +13,7 @@ from gateway.store import queries, readers
 from gateway.store.batch import Batch
 from gateway.store.codec import encode_event
 from gateway.store.database import open_database
-from gateway.store.rows import AlertRow, ClOrdIdRow, DecisionRow, IntentRow, JournalRow, VenueCallRow
+from gateway.store.rows import AlertRow, DecisionRow, IntentRow, JournalRow, VenueCallRow
 from gateway.store.writer import BatchWriter
 from tests.fixtures.store_rows import AT, EXECUTION, MESSAGE, ORDER, REPORT, SESSION, STATE
 
@@ -80,7 +80,6 @@ def test_an_empty_database_reads_as_a_beginning(connection: Connection) -> None:
     assert readers.load_sessions(connection) == []
     assert readers.unsent_reports(connection, SESSION, 0) == []
     assert list(readers.sent_messages(connection, SESSION, 1)) == []
-    assert readers.load_cl_ord_ids(connection, "2026-01-01") == []
     assert queries.find_orders(connection, queries.OrderFilter()) == []
     assert queries.order_story(connection, "1001") is None
     assert queries.find_order_ids(connection, "1001") == []
@@ -105,14 +104,14 @@ class TestStart:
         batch.journal = [journal_row(n, what) for n, what in enumerate(happened, start=1)]
         closed = ORDER._replace(is_open=False)
         batch.orders = {
-            "1": ORDER._replace(order_id="1", received_at=AT - 10, cum_qty="0.5"),  # open, old
-            "2": closed._replace(order_id="2", received_at=AT, cum_qty="0.25"),  # closed, recent
-            "3": closed._replace(order_id="3", received_at=AT - 10, cum_qty="0.1"),  # closed, old
-            "4": closed._replace(order_id="4", received_at=AT - 10, cum_qty="0.2", side="2"),
-            "5": closed._replace(order_id="5", received_at=AT - 10, cum_qty="0.1"),
-            "6": closed._replace(order_id="6", received_at=AT - 10, cum_qty="0.00000000000000000001"),
-            "7": closed._replace(order_id="7", received_at=AT - 10, cum_qty="3", account="OTHER"),
-            "8": closed._replace(order_id="8", received_at=AT - 10, cum_qty="0", symbol="ETHUSDT"),
+            "1": ORDER._replace(order_id="1", updated_at=AT - 10, cum_qty="0.5"),  # open, old
+            "2": closed._replace(order_id="2", updated_at=AT, cum_qty="0.25"),  # closed, recent
+            "3": closed._replace(order_id="3", updated_at=AT - 10, cum_qty="0.1"),  # closed, old
+            "4": closed._replace(order_id="4", updated_at=AT - 10, cum_qty="0.2", side="2"),
+            "5": closed._replace(order_id="5", updated_at=AT - 10, cum_qty="0.1"),
+            "6": closed._replace(order_id="6", updated_at=AT - 10, cum_qty="0.00000000000000000001"),
+            "7": closed._replace(order_id="7", updated_at=AT - 10, cum_qty="3", account="OTHER"),
+            "8": closed._replace(order_id="8", updated_at=AT - 10, cum_qty="0", symbol="ETHUSDT"),
         }
         write(engine, batch)
 
@@ -145,23 +144,17 @@ def test_the_order_number_is_what_the_newest_order_id_ends_in(engine: Engine) ->
         assert readers.last_order_number(connection) == 1000
 
 
-def test_sessions_reports_and_ids(engine: Engine) -> None:
+def test_sessions_and_reports(engine: Engine) -> None:
     batch = Batch()
     batch.sessions = {SESSION: STATE._replace(last_report_id=70), OTHER: STATE._replace(session=OTHER)}
     batch.reports = [REPORT._replace(report_id=n, body=f"35=8\x0158=caf\u00e9 {n}\x01") for n in (61, 65, 68)]
     batch.reports.append(REPORT._replace(report_id=66, session=OTHER))
-    batch.cl_ord_ids = [
-        ClOrdIdRow(SESSION, "2026-06-30", "A1", "1"),
-        ClOrdIdRow(SESSION, "2026-07-01", "A1", "2"),
-        ClOrdIdRow(OTHER, "2026-07-02", "A1", "3"),
-    ]
     write(engine, batch)
     with engine.connect() as connection:
         assert readers.load_sessions(connection) == [batch.sessions[OTHER], batch.sessions[SESSION]]
         assert readers.unsent_reports(connection, SESSION, 61) == batch.reports[1:3]
         assert readers.unsent_reports(connection, SESSION, 0, limit=2) == batch.reports[:2]
         assert readers.last_report_id(connection) == 70  # reports may have been pruned
-        assert set(readers.load_cl_ord_ids(connection, "2026-07-01")) == set(batch.cl_ord_ids[1:])
 
 
 def test_only_application_messages_of_the_epoch_are_resent_each_as_first_sent(engine: Engine) -> None:
@@ -235,14 +228,18 @@ def test_an_order_tells_its_story_and_no_other(engine: Engine) -> None:
     batch.venue_calls = [VenueCallRow(AT, "main", "out", "place", f"100{n}", n, "{}") for n in (1, 2)]
     batch.alerts = [AlertRow(AT, "info", "X", "text", SESSION, f"100{n}") for n in (1, 2)]
     request = MESSAGE._replace(direction="in", order_id=None, report_id=None)
+    by_report = MESSAGE._replace(msg_seq_num=7, order_id=None, cl_ord_id=None, report_id=REPORT.report_id)
     batch.messages = [
         request,  # stored before its order had an id
         request._replace(msg_seq_num=3, at=AT - other_day),  # the same id, another day
         request._replace(msg_seq_num=4, session=OTHER),
         request._replace(msg_seq_num=5, cl_ord_id="A2"),
         MESSAGE,
-        MESSAGE._replace(msg_seq_num=6, order_id="1002", cl_ord_id="A2"),
+        MESSAGE._replace(msg_seq_num=6, order_id="1002", cl_ord_id="A2", report_id=2),
+        by_report,
+        by_report._replace(msg_seq_num=8, report_id=2),
     ]
+    batch.reports = [REPORT, REPORT._replace(report_id=2, order_id="1002")]
     write(engine, batch)
 
     with engine.connect() as connection:
@@ -250,7 +247,7 @@ def test_an_order_tells_its_story_and_no_other(engine: Engine) -> None:
         assert story is not None
         assert story.order.cl_ord_id == "A1"
         assert story.events == [(1, received("1001")), (3, filled)]
-        assert [tuple(row)[1:] for row in story.messages] == [request, MESSAGE]
+        assert [tuple(row)[1:] for row in story.messages] == [request, MESSAGE, by_report]
         assert list(story.decisions) == batch.decisions[:1]
         assert list(story.intents) == batch.intents[:1]
         assert [tuple(row)[1:] for row in story.venue_calls] == batch.venue_calls[:1]
@@ -274,7 +271,6 @@ def test_what_a_start_reads_on_sqlite_is_found_by_index(engine: Engine) -> None:
         list(readers.load_open_events(connection, AT))
         readers.load_positions(connection, AT)
         list(readers.sent_messages(connection, SESSION, 1))
-        readers.load_cl_ord_ids(connection, "2026-07-01")
         readers.unsent_reports(connection, SESSION, 1)
         queries.order_story(connection, "1001")
         event.remove(engine, "before_cursor_execute", note)
@@ -285,4 +281,5 @@ def test_what_a_start_reads_on_sqlite_is_found_by_index(engine: Engine) -> None:
         ]
     assert len(plans) > 6
     scans = [(line, statement) for line, statement in plans if line.startswith("SCAN") and "INDEX" not in line]
-    assert [scan for scan in scans if not scan[0].startswith(("SCAN anon", "SCAN (sub"))] == []
+    # Orders are read through once, on purpose: see readers._loaded_orders.
+    assert [scan for scan in scans if not scan[0].startswith(("SCAN anon", "SCAN (sub", "SCAN orders"))] == []

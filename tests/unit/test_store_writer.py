@@ -62,7 +62,6 @@ ROW_TYPES = {
     "decisions": rows.DecisionRow,
     "venue_calls": rows.VenueCallRow,
     "alerts": rows.AlertRow,
-    "cl_ord_ids": rows.ClOrdIdRow,
 }
 
 
@@ -88,7 +87,6 @@ def test_a_batch_of_everything_comes_back_as_it_was(engine: Engine, writer: Batc
     batch.decisions.append(rows.DecisionRow(1, "1001", "A1", SESSION, "accepted", "OK", "", "{}", AT))
     batch.venue_calls.append(rows.VenueCallRow(AT, "main", "out", "place", "1001", 2, "{}"))
     batch.alerts.append(rows.AlertRow(AT, "warning", "DK_TRADE", "DontKnowTrade", SESSION, "1001"))
-    batch.cl_ord_ids.append(rows.ClOrdIdRow(SESSION, "2026-07-01", "A1", "1001"))
 
     writer.commit(batch)
 
@@ -102,7 +100,6 @@ def test_a_batch_of_everything_comes_back_as_it_was(engine: Engine, writer: Batc
     assert stored(engine, tables.decisions) == batch.decisions
     assert stored(engine, tables.venue_calls) == batch.venue_calls
     assert stored(engine, tables.alerts) == batch.alerts
-    assert stored(engine, tables.cl_ord_ids) == batch.cl_ord_ids
 
 
 @pytest.mark.parametrize("number", [1, 3, 4, 5, 63, 64, 65, 85, 201])

@@ -33,7 +33,6 @@ def upgrade() -> None:
     _decisions()
     _venue_calls()
     _alerts()
-    _cl_ord_ids()
 
 
 def _meta() -> None:
@@ -236,16 +235,4 @@ def _alerts() -> None:
         sa.Column("session", sa.Text(), nullable=True),
         sa.Column("order_id", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
-    )
-
-
-def _cl_ord_ids() -> None:
-    op.create_table(
-        "cl_ord_ids",
-        sa.Column("session", sa.Text(), nullable=False),
-        sa.Column("trading_day", sa.Text(), nullable=False),
-        sa.Column("cl_ord_id", sa.Text(), nullable=False),
-        sa.Column("order_id", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("session", "trading_day", "cl_ord_id"),
-        sqlite_with_rowid=False,
     )
