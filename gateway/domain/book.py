@@ -127,13 +127,11 @@ class Book:
             return
         was = before.exposed_qty if before is not None else ZERO
         now = after.exposed_qty
-        is_open = after.is_open
         if was != now:
             key = (after.account, after.symbol, after.side)
             self._open_qty[key] = add(self._open_qty[key], subtract(now, was))
-        was_open = before is not None and before.is_open
-        if was_open != is_open:
-            step = 1 if is_open else -1
+        if bool(was) is not bool(now):  # an order is open as long as anything of it can execute
+            step = 1 if now else -1
             self.open_orders["session " + after.session] += step
             self.open_orders["account " + after.account] += step
         if before is not None and before.cum_qty != after.cum_qty:

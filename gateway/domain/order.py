@@ -195,9 +195,9 @@ class Order(NamedTuple):
     @property
     def exposed_qty(self) -> Decimal:
         """The most that can still execute: pending replaces count at the larger quantity, unknown orders as open."""
-        if not self.is_open:
-            return ZERO
         qty = self.terms.order_qty
+        if self.ended is not None or self.cum_qty >= qty:
+            return ZERO
         for request in self.requests:
             if request.terms is not None and request.terms.order_qty > qty:
                 qty = request.terms.order_qty

@@ -139,18 +139,18 @@ def check_form(order: OrderTerms, capabilities: Capabilities, at: int) -> Denial
 
 
 def _check_prices_present(order: OrderTerms) -> Denial | None:
-    other = OrdRejReason.OTHER
-    if order.ord_type.has_price and order.price is None:
-        return deny("MISSING_PRICE", other, ord_type=order.ord_type.name)
-    if not order.ord_type.has_price and order.price is not None:
-        return deny("UNEXPECTED_PRICE", other, price=order.price, ord_type=order.ord_type.name)
-    if order.ord_type.has_stop_px and order.stop_px is None:
-        return deny("MISSING_STOP_PX", other, ord_type=order.ord_type.name)
-    if not order.ord_type.has_stop_px and order.stop_px is not None:
-        return deny("UNEXPECTED_STOP_PX", other, stop_px=order.stop_px, ord_type=order.ord_type.name)
-    for price in (order.price, order.stop_px):
-        if price is not None and price <= 0:
-            return deny("BAD_PRICE", other, price=price, allowed="above zero")
+    kind, other = order.ord_type, OrdRejReason.OTHER
+    for name, price, belongs in (
+        ("price", order.price, kind.has_price),
+        ("stop_px", order.stop_px, kind.has_stop_px),
+    ):
+        if price is None:
+            if belongs:
+                return deny(f"MISSING_{name.upper()}", other, ord_type=kind.name)
+        elif not belongs:
+            return deny(f"UNEXPECTED_{name.upper()}", other, **{name: price}, ord_type=kind.name)
+        elif price <= 0:
+            return deny("BAD_PRICE", other, **{name: price}, allowed="above zero")
     return None
 
 
@@ -196,19 +196,22 @@ def check_limits(
     order: OrderTerms, limits: Limits, position: Decimal, open_qty: Decimal, open_orders: int
 ) -> Denial | None:
     """The limits of one scope. position is net, open_qty what this side can still execute without this order."""
-    too_much = OrdRejReason.EXCEEDS_LIMIT
-    where = dict([limits.scope.split("=", 1)]) if limits.scope else {}
     if limits.max_order_qty is not None and order.order_qty > limits.max_order_qty:
-        return deny("MAX_ORDER_QTY", too_much, limit=limits.max_order_qty, order=order.order_qty, **where)
+        return _over(limits, "MAX_ORDER_QTY", limit=limits.max_order_qty, order=order.order_qty)
     price = order.price if order.price is not None else order.stop_px
     if limits.max_order_notional is not None and price is not None:
         notional = multiply(order.order_qty, price)
         if notional > limits.max_order_notional:
-            return deny("MAX_ORDER_NOTIONAL", too_much, limit=limits.max_order_notional, order=notional, **where)
+            return _over(limits, "MAX_ORDER_NOTIONAL", limit=limits.max_order_notional, order=notional)
     if limits.max_position is not None and order.opens_qty > 0:
         worst = add(add(multiply(position, Decimal(order.side.sign)), open_qty), order.opens_qty)
         if worst > limits.max_position:
-            return deny("MAX_POSITION", too_much, limit=limits.max_position, worst=worst, position=position, **where)
+            return _over(limits, "MAX_POSITION", limit=limits.max_position, worst=worst, position=position)
     if limits.max_open_orders is not None and order.is_new and open_orders + 1 > limits.max_open_orders:
-        return deny("MAX_OPEN_ORDERS", too_much, limit=limits.max_open_orders, open=open_orders, **where)
+        return _over(limits, "MAX_OPEN_ORDERS", limit=limits.max_open_orders, open=open_orders)
     return None
+
+
+def _over(limits: Limits, code: str, **figures: object) -> Denial:
+    where = dict([limits.scope.split("=", 1)]) if limits.scope else {}
+    return deny(code, OrdRejReason.EXCEEDS_LIMIT, **figures, **where)
