@@ -117,7 +117,7 @@ def _show_orders(screen: Screen, processes: Processes) -> None:
         rows = find_orders(connection, OrderFilter())
     database.dispose()
     screen.say("\nThe orders as SQL has them, oldest first. The refused duplicate never became one.\n", "bold")
-    screen.table(orders_table(rows[::-1]))
+    screen.table(orders_table(rows[::-1], screen.console.width))
 
 
 def _stay(screen: Screen, processes: Processes) -> None:

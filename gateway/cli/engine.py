@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 from loguru import logger
+from sqlalchemy import make_url
 
 from gateway.config import load_config
 from gateway.errors import ConfigError, GatewayError, JournalHalted
@@ -51,7 +52,8 @@ def engine(
     except GatewayError as error:
         logger.error("engine does not start: {}", error)
         raise typer.Exit(1) from error
-    logger.info("engine started environment={} database={}", settings.environment, settings.database.url)
+    database = make_url(settings.database.url)  # printed without its password
+    logger.info("engine started environment={} database={}", settings.environment, database.render_as_string())
     stop.wait()
     clean = process.stop()
     logger.info("engine stopped clean={}", clean)

@@ -7,7 +7,9 @@ from typing import Annotated
 import typer
 import uvloop
 
+from gateway.config import LogConfig
 from gateway.front import FrontError, FrontSettings, run_front
+from gateway.logs import setup_logging
 
 
 def front(
@@ -20,8 +22,14 @@ def front(
     ] = None,
     logon_deadline: Annotated[float, typer.Option(help="Seconds from connecting to a complete Logon.")] = 10.0,
     max_logon_bytes: Annotated[int, typer.Option(min=64, help="Longest Logon accepted.")] = 8192,
+    log_level: Annotated[str, typer.Option(help="As in the configuration's [log].")] = "INFO",
+    log_json_lines: Annotated[bool, typer.Option("--log-json-lines", help="Each line a JSON object.")] = False,
+    log_file: Annotated[Path | None, typer.Option(help="Instead of standard error.")] = None,
 ) -> None:
     """Accept FIX clients on TCP and hand them to the engine, until SIGTERM or SIGINT."""
+    setup_logging(
+        LogConfig.model_validate({"level": log_level, "json_lines": log_json_lines, "file": log_file}), "front"
+    )
     settings = FrontSettings(
         host=host,
         port=port,

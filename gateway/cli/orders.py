@@ -6,11 +6,11 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Row
 
 from gateway.cli.database import DEFAULT_CONFIG, ConfigOption, comp_id, reading, session_key
+from gateway.cli.tables import Column, build_table, console
 from gateway.cli.times import local_time, utc_text
 from gateway.domain.money import text_of, trim
 from gateway.domain.values import OrdStatus, OrdType, Side
@@ -42,40 +42,24 @@ def orders(
         for row in rows:
             typer.echo(json.dumps(order_object(row)))
     elif rows:
-        Console().print(orders_table(rows))
+        screen = console()
+        screen.print(orders_table(rows, screen.width))
     else:
         typer.echo("no orders")
 
 
-def orders_table(rows: Sequence[Row[Any]]) -> Table:
-    """A line an order; within 120 columns for numbers of usual length."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("OrderID", "ClOrdID", "Client", "Symbol", "Side", "Type"):
-        table.add_column(name, no_wrap=name != "ClOrdID", overflow="fold")
-    for name in ("Qty", "Price", "CumQty", "Leaves", "AvgPx"):
-        table.add_column(name, justify="right", overflow="fold")
-    table.add_column("Status", overflow="fold")
-    table.add_column("Updated", no_wrap=True)
-    for row in rows:
-        status = OrdStatus(row.ord_status)
-        table.add_row(
-            row.order_id,
-            row.cl_ord_id,
-            comp_id(row.session),
-            row.symbol,
-            _words(Side(row.side).name),
-            _words(OrdType(row.ord_type).name),
-            _number(row.order_qty),
-            _number(row.price if row.price is not None else row.stop_px),
-            _number(row.cum_qty),
-            _number(row.leaves_qty),
-            _number(row.avg_px),
-            # Unknown: the venue may or may not have it; a query will settle that.
-            _words(status.name) + (", outcome unknown" if row.is_unknown else ""),
-            local_time(row.updated_at),
-            style="red" if row.is_unknown else _STYLES.get(status, ""),
-        )
-    return table
+def orders_table(rows: Sequence[Row[Any]], width: int) -> Table:
+    """A line an order."""
+    return build_table(_COLUMNS, rows, width, _style)
+
+
+def _status(row: Row[Any]) -> str:
+    # Unknown: the venue may or may not have it; a query will settle that.
+    return _words(OrdStatus(row.ord_status).name) + (", outcome unknown" if row.is_unknown else "")
+
+
+def _style(row: Row[Any]) -> str:
+    return "red" if row.is_unknown else _STYLES.get(OrdStatus(row.ord_status), "")
 
 
 def order_object(row: Row[Any]) -> dict[str, Any]:
@@ -95,3 +79,20 @@ def _words(name: str) -> str:
 
 def _number(value: Decimal | None) -> str:
     return "-" if value is None else text_of(trim(value))
+
+
+_COLUMNS = (
+    Column("OrderID", lambda row: str(row.order_id)),
+    Column("ClOrdID", lambda row: str(row.cl_ord_id)),
+    Column("Client", lambda row: comp_id(row.session), spare=True),
+    Column("Symbol", lambda row: str(row.symbol)),
+    Column("Side", lambda row: _words(Side(row.side).name)),
+    Column("Type", lambda row: _words(OrdType(row.ord_type).name), spare=True),
+    Column("Qty", lambda row: _number(row.order_qty), right=True),
+    Column("Price", lambda row: _number(row.price if row.price is not None else row.stop_px), right=True),
+    Column("CumQty", lambda row: _number(row.cum_qty), right=True),
+    Column("Leaves", lambda row: _number(row.leaves_qty), right=True),
+    Column("AvgPx", lambda row: _number(row.avg_px), right=True, spare=True),
+    Column("Status", _status),
+    Column("Updated", lambda row: local_time(row.updated_at), spare=True),
+)

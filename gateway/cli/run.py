@@ -8,7 +8,7 @@ import typer
 
 from gateway.cli.engine import EXIT_CONFIG
 from gateway.cli.supervisor import Child, Supervisor
-from gateway.config import load_config
+from gateway.config import Config, load_config
 from gateway.errors import ConfigError
 from gateway.logs import setup_logging
 
@@ -23,9 +23,16 @@ def run(
 ) -> None:
     r"""Run the gateway: the front, which clients connect to, and the engine behind it.
 
+    Keys come from the environment. For the sandbox, with `fixgw sim` running:
+
     \b
-    fixgw run                                  the sandbox (start `fixgw sim` first)
-    fixgw run --config config/testnet.toml     an exchange's test network
+    FIXGW_SIM_MAIN_API_KEY=sim-main-key \
+    FIXGW_SIM_MAIN_API_SECRET=sim-main-secret fixgw run
+
+    For an exchange's test network (needs FIXGW_TESTNET_MAIN_API_KEY and _API_SECRET):
+
+    \b
+    fixgw run --config config/testnet.toml
     """
     try:
         settings = load_config(config)
@@ -34,24 +41,29 @@ def run(
         raise typer.Exit(EXIT_CONFIG) from error
     setup_logging(settings.log, "run")
     live = ["--live"] if allow_live else []
-    front = settings.front
-    arguments = [
-        "front",
-        "--host",
-        front.host,
-        "--port",
-        str(front.port),
-        "--engine-socket",
-        str(settings.engine.socket),
-    ]
-    if ready_file is not None:
-        arguments += ["--ready-file", str(ready_file)]
     supervisor = Supervisor(
         [
             Child("engine", ["engine", "--config", str(config), *live], frozenset({EXIT_CONFIG})),
-            Child("front", arguments, frozenset({EXIT_CONFIG})),
+            Child("front", _front_arguments(settings, ready_file), frozenset({EXIT_CONFIG})),
         ]
     )
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: supervisor.stop())
     raise typer.Exit(supervisor.run())
+
+
+def _front_arguments(settings: Config, ready_file: Path | None) -> list[str]:
+    """The front is told what it needs and no more: it faces the network."""
+    front, log = settings.front, settings.log
+    arguments = ["front", "--host", front.host, "--port", str(front.port)]
+    arguments += ["--engine-socket", str(settings.engine.socket)]
+    arguments += ["--logon-deadline", str(front.logon_deadline_seconds)]
+    arguments += ["--max-logon-bytes", str(front.max_logon_bytes)]
+    arguments += ["--log-level", log.level]
+    if log.json_lines:
+        arguments += ["--log-json-lines"]
+    if log.file is not None:
+        arguments += ["--log-file", str(log.file)]
+    if ready_file is not None:
+        arguments += ["--ready-file", str(ready_file)]
+    return arguments

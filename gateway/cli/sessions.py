@@ -4,14 +4,24 @@ import json
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from gateway.cli.database import DEFAULT_CONFIG, ConfigOption, reading
+from gateway.cli.tables import Column, build_table, console
 from gateway.cli.times import local_date_time, utc_text
 from gateway.store.readers import load_sessions
 from gateway.store.rows import SessionRow
 
+# NextIn, NextOut: the gateway's side, the number it expects and the one it sends next.
+_COLUMNS = (
+    Column("Session", lambda row: str(row.session)),
+    Column("State", lambda row: "logged on" if row.logged_on else "logged off"),
+    Column("Epoch", lambda row: str(row.epoch), right=True, spare=True),
+    Column("NextIn", lambda row: str(row.next_in), right=True),
+    Column("NextOut", lambda row: str(row.next_out), right=True),
+    Column("Last logon", lambda row: local_date_time(row.last_logon_at), spare=True),
+    Column("Last received", lambda row: local_date_time(row.last_in_at)),
+    Column("Last sent", lambda row: local_date_time(row.last_out_at), spare=True),
+)
 _TIMES = ("created_at", "last_logon_at", "last_logout_at", "last_in_at", "last_out_at")
 
 
@@ -32,31 +42,10 @@ def sessions(
         for row in rows:
             typer.echo(json.dumps(_object(row)))
     elif rows:
-        Console().print(_table(rows))
+        screen = console()
+        screen.print(build_table(_COLUMNS, rows, screen.width, lambda row: "green" if row.logged_on else ""))
     else:
         typer.echo("no sessions yet")
-
-
-def _table(rows: list[SessionRow]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("Session", "State"):
-        table.add_column(name, overflow="fold")
-    # The gateway's side: the number it expects next, and the one it sends next.
-    for name in ("Epoch", "NextIn", "NextOut"):
-        table.add_column(name, justify="right")
-    for name in ("Last logon", "Last received", "Last sent"):
-        table.add_column(name)
-    for row in rows:
-        table.add_row(
-            row.session,
-            "logged on" if row.logged_on else "logged off",
-            str(row.epoch),
-            str(row.next_in),
-            str(row.next_out),
-            *(local_date_time(at) for at in (row.last_logon_at, row.last_in_at, row.last_out_at)),
-            style="green" if row.logged_on else "",
-        )
-    return table
 
 
 def _object(row: SessionRow) -> dict[str, Any]:

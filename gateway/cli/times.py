@@ -8,9 +8,14 @@ def local_time(nanoseconds: int) -> str:
     return f"{_local(nanoseconds):%H:%M:%S}.{nanoseconds // 1_000_000 % 1000:03d}"
 
 
+def local_time_exact(nanoseconds: int) -> str:
+    """`17:40:34.123456`."""
+    return f"{_local(nanoseconds):%H:%M:%S}.{nanoseconds // 1000 % 1_000_000:06d}"
+
+
 def local_date_time(nanoseconds: int | None) -> str:
-    """`2026-01-31 17:40:34`, "-" for never."""
-    return "-" if nanoseconds is None else f"{_local(nanoseconds):%Y-%m-%d %H:%M:%S}"
+    """`2026-01-31 17:40:34`, "never" for None."""
+    return "never" if nanoseconds is None else f"{_local(nanoseconds):%Y-%m-%d %H:%M:%S}"
 
 
 def utc_text(nanoseconds: int | None) -> str | None:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, Select, Table, and_, or_, select
 
 from gateway.domain.events import Event
 from gateway.store.codec import decode_event
-from gateway.store.tables import alerts, decisions, executions, intents, journal, messages, orders, venue_calls
+from gateway.store.tables import alerts, decisions, executions, intents, journal, messages, orders, reports, venue_calls
 
 Rows = Sequence[Row[Any]]
 
@@ -94,7 +94,7 @@ def _of_order(connection: Connection, table: Table, order_id: str) -> Rows:
 
 
 def _messages(connection: Connection, order: Row[Any], events: Sequence[tuple[int, Event]]) -> Rows:
-    """Messages that name the order, and those of its requests that were stored before it had an id."""
+    """Messages that name the order, those of its requests that were stored before it had an id, and its reports."""
     cl_ord_ids = {event.cl_ord_id for _, event in events if hasattr(event, "cl_ord_id")}
     of_a_request = and_(
         messages.c.cl_ord_id.in_(cl_ord_ids),
@@ -102,8 +102,16 @@ def _messages(connection: Connection, order: Row[Any], events: Sequence[tuple[in
         messages.c.order_id.is_(None),
         messages.c.at.between(order.received_at - _NEARBY_NS, order.updated_at + _NEARBY_NS),
     )
-    query = select(messages).where(or_(messages.c.order_id == order.order_id, of_a_request)).order_by(messages.c.id)
-    return connection.execute(query).all()
+    query = select(messages).where(or_(messages.c.order_id == order.order_id, of_a_request))
+    found = {row.id: row for row in connection.execute(query)}
+    # What was sent names its report alone, which has no index: read on from the order's first message.
+    sent = (
+        select(messages)
+        .join(reports, reports.c.report_id == messages.c.report_id)
+        .where(reports.c.order_id == order.order_id, messages.c.id >= min(found, default=0))
+    )
+    found |= {row.id: row for row in connection.execute(sent)}
+    return [found[key] for key in sorted(found)]
 
 
 def latest_alerts(connection: Connection, limit: int = 100) -> Rows:
