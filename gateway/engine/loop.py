@@ -168,7 +168,7 @@ class Engine:
         return [orders[order_id] for order_id in order_ids if order_id in orders]
 
     def _commit(self) -> None:
-        batch = self._recorder.batch
+        batch = self._recorder.finish_batch()
         about_to_send: dict[str, int] = {}
         for report in self._recorder.reports:
             about_to_send[report.session] = about_to_send.get(report.session, 0) + 1

@@ -45,6 +45,7 @@ class Recorder:
         self.reports: list[ReportRow] = []
         self.intents: list[Intent] = []
         self.events: list[LoggedEvent] = []
+        self._changed: dict[str, tuple[Order, int]] = {}
         self._sessions = sessions
         self._codec = codec
         self._venue = venue
@@ -83,6 +84,13 @@ class Recorder:
         """Send a message that no event stands for: a status report, a business reject."""
         self._take_reports([self._report_row(report, 0, at)])
 
+    def finish_batch(self) -> Batch:
+        """The batch, complete: an order that changed several times in it is written once, as it ended."""
+        for order, at in self._changed.values():
+            self.batch.orders[order.order_id] = _order_row(order, at)
+        self._changed.clear()
+        return self.batch
+
     def _report_row(self, report: Report, ahead: int, at: int) -> ReportRow:
         begin_string = self._sessions[report.session].begin_string
         msg_type, body = self._codec.encode(report, begin_string=begin_string)
@@ -106,7 +114,7 @@ class Recorder:
         self.position += len(journal)
         event, _, after = changes.steps[-1]
         if after is not None and event.order_id:
-            batch.orders[after.order_id] = _order_row(after, event.at)
+            self._changed[after.order_id] = (after, event.at)
         if decision is not None:
             batch.decisions.append(_decision_row(first, changes, decision))
 

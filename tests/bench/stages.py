@@ -117,7 +117,7 @@ class Stages:
             rows.messages.append(
                 MessageRow(SESSION, 1, "in", number + 1, "D", False, True, at, f"o{number}", order_id, None, raw)
             )
-        self.timed("commit before the venue request", lambda: self.writer.commit(rows))
+        self.timed("commit before the venue request", lambda: self.writer.commit(recorder.finish_batch()))
         rows.clear()
         recorder.intents.clear()
         accepted = [_accepted(order_id) for order_id in order_ids]
@@ -134,7 +134,7 @@ class Stages:
             )
         for order_id in order_ids:
             rows.venue_calls += [VenueCallRow(at, "main", "in", "place", order_id, 1, _CALL)] * 4
-        self.timed("commit before the reports", lambda: self.writer.commit(rows))
+        self.timed("commit before the reports", lambda: self.writer.commit(recorder.finish_batch()))
         rows.clear()
         recorder.reports.clear()
         recorder.events.clear()
