@@ -18,8 +18,9 @@ TradeKey = tuple[str, str, str, str]
 
 
 class Execution(NamedTuple):
-    """What a later bust or correction needs to know of a trade. position: the journal's, its ExecID(17).
+    """What a later bust or correction needs to know of a trade.
 
+    position: the journal's, its last ExecID(17): a correction's own one once it was corrected (FIX 4.4, matrix J.1.a).
     A void trade keeps its place with a quantity of zero, so that a late repetition of it is still recognised.
     """
 
@@ -114,7 +115,7 @@ class Book:
                 self._execution(Execution(trade, position, order.order_id, event.last_qty, event.last_px))
             case e.TradeCorrected():
                 old = self._executions_by_position[event.exec_ref]
-                self._execution(old._replace(last_qty=event.last_qty, last_px=event.last_px))
+                self._execution(old._replace(position=position, last_qty=event.last_qty, last_px=event.last_px))
             case e.TradeCanceled():
                 old = self._executions_by_position[event.exec_ref]
                 self._execution(old._replace(last_qty=ZERO, last_px=ZERO))

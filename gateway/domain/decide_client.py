@@ -114,9 +114,9 @@ def _received(
     )
 
 
-def refuse_new_order(command: c.NewOrder, reason: OrdRejReason, text: str) -> Changes:
-    """A refusal that touches no order: a taken ClOrdID, an account the session may not use."""
-    changes = Changes()
+def refuse_new_order(command: c.NewOrder, reason: OrdRejReason, text: str, known: Order | None = None) -> Changes:
+    """A refusal that changes no order: a taken ClOrdID (known: by which order), an account the session may not use."""
+    changes = Changes(known)
     changes.note(
         e.NewOrderRefused(
             order_id="",

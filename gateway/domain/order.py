@@ -149,8 +149,9 @@ class Order(NamedTuple):
 
     @property
     def leaves_qty(self) -> Decimal:
-        """LeavesQty(151): what is open for execution; zero once the order is over."""
-        return subtract(self.terms.order_qty, self.cum_qty) if self.is_open and not self.done_for_day else ZERO
+        """LeavesQty(151): what is open for execution; zero once the order is over, for a day order with its day."""
+        over = not self.is_open or (self.done_for_day and self.time_in_force is TimeInForce.DAY)
+        return ZERO if over else subtract(self.terms.order_qty, self.cum_qty)
 
     @property
     def avg_px(self) -> Decimal:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from gateway.domain import events as e
 from gateway.domain.commands import Echo, RequestStatus
+from gateway.domain.money import ZERO
 from gateway.domain.order import Order, RequestKind
 from gateway.domain.values import CxlRejReason, ExecType, OrdRejReason, OrdStatus
 
@@ -181,6 +182,9 @@ def _filled(position: int, event: e.OrderFilled, _before: Order, after: Order) -
 
 
 def _revised(exec_type: ExecType) -> Callable[[int, Any, Order, Order], ExecutionReport]:
+    """A correction tells the execution's figures as they are now; of a bust nothing is left, so they are zero."""
+    bust = exec_type is ExecType.TRADE_CANCEL
+
     def make(position: int, event: Any, _before: Order, after: Order) -> ExecutionReport:
         return ExecutionReport(
             session=after.session,
@@ -190,8 +194,8 @@ def _revised(exec_type: ExecType) -> Callable[[int, Any, Order, Order], Executio
             cl_ord_id=after.cl_ord_id,
             transact_time=event.at,
             exec_ref_id=event.exec_ref,
-            last_qty=event.last_qty,
-            last_px=event.last_px,
+            last_qty=ZERO if bust else event.last_qty,
+            last_px=ZERO if bust else event.last_px,
             text=event.text,
         )
 
@@ -199,14 +203,16 @@ def _revised(exec_type: ExecType) -> Callable[[int, Any, Order, Order], Executio
 
 
 def _requested(exec_type: ExecType) -> Callable[[int, Any, Order, Order], ExecutionReport]:
-    def make(position: int, event: Any, _before: Order, after: Order) -> ExecutionReport:
+    """OrigClOrdID(41) is the last accepted id, also where the request named another (FIX 4.4, matrices D.2)."""
+
+    def make(position: int, event: Any, before: Order, after: Order) -> ExecutionReport:
         return ExecutionReport(
             session=after.session,
             exec_id=position,
             exec_type=exec_type,
             order=after,
             cl_ord_id=event.cl_ord_id,
-            orig_cl_ord_id=event.orig_cl_ord_id,
+            orig_cl_ord_id=before.cl_ord_id,
             transact_time=event.at,
         )
 
@@ -214,14 +220,13 @@ def _requested(exec_type: ExecType) -> Callable[[int, Any, Order, Order], Execut
 
 
 def _canceled(position: int, event: e.OrderCanceled, before: Order, after: Order) -> ExecutionReport:
-    request = before.request(event.cl_ord_id) if event.cl_ord_id else None
     return ExecutionReport(
         session=after.session,
         exec_id=position,
         exec_type=ExecType.CANCELED,
         order=after,
         cl_ord_id=event.cl_ord_id or after.cl_ord_id,
-        orig_cl_ord_id=request.orig_cl_ord_id if request is not None else "",
+        orig_cl_ord_id=before.cl_ord_id if event.cl_ord_id else "",
         transact_time=event.at,
         text=event.text,
     )
@@ -248,7 +253,7 @@ def _request_rejected(position: int, event: e.RequestRejected, _before: Order, a
         ord_status=after.ord_status,
         kind=event.kind,
         cl_ord_id=event.cl_ord_id,
-        orig_cl_ord_id=event.orig_cl_ord_id,
+        orig_cl_ord_id=after.cl_ord_id,
         cxl_rej_reason=event.reason,
         transact_time=event.at,
         text=event.text,
@@ -265,7 +270,7 @@ def _request_refused(
         ord_status=after.ord_status if after is not None else OrdStatus.REJECTED,
         kind=event.kind,
         cl_ord_id=event.cl_ord_id,
-        orig_cl_ord_id=event.orig_cl_ord_id,
+        orig_cl_ord_id=after.cl_ord_id if after is not None else event.orig_cl_ord_id,
         cxl_rej_reason=event.reason,
         transact_time=event.at,
         text=event.text,
@@ -273,13 +278,17 @@ def _request_refused(
 
 
 def _new_order_refused(
-    position: int, event: e.NewOrderRefused, _before: Order | None, _after: Order | None
+    position: int, event: e.NewOrderRefused, _before: Order | None, after: Order | None
 ) -> ExecutionReport:
+    """Where the id is taken, a refusal of the second order with the status of the first (FIX 4.4, matrix F.1.a).
+
+    A client that books by ClOrdID(11) must not take the first for rejected.
+    """
     return ExecutionReport(
         session=event.session,
         exec_id=position,
         exec_type=ExecType.REJECTED,
-        order=None,
+        order=after,
         cl_ord_id=event.cl_ord_id,
         transact_time=event.at,
         ord_rej_reason=event.reason,

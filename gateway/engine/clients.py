@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from loguru import logger
 
 from gateway.domain import commands as c
-from gateway.domain.changes import Changes
 from gateway.domain.events import NewOrderRefused, RequestRefused
 from gateway.domain.reports import BusinessReject, DontKnowTrade
 from gateway.engine.desk import Desk
@@ -74,9 +73,7 @@ class Clients:
             case c.RequestStatus():
                 return self._desk.status(decoded)
             case NewOrderRefused() | RequestRefused():
-                changes = Changes()
-                changes.note(decoded)
-                self._recorder.record(changes)
+                return self._desk.refuse(decoded)
             case BusinessReject():
                 self._recorder.answer(decoded, item.at)
             case DontKnowTrade():

@@ -19,6 +19,7 @@ from gateway.domain.decide_client import (
 from gateway.domain.decide_settle import decide_settle
 from gateway.domain.decide_trades import decide_bust, decide_correction
 from gateway.domain.decide_venue import decide_venue_report
+from gateway.domain.events import NewOrderRefused, RequestRefused
 from gateway.domain.instruments import Capabilities
 from gateway.domain.order import Order
 from gateway.domain.reports import status_report
@@ -92,8 +93,20 @@ class Desk:
             self._recorder.answer(status_report(ask, known), command.at)
         else:
             text = f"DUPLICATE_CL_ORD_ID cl_ord_id={command.cl_ord_id} order={known.order_id}"
-            self._recorder.record(refuse_new_order(command, OrdRejReason.DUPLICATE_ORDER, text))
+            self._recorder.record(refuse_new_order(command, OrdRejReason.DUPLICATE_ORDER, text, known))
         return known.order_id
+
+    def refuse(self, refusal: NewOrderRefused | RequestRefused) -> str:
+        """A message whose own fields cannot be acted on, told with the state of the order it is about, if there is one.
+
+        Returns that order's OrderID(37), or "".
+        """
+        known = refusal.orig_cl_ord_id if isinstance(refusal, RequestRefused) else refusal.cl_ord_id
+        order = self._book.by_cl_ord_id(refusal.session, known) if known else None
+        changes = Changes(order)
+        changes.note(refusal)
+        self._recorder.record(changes)
+        return order.order_id if order is not None else ""
 
     def cancel(self, command: c.CancelOrder) -> str:
         """OrderCancelRequest(F). Returns the OrderID(37) it is about, or ""."""

@@ -21,6 +21,7 @@ _TRANS_TYPE = {
 }
 
 _PARTIAL_FILL, _FILL = "1", "2"
+_OF_EXECUTIONS = (ExecType.TRADE, ExecType.TRADE_CANCEL, ExecType.TRADE_CORRECT)
 
 _ORD_REJ_REASON_42 = dict.fromkeys(
     (OrdRejReason.UNSUPPORTED, OrdRejReason.INCORRECT_QUANTITY, OrdRejReason.UNKNOWN_ACCOUNT, OrdRejReason.OTHER),
@@ -53,11 +54,11 @@ def exec_trans_type_42(exec_type: ExecType) -> str:
 
 
 def exec_type_42(report: ExecutionReport, order: Order | None, ord_status: str) -> str:
-    """ExecType(150). A fill is 1 or 2; a status, a bust and a correction carry the order's current status."""
+    """ExecType(150). A fill, its bust and its correction are 1 or 2 (matrices D34 to D36); a status is the order's."""
     exec_type = report.exec_type
-    if exec_type is ExecType.TRADE:
+    if exec_type in _OF_EXECUTIONS:
         return _FILL if order is not None and order.is_filled else _PARTIAL_FILL
-    return ord_status if exec_type in _TRANS_TYPE else exec_type.value
+    return ord_status if exec_type is ExecType.ORDER_STATUS else exec_type.value
 
 
 def ord_status_42(order: Order | None, ord_status: OrdStatus) -> str:

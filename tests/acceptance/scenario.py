@@ -16,7 +16,7 @@ from sqlalchemy import Row, select
 from gateway.client import FixClient, FixMessage, describe
 from gateway.client.message import Fields
 from gateway.domain import venue_reports as v
-from gateway.store.tables import orders
+from gateway.store.tables import alerts, orders
 from tests.fixtures.processes import Exchange, Gateway
 
 SYMBOL = "LTCUSDT"
@@ -89,9 +89,7 @@ class Scenario:
         terms.setdefault("symbol", self._symbol)
         terms.setdefault("side", "buy")
         self._symbol = terms["symbol"]
-        self.client.new_order(
-            order_qty=order_qty, price=price, time_in_force=tif, cl_ord_id=self.id(name), **terms
-        )
+        self.client.new_order(order_qty=order_qty, price=price, time_in_force=tif, cl_ord_id=self.id(name), **terms)
 
     def cancel(self, names: str, **fields: Any) -> None:
         """Cancel Request(Y,X)."""
@@ -289,6 +287,18 @@ class Scenario:
     def _row(self) -> Row[Any]:
         with self.gateway.sql() as sql:
             return sql.execute(select(orders).where(orders.c.first_cl_ord_id == self.id("X"))).one()
+
+    async def until_alert(self, code: str) -> str:
+        """The latest alert with this code, once there is one: its text."""
+        deadline = time.monotonic() + DEADLINE_S
+        while True:
+            with self.gateway.sql() as sql:
+                query = select(alerts.c.text).where(alerts.c.code == code).order_by(alerts.c.id.desc())
+                found = sql.execute(query).scalars().first()
+            if found is not None:
+                return str(found)
+            assert time.monotonic() < deadline, f"no alert {code}"
+            await asyncio.sleep(0.01)
 
     async def until_row(self, **columns: object) -> None:
         """SQL has the order with these values."""

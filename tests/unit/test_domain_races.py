@@ -146,7 +146,7 @@ def test_one_settlement_settles_every_request_in_doubt(lost: Operation) -> None:
     desk.hear(LEG1.canceled())
     assert [text for text in told(desk) if text[0] == "9" or "150=4" in text] == [
         "9 Y>X 39=6 102=0",
-        "8 C>Y 150=4 39=4 qty=10 cum=0 leaves=0",
+        "8 C>X 150=4 39=4 qty=10 cum=0 leaves=0",
     ]
 
 

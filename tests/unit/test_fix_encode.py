@@ -284,7 +284,7 @@ SAID: dict[str, tuple[Report, dict[int, str], dict[int, str]]] = {
     "busted": (
         report(ExecType.TRADE_CANCEL, ORDER, exec_ref_id=15, last=(Decimal("0.2"), Decimal(65000))),
         {150: "H", 39: "0", 19: "15", 32: "0.2", 31: "65000"},
-        {20: "1", 150: "0", 39: "0", 19: "15", 32: "0.2", 31: "65000"},
+        {20: "1", 150: "1", 39: "0", 19: "15", 32: "0.2", 31: "65000"},
     ),
     "corrected": (
         report(ExecType.TRADE_CORRECT, PARTLY, exec_ref_id=15, last=(Decimal("0.2"), Decimal(65001))),
