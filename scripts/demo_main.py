@@ -125,7 +125,7 @@ def _stay(screen: Screen, processes: Processes) -> None:
     port, url, config = processes.gateway_port, processes.exchange_url, processes.config
     screen.say("\nAll of it stays up until Ctrl-C.\n", "bold")
     lines = [
-        ("FIX", f"127.0.0.1 port {port}, FIX.4.4, SenderCompID DESK (free) or OMS (the story's), TargetCompID FIXGW"),
+        ("FIX", f"127.0.0.1 port {port}, FIX.4.4, SenderCompID DESK, TargetCompID FIXGW"),
         ("Exchange", f"{url}  (REST /api/v3, WebSocket /ws-api/v3)"),
         ("its control API", f"curl -s {url}/sim/orders    all commands: gateway/simulator/control_commands.py"),
         ("Database", f"{processes.directory}/gateway.db"),

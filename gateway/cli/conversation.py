@@ -1,23 +1,18 @@
 """How fixgw send shows a FIX conversation: a line a message for people, a JSON object a line for programs."""
 
 import json
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 from rich.console import Console
 from rich.text import Text
 
+from gateway.cli.fields import every_field, message_style, short, shown_fields
+from gateway.cli.times import duration, local_time, utc_text
 from gateway.client import FixMessage
 from gateway.wire.readable import DescribedField, describe, message_name
 
-# What a trader looks for in a report, in this order; requests are shown whole.
-_REPORT_TAGS = (150, 39, 11, 41, 37, 55, 54, 38, 44, 99, 32, 31, 14, 151, 6, 12, 479, 851, 434, 102, 103)
-_REFUSAL_TAGS = (45, 372, 371, 373, 379, 380, 58)
-_SHOWN_TAGS = {"8": (*_REPORT_TAGS, 58), "9": (*_REPORT_TAGS, 58), "3": _REFUSAL_TAGS, "j": _REFUSAL_TAGS}
-_ENVELOPE = frozenset({8, 9, 10, 21, 34, 35, 49, 52, 56, 60, 98})
 _SESSION_TYPES = frozenset({"0", "1", "2", "4", "5", "A"})
 _REQUESTS = frozenset({"D", "F", "G", "H"})
-_STYLES = {"2": "green", "1": "green", "8": "red", "4": "yellow", "C": "yellow"}
 
 
 class Conversation:
@@ -65,25 +60,16 @@ class Conversation:
 
     def _line(self, direction: str, message: FixMessage, elapsed: int | None) -> Text:
         arrow = "──▶" if direction == "out" else "◀──"
-        took = "" if elapsed is None else f"  +{elapsed / 1_000_000:.1f} ms"
-        fields = describe(message.text)
-        wanted = None if self._verbose else _SHOWN_TAGS.get(message.type)
-        if wanted is not None:
-            fields = sorted((field for field in fields if field.tag in wanted), key=lambda f: wanted.index(f.tag))
-        shown = "  ".join(_short(field) for field in fields if field.tag not in _ENVELOPE)
-        line = f"{_local_time(message.at)} {arrow} {message_name(message.type)}  {shown}{took}"
-        style = "red" if message.type in {"3", "9", "j"} else _STYLES.get(message.get(39) or "", "")
+        took = "" if elapsed is None else f"  +{duration(elapsed)}"
+        fields = every_field(message.text) if self._verbose else shown_fields(message.type, message.text)
+        shown = "  ".join(short(field) for field in fields)
+        line = f"{local_time(message.at)} {arrow} {message_name(message.type)}  {shown}{took}"
+        style = message_style(message.type, message.get(39))
         return Text(line, style=style)
 
     @staticmethod
     def _print_json(content: dict[str, Any]) -> None:
         print(json.dumps(content), flush=True)
-
-
-def _short(field: DescribedField) -> str:
-    name = field.name or str(field.tag)
-    value = field.value if len(field.value) <= 200 else f"{field.value[:200]}…"
-    return f"{name}={field.meaning}({value})" if field.meaning else f"{name}={value}"
 
 
 def _as_object(direction: str, message: FixMessage, elapsed: int | None) -> dict[str, Any]:
@@ -99,8 +85,7 @@ def _as_object(direction: str, message: FixMessage, elapsed: int | None) -> dict
             fields[name] = [fields[name], field.value]
     return {
         "direction": direction,
-        "at": datetime.fromtimestamp(message.at // 1_000_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-        + f".{message.at % 1_000_000_000:09d}Z",
+        "at": utc_text(message.at),
         "message": message_name(message.type),
         "elapsed_us": None if elapsed is None else elapsed // 1000,
         "fields": fields,
@@ -111,8 +96,3 @@ def _field(message: FixMessage | None, tag: int) -> DescribedField | None:
     if message is None:
         return None
     return next((field for field in describe(message.text) if field.tag == tag), None)
-
-
-def _local_time(nanoseconds: int) -> str:
-    moment = datetime.fromtimestamp(nanoseconds // 1_000_000_000, UTC).astimezone()
-    return f"{moment:%H:%M:%S}.{nanoseconds // 1_000_000 % 1000:03d}"

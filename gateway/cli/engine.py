@@ -3,6 +3,7 @@
 import gc
 import os
 import signal
+import sys
 import threading
 from pathlib import Path
 from typing import Annotated
@@ -19,7 +20,8 @@ EXIT_CONFIG = 2  # what a person has to change: starting again does not help
 EXIT_HALTED = 70  # SQL may not have the last batch: a fresh start reads what is true
 
 ENGINE_MISSING = (
-    "The FIX session engine is not installed: pip install 'fixgw[binary]' (prebuilt) or 'fixgw[source]' (compiles)."
+    "The FIX session engine is not installed: pip install '.[binary]' in the repository (prebuilt), "
+    "or '.[source]' (compiles for about five minutes)."
 )
 
 
@@ -30,6 +32,7 @@ def engine(
 ) -> None:
     """Run the engine alone (normally started by `fixgw run`)."""
     # Orders live long and make no reference cycles: the collector would only walk them again and again.
+    sys.setswitchinterval(0.005)
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
     stop = threading.Event()

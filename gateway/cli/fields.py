@@ -12,9 +12,14 @@ _STATUS_STYLES = {"2": "green", "1": "green", "8": "red", "4": "yellow", "C": "y
 _LONGEST_VALUE = 200
 
 
+def every_field(text: str) -> list[DescribedField]:
+    """All but the envelope."""
+    return [field for field in describe(text) if field.tag not in _ENVELOPE]
+
+
 def shown_fields(msg_type: str, text: str) -> list[DescribedField]:
     """The fields that matter: of reports a choice, of requests all but the envelope."""
-    fields = [field for field in describe(text) if field.tag not in _ENVELOPE]
+    fields = every_field(text)
     wanted = _SHOWN_TAGS.get(msg_type)
     if wanted is None:
         return fields

@@ -1,12 +1,13 @@
 """`fixgw run`: the gateway, all of its processes."""
 
 import signal
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from gateway.cli.engine import EXIT_CONFIG
+from gateway.cli.engine import ENGINE_MISSING, EXIT_CONFIG
 from gateway.cli.supervisor import Child, Supervisor
 from gateway.config import Config, load_config
 from gateway.errors import ConfigError
@@ -34,8 +35,15 @@ def run(
     \b
     fixgw run --config config/testnet.toml
     """
+    if find_spec("quickfix") is None:
+        typer.echo(ENGINE_MISSING, err=True)
+        raise typer.Exit(EXIT_CONFIG)
     try:
         settings = load_config(config)
+        settings.engine.directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        typer.echo(f"{config}: engine.directory: cannot be made: {error}", err=True)
+        raise typer.Exit(EXIT_CONFIG) from error
     except ConfigError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(EXIT_CONFIG) from error
@@ -64,6 +72,5 @@ def _front_arguments(settings: Config, ready_file: Path | None) -> list[str]:
         arguments += ["--log-json-lines"]
     if log.file is not None:
         arguments += ["--log-file", str(log.file)]
-    if ready_file is not None:
-        arguments += ["--ready-file", str(ready_file)]
+    arguments += ["--ready-file", str(ready_file or settings.engine.directory / "front.json")]
     return arguments

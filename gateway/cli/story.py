@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import Row
 
 from gateway.cli.fields import message_style, short, shown_fields
+from gateway.cli.times import utc_text
 from gateway.domain.events import Event
 from gateway.domain.money import text_of
 from gateway.store.queries import OrderStory
@@ -28,6 +29,7 @@ _RANKS: dict[str, int] = {
     "venue out": 5,
     "FIX out": 6,
 }
+_TIMES = frozenset({"expire_time", "transact_time"})
 _KNOWN_ANYWAY = frozenset({"order_id", "at", "echo"})
 
 
@@ -94,10 +96,12 @@ def _events(story: OrderStory) -> Iterator[Entry]:
 
 def _event_values(event: Event) -> dict[str, str]:
     values = {field.name: getattr(event, field.name) for field in fields(event) if field.name not in _KNOWN_ANYWAY}
-    return {name: _value(value) for name, value in values.items() if value is not None and value not in ("", False)}
+    return {n: _value(n, value) for n, value in values.items() if value is not None and value not in ("", False)}
 
 
-def _value(value: object) -> str:
+def _value(name: str, value: object) -> str:
+    if name in _TIMES and isinstance(value, int):
+        return utc_text(value) or ""
     if isinstance(value, Enum):
         return value.name
     return text_of(value) if isinstance(value, Decimal) else str(value)
@@ -108,7 +112,7 @@ def _venue_calls(story: OrderStory) -> Iterator[Entry]:
         yield Entry(
             row.at,
             "venue out" if row.direction == "out" else "venue in",
-            row.text,
+            row.text.replace(',"', ", ").replace('"', ""),  # JSON, easier on the eyes
             "magenta",
             {"venue_account": row.venue_account, "operation": row.operation, "text": row.text},
         )
