@@ -289,7 +289,7 @@ class FixSession:
     def _on_logout(self, message: FixMessage) -> None:
         text = message.get(58)
         reason = f"logged out by {self.target_comp_id}{f': {text}' if text else ''}"
-        if not self._logout_sent and self.logged_on:
+        if not self._logout_sent and self.logged_on and self.connected:
             self._logout_sent = True
             self.send("5")
         self._close(reason)
@@ -326,9 +326,9 @@ class FixSession:
         self._close(text)
 
     def _close(self, reason: str) -> None:
-        connection = self._require_connection()
-        self._on_closed(connection, reason)
-        connection.close()
+        if self._connection is not None:
+            self._on_closed(self._connection, reason)
+            self._connection.close()
 
     def _on_closed(self, connection: Connection, reason: str) -> None:
         """Called on the first sign of the end and again when the socket is closed; the first reason stays."""

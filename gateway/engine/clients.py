@@ -89,6 +89,9 @@ class Clients:
 
     def _received(self, item: AppReceived | AdminReceived, cl_ord_id: str | None, order_id: str | None) -> None:
         state = self._sessions[item.session]
+        # A number can come in turn and stay unconsumed (a SequenceReset that QuickFIX refuses). It is then used again,
+        # and SQL takes each number's first use once: it is the message that moves next_in past it.
+        first_use = item.in_turn and state.next_in <= item.msg_seq_num < item.progress
         state.received(item.progress, item.at)
         self._recorder.batch.messages.append(
             MessageRow(
@@ -98,7 +101,7 @@ class Clients:
                 item.msg_seq_num,
                 item.msg_type,
                 not item.in_turn,
-                item.in_turn,
+                first_use,
                 item.at,
                 cl_ord_id,
                 order_id,

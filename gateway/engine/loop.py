@@ -224,7 +224,8 @@ class Engine:
 
     def _message_sent(self, item: i.MessageSent) -> None:
         state = self._sessions[item.session]
-        state.sent(item.msg_seq_num, item.report_id, item.at)
+        # What is sent again says nothing of the next number; a gap fill even carries the number that was asked for.
+        state.sent(item.msg_seq_num if item.first_use else 0, item.report_id, item.at)
         self._recorder.batch.messages.append(
             MessageRow(
                 item.session,

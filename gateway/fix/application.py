@@ -102,9 +102,9 @@ class GatewayApplication(quickfix.Application):  # type: ignore[misc]  # quickfi
         seq = _number(_MSG_SEQ_NUM, text)
         report_id = getattr(self.sending, "report_id", None)
         state = self._states[key]
-        if seq >= state.reserved and report_id is None:
-            self._reserve(key, seq)
         repeated = _POSS_DUP in text and (app or "\x0135=4\x01" in text)
+        if seq >= state.reserved and report_id is None and not repeated:
+            self._reserve(key, seq)
         self._sent(i.MessageSent(key, text, _msg_type(text), seq, not repeated, report_id, time.time_ns()))
 
     def _reserve(self, key: str, seq: int) -> None:

@@ -169,9 +169,10 @@ class ClientSide(asyncio.Protocol):
     def _pass_on(self, data: bytes) -> bool:
         """Forward the messages that these bytes complete, as far as they may go. Returns whether more can follow."""
         assert self._engine is not None
+        messages = self._framer.feed(data)
         passed, problem = [], ""
         try:
-            for message in self._framer.feed(data):
+            for message in messages:
                 forwarded, reason = screen(message)
                 passed.append(forwarded)
                 if reason:
@@ -184,7 +185,16 @@ class ClientSide(asyncio.Protocol):
         problem = problem or self._framer.problem
         if problem:
             self.close("WARNING", problem)
+        elif messages or self._deadline is None:
+            self._watch_message()
         return not problem
+
+    def _watch_message(self) -> None:
+        if self._framer.is_inside:
+            seconds = self._settings.message_deadline_seconds
+            self._set_deadline(seconds, f"a message was not complete within {seconds:g} s")
+        else:
+            self._clear_deadline()
 
     def _garbage(self) -> str:
         """Note bytes that were skipped. Returns a problem if they are too many."""

@@ -24,6 +24,9 @@ class FrontSettings:
     max_logon_bytes: int = 8192
     max_message_bytes: int = 4 << 20
     """Of a message after the Logon; for a longer one the connection ends."""
+    message_deadline_seconds: float = 10.0
+    """From the first bytes of a message to its last. A BodyLength(9) that is too long makes all that follows part of
+    the message, so the wait must end."""
     max_garbage_bytes: int = 1 << 16
     """Bytes of a connection that may belong to no message, and are passed over, until it ends."""
     max_buffered_bytes: int = 1 << 20

@@ -84,7 +84,8 @@ def parse_stream(buffer: bytes) -> tuple[list[bytes], bytes]:
     """Cuts the complete messages out of received bytes. Returns them and the bytes to keep for next time.
 
     What is no message is skipped: after a bad start or a BodyLength(9) that does not lead to a
-    CheckSum(10), the search goes on at the next `8=FIX`. Whether the checksum is right is not looked at.
+    CheckSum(10), the search goes on at the next `8=FIX`. Whether the checksum is right is not looked at. A
+    stated length is waited for, whatever comes meanwhile: a data field may hold what looks like messages.
     """
     messages: list[bytes] = []
     position, size = 0, len(buffer)
@@ -127,6 +128,11 @@ class Framer:
 
         self.problem = ""
         """Why nothing can follow: a message is longer than allowed."""
+
+    @property
+    def is_inside(self) -> bool:
+        """A message has begun and is not complete."""
+        return bool(self._kept)
 
     def feed(self, data: bytes) -> list[bytes]:
         """The messages that these bytes complete, up to one that is too long; `problem` and `skipped` say the rest."""

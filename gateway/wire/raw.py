@@ -12,7 +12,16 @@ Source: FIX 4.4 volume 1, "FIX Message Format and Delimiters".
 import re
 from collections.abc import Collection, Iterator, Sequence
 
-from gateway.wire.tags import DATA_FIELDS, NEW_PASSWORD, PASSWORD, RAW_DATA
+from gateway.wire.tags import (
+    BEGIN_STRING,
+    BODY_LENGTH,
+    CHECK_SUM,
+    DATA_FIELDS,
+    MSG_TYPE,
+    NEW_PASSWORD,
+    PASSWORD,
+    RAW_DATA,
+)
 
 SOH = "\x01"
 _SOH = b"\x01"
@@ -27,11 +36,13 @@ _LENGTH_OF = {data: length for length, data in DATA_FIELDS.items()}
 _MAX_TAG_DIGITS = 9  # keeps tags inside a C int, as the session engine has them
 _MAX_LENGTH_DIGITS = 9
 
-# Whole messages of plain fields; data fields, and tags that do not fit a C int, need a closer look.
+# A whole message of plain fields; data fields, and tags that do not fit a C int, need a closer look.
 _PLAIN = re.compile(
-    rb"(?:(?!(?:%b)=)[1-9][0-9]{0,%d}=[^\x01]*+\x01)++"
+    rb"8=[^\x01]*+\x019=[^\x01]*+\x0135=[^\x01]*+\x01"
+    rb"(?:(?!(?:8|9|10|%b)=)[1-9][0-9]{0,%d}=[^\x01]*+\x01)*+10=[^\x01]*+\x01"
     % (b"|".join(str(tag).encode() for tag in sorted(_LENGTH_OF)), _MAX_TAG_DIGITS - 1)
 )
+_START = [BEGIN_STRING, BODY_LENGTH, MSG_TYPE]
 
 SECRET_TAGS = frozenset({RAW_DATA, PASSWORD, NEW_PASSWORD})
 # Lax on purpose: it is used on text that is broken somewhere, and must not miss a secret there.
@@ -171,20 +182,27 @@ def _end_of_data(raw: bytes, start: int, length: bytes, tag: int) -> int:
 
 
 def check_fields(message: bytes) -> None:
-    """Raises RawFormatError unless the message is fields from end to end, data fields as long as stated.
+    """Raises RawFormatError unless the message is fields from end to end, in a form that QuickFIX can take.
 
-    QuickFIX must never see another. Data lengths it takes on trust: it reads past the end of the text and takes the
-    process down (seen with 354=2000000000), or throws (354=-50). What has no `=` or no tag number it passes over
-    without consuming its number, so the client would be asked for it, and send it, for ever. Stricter than
-    split_fields: a data field must directly follow its length, since QuickFIX would else use one that stands elsewhere.
+    It must never see another. Data lengths it takes on trust: it reads past the end of the text and takes the process
+    down (seen with 354=2000000000), or throws (354=-50). What has no `=`, no tag number, or a field of the frame in
+    another place it passes over without consuming its number, so that the client would be asked for it, and send it,
+    for ever. Stricter than split_fields: a data field must directly follow its length, since QuickFIX would else use
+    one that stands elsewhere.
     """
     if _PLAIN.fullmatch(message):
         return
-    previous = 0
+    tags, previous = [], 0
     for tag, start, _ in _scan(message):
         if tag in _LENGTH_OF and previous != _LENGTH_OF[tag]:
             raise RawFormatError(f"data field {tag} without its length field before it", start)
         previous = tag
+        tags.append(tag)
+    if tags[:3] != _START or tags[-1] != CHECK_SUM:
+        raise RawFormatError("not 8, 9, 35 first and 10 last", 0)
+    for tag in (BEGIN_STRING, BODY_LENGTH, CHECK_SUM):
+        if tags.count(tag) != 1:
+            raise RawFormatError(f"field {tag} more than once", 0)
 
 
 def leading_fields(message: bytes) -> dict[int, bytes]:

@@ -193,6 +193,8 @@ POISON = [
     b"=1\x01",
     b"99999999999=1\x01",
     b"58=a\x01\x01",
+    b"10=123\x01",
+    b"8=FIX.4.4\x019=5\x01",
 ]
 
 
@@ -234,15 +236,15 @@ async def test_garbled_poison_is_dropped(settings: FrontSettings, engine: Engine
 async def test_garbage_between_messages_is_dropped_up_to_a_bound(
     settings: FrontSettings, engine: Engine, log: list[str]
 ) -> None:
-    async with running(replace(settings, max_garbage_bytes=100)) as front:
+    async with running(replace(settings, max_garbage_bytes=200)) as front:
         session = await log_on(front, engine)
         wrong_length = ORDER.replace(b"9=", b"9=1", 1)
-        session.writer.write(b"hello" + ORDER + b"8=FIX.4.4\x019=x" + ORDER + b"\x00" * 50 + ORDER)
+        session.writer.write(b"hel" + ORDER + b"8=FIX.4.4\x019=x" + ORDER + b"\x00" * 50 + ORDER)
         assert await exactly(session.engine_reader, ORDER * 3)
-        session.writer.write(wrong_length + b"x" * 200)
+        session.writer.write(wrong_length + b"x" * 1200)
         assert await asyncio.wait_for(session.engine_reader.read(), WAIT) == b""
         assert await is_closed(session.reader)
-    assert any("belonged to no message, at most 100 are allowed" in line for line in log)
+    assert any("belonged to no message, at most 200 are allowed" in line for line in log)
 
 
 @pytest.mark.parametrize("announced", [True, False])
@@ -256,6 +258,22 @@ async def test_a_message_that_is_too_long_ends_the_connection(
         assert await asyncio.wait_for(session.engine_reader.read(), WAIT) == ORDER
         assert await is_closed(session.reader)
     assert any("at most 1000 are allowed" in line for line in log)
+
+
+async def test_a_message_that_does_not_end_ends_the_connection(
+    settings: FrontSettings, engine: Engine, log: list[str]
+) -> None:
+    async with running(replace(settings, message_deadline_seconds=0.2)) as front:
+        session, other = await log_on(front, engine), await log_on(front, engine)
+        wrong_length = ORDER.replace(b"9=", b"9=1", 1)
+        session.writer.write(ORDER + wrong_length + ORDER)
+        other.writer.write(ORDER[:-1])
+        assert await exactly(session.engine_reader, ORDER)
+        other.writer.write(ORDER[-1:])
+        assert await is_closed(session.reader)
+        other.writer.write(ORDER)
+        assert await exactly(other.engine_reader, ORDER + ORDER)
+    assert any("a message was not complete within 0.2 s" in line for line in log)
 
 
 async def test_half_a_message_is_never_forwarded(settings: FrontSettings, engine: Engine) -> None:

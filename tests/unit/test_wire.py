@@ -71,7 +71,7 @@ class TestSplit:
 class TestDataFieldCheck:
     @pytest.mark.parametrize("text", ["35=D|58=x|", "35=D|354=3|355=a|b|", "35=D|95=0|96=|", "35=D|354=5|58=x|"])
     def test_passes_what_is_right(self, text: str) -> None:
-        raw.check_fields(fix(text).encode())
+        raw.check_fields(fix(f"8=FIX.4.4|9=5|{text}10=000|").encode())
 
     @pytest.mark.parametrize(
         "text",
@@ -87,7 +87,7 @@ class TestDataFieldCheck:
     )
     def test_refuses_what_would_crash_the_session_engine(self, text: str) -> None:
         with pytest.raises(raw.RawFormatError, match="data field"):
-            raw.check_fields(fix(text).encode())
+            raw.check_fields(fix(f"8=FIX.4.4|9=5|{text}10=000|").encode())
 
 
 class TestGroups:
