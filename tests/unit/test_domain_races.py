@@ -4,11 +4,11 @@ from decimal import Decimal
 
 import pytest
 
-from gateway.domain.intents import AmendIntent, CancelIntent, Intent, PlaceIntent, SettleIntent
+from gateway.domain.intents import AmendIntent, CancelIntent, PlaceIntent, SettleIntent
 from gateway.domain.order import LegState, Phase, Terms
 from gateway.domain.values import ExecType, OrdStatus
 from gateway.domain.venue_reports import CloseReason, Operation
-from tests.fixtures.domain_desk import AMENDS, DomainDesk, Told, line
+from tests.fixtures.domain_desk import AMENDS, DomainDesk, Told
 
 LEG1 = Told(1)
 LEG2 = Told(2)
@@ -19,27 +19,8 @@ def working(desk: DomainDesk | None = None) -> DomainDesk:
     desk = desk if desk is not None else DomainDesk()
     desk.new()
     desk.hear(LEG1.accepted())
-    quiet(desk)
+    desk.quiet()
     return desk
-
-
-def quiet(desk: DomainDesk) -> None:
-    desk.reports.clear()
-    desk.intents.clear()
-
-
-def told(desk: DomainDesk) -> list[str]:
-    """What the client has been told since the last look."""
-    lines = [line(report) for report in desk.reports]
-    desk.reports.clear()
-    return lines
-
-
-def sent(desk: DomainDesk) -> list[type[Intent]]:
-    """What the exchange has been asked since the last look."""
-    kinds = [type(intent) for intent in desk.intents]
-    desk.intents.clear()
-    return kinds
 
 
 # --- cancels always pass
@@ -50,11 +31,11 @@ def test_a_cancel_is_sent_while_the_gateways_own_expiry_stands_refused() -> None
     desk.expire()
     desk.hear(LEG1.refused(Operation.CANCEL))
     desk.hear(LEG1.working())
-    assert sent(desk) == [CancelIntent, SettleIntent]
+    assert desk.sent() == [CancelIntent, SettleIntent]
     desk.cancel("C", "X")
-    assert sent(desk) == [CancelIntent]
+    assert desk.sent() == [CancelIntent]
     desk.hear(LEG1.canceled())
-    assert told(desk)[-1] == "8 C>X 150=4 39=4 qty=10 cum=0 leaves=0"
+    assert desk.told()[-1] == "8 C>X 150=4 39=4 qty=10 cum=0 leaves=0"
 
 
 def test_a_cancel_is_answered_though_a_refused_expiry_stands_before_it() -> None:
@@ -65,26 +46,26 @@ def test_a_cancel_is_answered_though_a_refused_expiry_stands_before_it() -> None
     desk.cancel("C", "X")
     desk.hear(LEG1.refused(Operation.CANCEL))
     desk.hear(LEG1.working())
-    assert told(desk)[-1] == "9 C>X 39=0 102=99"
+    assert desk.told()[-1] == "9 C>X 39=0 102=99"
 
 
 def test_a_cancel_does_not_wait_for_a_replace_whose_cancel_is_in_doubt() -> None:
     desk = working()
     desk.replace("Y", "X", "20")
     desk.hear(LEG1.unknown(Operation.CANCEL))
-    quiet(desk)
+    desk.quiet()
     desk.cancel("C", "Y")
-    assert sent(desk) == [CancelIntent]
+    assert desk.sent() == [CancelIntent]
 
 
 def test_a_cancel_shares_the_cancel_that_a_replace_has_under_way_and_is_sent_once_that_is_refused() -> None:
     desk = working()
     desk.replace("Y", "X", "20")
-    assert sent(desk) == [CancelIntent]
+    assert desk.sent() == [CancelIntent]
     desk.cancel("C", "Y")
-    assert sent(desk) == []
+    assert desk.sent() == []
     desk.hear(LEG1.refused(Operation.CANCEL))
-    assert sent(desk) == [SettleIntent, CancelIntent]
+    assert desk.sent() == [SettleIntent, CancelIntent]
 
 
 def test_a_cancel_that_overtook_its_order_is_sent_again_and_not_refused() -> None:
@@ -92,12 +73,12 @@ def test_a_cancel_that_overtook_its_order_is_sent_again_and_not_refused() -> Non
     desk.new()
     desk.cancel("C", "X")
     desk.hear(LEG1.accepted())  # the exchange saw the cancel first, and its answer comes last
-    quiet(desk)
+    desk.quiet()
     desk.hear(LEG1.refused(Operation.CANCEL, "unknown order", order_unknown=True))
-    assert sent(desk) == [CancelIntent]
+    assert desk.sent() == [CancelIntent]
     desk.hear(LEG1.refused(Operation.CANCEL, "unknown order", order_unknown=True))
     desk.hear(LEG1.working())
-    assert told(desk) == ["9 C>X 39=0 102=99"]  # no second time: this one was not early
+    assert desk.told() == ["9 C>X 39=0 102=99"]  # no second time: this one was not early
 
 
 def test_a_cancel_of_an_order_of_which_nothing_works_any_more_is_done_at_once() -> None:
@@ -105,19 +86,19 @@ def test_a_cancel_of_an_order_of_which_nothing_works_any_more_is_done_at_once() 
     desk.hear(LEG1.traded("T1", "10"))
     desk.hear(LEG1.busted("T1"))
     assert desk.order().is_open
-    quiet(desk)
+    desk.quiet()
     desk.cancel("C", "X")
-    assert told(desk) == ["8 C>X 150=6 39=6 qty=10 cum=0 leaves=10", "8 C>X 150=4 39=4 qty=10 cum=0 leaves=0"]
+    assert desk.told() == ["8 C>X 150=6 39=6 qty=10 cum=0 leaves=10", "8 C>X 150=4 39=4 qty=10 cum=0 leaves=0"]
 
 
 def test_a_replace_of_an_order_of_which_nothing_works_any_more_is_refused() -> None:
     desk = working()
     desk.hear(LEG1.traded("T1", "10"))
     desk.hear(LEG1.busted("T1"))
-    quiet(desk)
+    desk.quiet()
     desk.replace("Y", "X", "20")
-    assert told(desk)[-1] == "9 Y>X 39=0 102=99"
-    assert sent(desk) == []
+    assert desk.told()[-1] == "9 Y>X 39=0 102=99"
+    assert desk.sent() == []
 
 
 def test_an_order_of_which_nothing_works_any_more_expires_at_once() -> None:
@@ -136,7 +117,7 @@ def test_one_settlement_settles_every_request_in_doubt(lost: Operation) -> None:
     desk = working(DomainDesk(AMENDS))
     desk.replace("Y", "X", "8")
     desk.cancel("C", "Y")
-    assert sent(desk) == [AmendIntent, CancelIntent]
+    assert desk.sent() == [AmendIntent, CancelIntent]
     other = Operation.CANCEL if lost is Operation.AMEND else Operation.AMEND
     desk.hear(LEG1.unknown(lost))
     desk.hear(LEG1.unknown(other))
@@ -144,7 +125,7 @@ def test_one_settlement_settles_every_request_in_doubt(lost: Operation) -> None:
     desk.hear(LEG1.working())  # neither was done
     assert [r.phase for r in desk.order().requests] == [Phase.QUEUED, Phase.CANCELING]
     desk.hear(LEG1.canceled())
-    assert [text for text in told(desk) if text[0] == "9" or "150=4" in text] == [
+    assert [text for text in desk.told() if text[0] == "9" or "150=4" in text] == [
         "9 Y>X 39=6 102=0",
         "8 C>X 150=4 39=4 qty=10 cum=0 leaves=0",
     ]
@@ -157,10 +138,10 @@ def test_a_refused_amend_says_nothing_about_a_cancel_in_doubt() -> None:
     desk.hear(LEG1.unknown(Operation.CANCEL))
     desk.hear(LEG1.refused(Operation.AMEND))
     assert [r.phase for r in desk.order().requests] == [Phase.REFUSED, Phase.DOUBTFUL]
-    quiet(desk)
+    desk.quiet()
     desk.hear(LEG1.working())
-    assert told(desk) == ["9 Y>X 39=6 102=99"]
-    assert sent(desk) == [CancelIntent]  # the cancel did not happen, so it is sent again
+    assert desk.told() == ["9 Y>X 39=6 102=99"]
+    assert desk.sent() == [CancelIntent]  # the cancel did not happen, so it is sent again
 
 
 def test_an_unknown_amend_leaves_a_cancel_under_way_alone() -> None:
@@ -174,16 +155,16 @@ def test_an_unknown_amend_leaves_a_cancel_under_way_alone() -> None:
 def test_doubt_about_a_settlement_is_doubt_about_nothing_else() -> None:
     desk = working()
     desk.cancel("C", "X")
-    quiet(desk)
+    desk.quiet()
     desk.hear(LEG1.unknown(Operation.SETTLE))
     assert desk.order().requests[0].phase is Phase.CANCELING
-    assert (told(desk), sent(desk)) == ([], [])  # asking at once would go round in circles
+    assert (desk.told(), desk.sent()) == ([], [])  # asking at once would go round in circles
 
 
 def test_doubt_about_nothing_that_is_under_way_is_not_reported() -> None:
     desk = working()
     desk.hear(LEG1.unknown(Operation.CANCEL))
-    assert told(desk) == []
+    assert desk.told() == []
 
 
 def test_after_a_restart_an_amend_is_in_doubt_too() -> None:
@@ -192,7 +173,7 @@ def test_after_a_restart_an_amend_is_in_doubt_too() -> None:
     desk.settle(restarted=True)
     assert desk.order().requests[0].phase is Phase.DOUBTFUL
     desk.hear(LEG1.working("8"))
-    assert told(desk)[-1] == "8 Y>X 150=5 39=0 qty=8 cum=0 leaves=8"
+    assert desk.told()[-1] == "8 Y>X 150=5 39=0 qty=8 cum=0 leaves=8"
 
 
 # --- amends and reductions
@@ -205,9 +186,9 @@ def test_the_amends_answer_after_the_end_changes_nothing() -> None:
     desk.cancel("C", "Y")
     desk.hear(LEG1.canceled("5"))
     before = desk.order()
-    quiet(desk)
+    desk.quiet()
     desk.hear(LEG1.amended("8"))
-    assert (desk.order(), told(desk)) == (before, [])
+    assert (desk.order(), desk.told()) == (before, [])
 
 
 def test_an_amends_answer_that_was_overtaken_by_a_later_one_changes_nothing() -> None:
@@ -217,9 +198,9 @@ def test_an_amends_answer_that_was_overtaken_by_a_later_one_changes_nothing() ->
     desk.replace("Z", "Y", "6")
     desk.hear(LEG1.amended("6"))
     before = desk.order()
-    quiet(desk)
+    desk.quiet()
     desk.hear(LEG1.amended("8"))
-    assert (desk.order(), told(desk)) == (before, [])
+    assert (desk.order(), desk.told()) == (before, [])
 
 
 def test_an_amends_answer_of_an_old_leg_leaves_the_new_one_alone() -> None:
@@ -238,36 +219,36 @@ def test_an_order_filled_at_its_reduced_quantity_is_filled_even_when_the_amend_w
     desk.hear(LEG1.unknown(Operation.AMEND))
     desk.hear(LEG1.traded("T1", "5"))
     desk.hear(LEG1.working("10", "5"))  # asked before the amend took effect
-    quiet(desk)
+    desk.quiet()
     desk.hear(LEG1.closed(CloseReason.FILLED, "5"))
-    assert told(desk) == ["8 Y>X 150=5 39=2 qty=5 cum=5 leaves=0"]
+    assert desk.told() == ["8 Y>X 150=5 39=2 qty=5 cum=5 leaves=0"]
 
 
 def test_a_reduction_that_nobody_told_is_learned_from_a_settlement() -> None:
     desk = working()
     desk.settle(restarted=False)
     desk.hear(LEG1.working("7"))
-    assert told(desk) == ["8 X 150=D 39=0 qty=7 cum=0 leaves=7"]
+    assert desk.told() == ["8 X 150=D 39=0 qty=7 cum=0 leaves=7"]
     assert desk.order().legs[0].qty == 7
 
 
 def test_an_amend_that_a_settlement_shows_done_is_done_once() -> None:
     desk = working(DomainDesk(AMENDS))
     desk.replace("Y", "X", "8")
-    quiet(desk)
+    desk.quiet()
     desk.hear(LEG1.working("8"))
-    assert told(desk) == ["8 Y>X 150=5 39=0 qty=8 cum=0 leaves=8"]
+    assert desk.told() == ["8 Y>X 150=5 39=0 qty=8 cum=0 leaves=8"]
     desk.hear(LEG1.amended("8"))
-    assert told(desk) == []
+    assert desk.told() == []
 
 
 def test_an_amends_answer_that_comes_after_a_further_reduction_is_still_its_answer() -> None:
     desk = working(DomainDesk(AMENDS))
     desk.replace("Y", "X", "8")
-    quiet(desk)
+    desk.quiet()
     desk.hear(LEG1.amended("7"))  # self-trade prevention, after the amend
     desk.hear(LEG1.amended("8"))
-    assert told(desk) == ["8 X 150=D 39=E qty=7 cum=0 leaves=7", "8 Y>X 150=5 39=0 qty=7 cum=0 leaves=7"]
+    assert desk.told() == ["8 X 150=D 39=E qty=7 cum=0 leaves=7", "8 Y>X 150=5 39=0 qty=7 cum=0 leaves=7"]
     assert desk.order().legs[0].qty == 7
 
 
@@ -278,18 +259,18 @@ def test_a_restatement_of_an_order_that_is_over_changes_nothing() -> None:
     desk = working()
     desk.hear(LEG1.canceled())
     before = desk.order()
-    quiet(desk)
+    desk.quiet()
     desk.hear(LEG1.restated(qty="0"))
     desk.hear(LEG1.done_for_day())
-    assert (desk.order(), told(desk)) == (before, [])
+    assert (desk.order(), desk.told()) == (before, [])
 
 
 def test_a_restatement_shows_that_the_exchange_has_the_order() -> None:
     desk = DomainDesk()
     desk.new()
-    quiet(desk)
+    desk.quiet()
     desk.hear(LEG1.restated(price="99"))
-    assert [text[:9] for text in told(desk)] == ["8 X 150=0", "8 X 150=D"]
+    assert [text[:9] for text in desk.told()] == ["8 X 150=0", "8 X 150=D"]
 
 
 def test_a_restatement_of_the_price_alone_keeps_the_quantity_while_a_replace_is_being_placed() -> None:
@@ -307,17 +288,17 @@ def test_a_restatement_of_the_price_alone_keeps_the_quantity_while_a_replace_is_
 def test_no_new_leg_is_placed_for_an_order_that_the_exchange_has_lost() -> None:
     desk = working()
     desk.replace("Y", "X", "20")
-    quiet(desk)
+    desk.quiet()
     desk.hear(LEG1.missing())  # it had accepted it: who knows what it executed
-    assert PlaceIntent not in sent(desk)
-    assert told(desk) == ["9 Y>X 39=0 102=99", "8 X 150=4 39=4 qty=10 cum=0 leaves=0"]
+    assert PlaceIntent not in desk.sent()
+    assert desk.told() == ["9 Y>X 39=0 102=99", "8 X 150=4 39=4 qty=10 cum=0 leaves=0"]
 
 
 def test_a_cancel_of_an_order_that_the_exchange_has_lost_is_done() -> None:
     desk = working()
     desk.cancel("C", "X")
     desk.hear(LEG1.missing())
-    assert told(desk)[-1] == "8 C>X 150=4 39=4 qty=10 cum=0 leaves=0"
+    assert desk.told()[-1] == "8 C>X 150=4 39=4 qty=10 cum=0 leaves=0"
 
 
 def test_an_order_that_closed_and_then_was_lost_with_its_trades_is_not_pending_forever() -> None:
@@ -326,7 +307,7 @@ def test_an_order_that_closed_and_then_was_lost_with_its_trades_is_not_pending_f
     desk.hear(LEG1.canceled("3"))
     assert desk.order().legs[0].state is LegState.CLOSING
     desk.hear(LEG1.missing())
-    assert told(desk)[-1] == "8 C>X 150=4 39=4 qty=10 cum=0 leaves=0"
+    assert desk.told()[-1] == "8 C>X 150=4 39=4 qty=10 cum=0 leaves=0"
 
 
 def test_a_late_rejection_with_executions_is_an_order_that_worked() -> None:
@@ -334,7 +315,7 @@ def test_a_late_rejection_with_executions_is_an_order_that_worked() -> None:
     desk.new()
     desk.hear(LEG1.closed(CloseReason.REJECTED, "3"))
     desk.hear(LEG1.traded("T1", "3"))
-    assert [text[:14] for text in told(desk)] == ["8 X 150=0 39=0", "8 X 150=F 39=1", "8 X 150=4 39=4"]
+    assert [text[:14] for text in desk.told()] == ["8 X 150=0 39=0", "8 X 150=F 39=1", "8 X 150=4 39=4"]
 
 
 def test_a_refused_new_leg_is_closed_once() -> None:
@@ -345,4 +326,4 @@ def test_a_refused_new_leg_is_closed_once() -> None:
     desk.hear(LEG2.closed(CloseReason.REJECTED, "0"))
     closed = [event for event in desk.journal[count:] if type(event).__name__ == "LegClosed"]
     assert len(closed) == 1
-    assert told(desk)[-2:] == ["9 Y>X 39=0 102=99", "8 X 150=4 39=4 qty=10 cum=0 leaves=0"]
+    assert desk.told()[-2:] == ["9 Y>X 39=0 102=99", "8 X 150=4 39=4 qty=10 cum=0 leaves=0"]
