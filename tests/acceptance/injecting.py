@@ -49,6 +49,8 @@ def _report(fields: dict[str, Any]) -> v.VenueReport:
     for name in _NUMBERS:
         if name in fields:
             fields[name] = Decimal(fields[name])
+    if kind == "VenueClosed":
+        fields["reason"] = v.CloseReason(fields["reason"])
     return cast("v.VenueReport", getattr(v, kind)(**fields))
 
 

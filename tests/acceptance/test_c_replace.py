@@ -180,3 +180,14 @@ async def test_c_new_leg_refused(s: Scenario) -> None:
     assert "-2010" in refusal[58]
     await s.sees("X", "Canceled/Canceled", 10_000, 1_000, 0)
     await s.agrees()
+
+
+@pytest.mark.scenario("C house 2", "a replace with a field that is not offered")
+async def test_c_unsupported_field(s: Scenario) -> None:
+    """Refused for what it is, with the state of the order, which is anything but rejected."""
+    s.order("X", 10_000)
+    await s.sees("X", "New/New", 10_000, 0, 10_000)
+    s.replace("Y,X", 9_000, extra=[(111, "100")])
+    refusal = await s.refused("Y,X", "New", "99", replace=True)
+    assert refusal[58].startswith("UNSUPPORTED_FIELD tag=111 ")
+    await s.agrees()
