@@ -1,0 +1,200 @@
+"""fixgw orders, order and sessions on a database with known rows."""
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from gateway.cli.main import app
+from gateway.domain import events as e
+from gateway.domain.values import LiquidityInd
+from gateway.store.batch import Batch
+from gateway.store.codec import encode_event
+from gateway.store.database import open_database
+from gateway.store.rows import AlertRow, DecisionRow, JournalRow, VenueCallRow
+from gateway.store.writer import BatchWriter
+from tests.fixtures.store_rows import AT, MESSAGE, ORDER, REPORT, SESSION, STATE
+
+CONFIG = """
+environment = "sim"
+deployment = "test"
+database.url = "sqlite:///{path}"
+[[venue_accounts]]
+name = "main"
+[[accounts]]
+name = "ACME"
+venue_account = "main"
+[[sessions]]
+target_comp_id = "DESK"
+accounts = ["ACME"]
+"""
+OTHER = "FIX.4.2:GATEWAY->OMS42"
+MS = 1_000_000
+
+
+def fix(**fields: str) -> bytes:
+    pairs = {"8": "FIX.4.4", "9": "100", **{name.removeprefix("t"): value for name, value in fields.items()}}
+    return "".join(f"{tag}={value}\x01" for tag, value in pairs.items()).encode()
+
+
+def written_batch() -> Batch:
+    batch = Batch()
+    done = ORDER._replace(is_open=False, ord_status="2", cum_qty="2.50", leaves_qty="0", avg_px="100.10")
+    batch.orders = {
+        "1001": ORDER._replace(updated_at=AT + 9 * MS),
+        "1002": done._replace(order_id="1002", cl_ord_id="B1", symbol="ETHUSDT", received_at=AT + 1),
+        "1003": ORDER._replace(order_id="1003", cl_ord_id="C1", session=OTHER, received_at=AT + 2, is_unknown=True),
+    }
+    batch.sessions = {SESSION: STATE, OTHER: STATE._replace(session=OTHER, logged_on=False, last_logon_at=None)}
+    fill = e.OrderFilled(
+        order_id="1001",
+        at=AT + 5 * MS,
+        leg=1,
+        trade_id="77",
+        venue_order_id="5001",
+        last_qty=Decimal("0.10"),
+        last_px=Decimal("100.1"),
+        commission=Decimal("0.001"),
+        commission_currency="BNB",
+        liquidity=LiquidityInd.ADDED,
+        transact_time=AT,
+    )
+    batch.journal = [JournalRow(3, "1001", "OrderFilled", fill.at, encode_event(fill))]
+    batch.decisions = [DecisionRow(3, "1001", "A1", SESSION, "accept", "", "", '{"position":"0.5"}', AT)]
+    batch.venue_calls = [
+        VenueCallRow(AT + MS, "main", "out", "place", "1001", 2, 'order.place {"symbol":"BTCUSDT","quantity":"2.5"}'),
+        VenueCallRow(AT + 3 * MS, "main", "in", "place", "1001", 2, '200 {"orderId":5001}'),
+    ]
+    batch.alerts = [AlertRow(AT + 4 * MS, "warning", "LATE", "a late answer", SESSION, "1001")]
+    request = fix(t35="D", t11="A1", t55="BTCUSDT", t54="1", t554="hunter2")
+    report = fix(t35="8", t11="A1", t37="1001", t150="F", t39="1", t32="0.10")
+    batch.messages = [
+        MESSAGE._replace(direction="in", msg_type="D", report_id=None, raw=request),
+        # As the engine stores what it sends: by its report alone.
+        MESSAGE._replace(msg_seq_num=3, at=AT + 6 * MS, cl_ord_id=None, order_id=None, report_id=1, raw=report),
+    ]
+    batch.reports = [REPORT]
+    return batch
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    database = open_database(f"sqlite:///{tmp_path}/gateway.db", "sim", "test")
+    writer = BatchWriter(database)
+    writer.commit(written_batch())
+    writer.close()
+    database.dispose()
+    path = tmp_path / "gateway.toml"
+    path.write_text(CONFIG.format(path=tmp_path / "gateway.db"))
+    return path
+
+
+def fixgw(config: Path, *arguments: str, columns: int = 160) -> Result:
+    return CliRunner(env={"COLUMNS": str(columns)}).invoke(app, [*arguments, "--config", str(config)])
+
+
+def json_lines(result: Result) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_orders_shows_states_by_name_newest_first(config: Path) -> None:
+    head, *lines = fixgw(config, "orders").stdout.splitlines()
+    names = "OrderID ClOrdID Client Symbol Side Type Qty Price CumQty Leaves AvgPx Status Updated"
+    assert head.split() == names.split()
+    assert [line.split()[0] for line in lines] == ["1003", "1002", "1001"]
+    assert "New, outcome unknown" in lines[0]
+    assert " ".join(lines[1].split()).startswith("1002 B1 DESK ETHUSDT Buy Limit 2.5 100.1 2.5 0 100.1 Filled ")
+
+
+def test_orders_fits_a_narrow_terminal(config: Path) -> None:
+    lines = fixgw(config, "orders", columns=80).stdout.splitlines()
+    assert len(lines) == 4
+    assert all(len(line) <= 80 for line in lines)
+    assert lines[2].split() == ["1002", "B1", "ETHUSDT", "Buy", "2.5", "100.1", "2.5", "0", "Filled"]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--open"], ["1003", "1001"]),
+        (["--symbol", "ETHUSDT"], ["1002"]),
+        (["--session", "DESK"], ["1002", "1001"]),
+        (["--session", OTHER], ["1003"]),
+        (["--limit", "1"], ["1003"]),
+        (["--symbol", "XRPUSDT"], []),
+    ],
+)
+def test_orders_narrows(config: Path, options: list[str], expected: list[str]) -> None:
+    assert [row["order_id"] for row in json_lines(fixgw(config, "orders", "--json", *options))] == expected
+
+
+def test_orders_as_json_keeps_digits_and_names_states(config: Path) -> None:
+    row = json_lines(fixgw(config, "orders", "--json"))[2]
+    assert (row["order_qty"], row["price"], row["stop_px"]) == ("2.50", "100.10", None)
+    assert (row["side"], row["ord_type"], row["ord_status"], row["is_open"]) == ("BUY", "LIMIT", "NEW", True)
+    assert row["received_at"] == "2026-07-25T17:20:00.123456789Z"
+
+
+def test_an_unknown_session_is_answered_with_those_there_are(config: Path) -> None:
+    result = fixgw(config, "orders", "--session", "NIX")
+    assert result.exit_code == 2
+    assert result.stderr == f"no session 'NIX'; there are: {OTHER}, {SESSION}\n"
+
+
+def test_sessions_shows_state_and_numbers(config: Path) -> None:
+    _, oms, desk = fixgw(config, "sessions").stdout.splitlines()
+    assert desk.split()[:3] == [SESSION, "logged", "on"]
+    assert desk.split()[3:6] == ["1", "5", "7"]
+    assert oms.startswith(f"{OTHER} ")
+    assert "logged off" in oms
+    assert "never" in oms
+
+
+def test_sessions_as_json(config: Path) -> None:
+    desk = json_lines(fixgw(config, "sessions", "--json"))[1]
+    assert (desk["session"], desk["logged_on"], desk["next_in"], desk["next_out"]) == (SESSION, True, 5, 7)
+    assert desk["last_logon_at"] == "2026-07-25T17:20:00.123456789Z"
+    assert desk["last_logout_at"] is None
+
+
+@pytest.mark.parametrize("name", ["1001", "A1"])
+def test_an_orders_story_is_told_in_time_order(config: Path, name: str) -> None:
+    lines = fixgw(config, "order", name).stdout.splitlines()
+    told = lines[lines.index("") :]
+    told = [line for line in told[told.index("", 1) + 1 :] if line.strip()]
+    expected = [
+        ("FIX in", "NewOrderSingle ClOrdID=A1", ""),
+        ("decision", "risk passes (position=0.5)", ""),
+        ("venue out", "order.place {symbol:BTCUSDT, quantity:2.5}", "+1.0 ms"),
+        ("venue in", "200 {orderId:5001}", "+2.0 ms"),
+        ("alert", "LATE a late answer", "+1.0 ms"),
+        ("event", "OrderFilled leg=1 trade_id=77 venue_order_id=5001 last_qty=0.10", "+1.0 ms"),
+        ("FIX out", "ExecutionReport ExecType=Trade(F) OrdStatus=PartiallyFilled(1)", "+1.0 ms"),
+    ]
+    starts = [line for line in told if line[:2].isdigit()]
+    assert len(starts) == len(expected)
+    for line, (kind, text, since) in zip(starts, expected, strict=True):
+        assert kind in line
+        assert text in line
+        assert since in line
+    assert "hunter2" not in "".join(told)
+
+
+def test_an_orders_story_as_json(config: Path) -> None:
+    told = json.loads(fixgw(config, "order", "1001", "--json").stdout)
+    assert told["order"]["order_id"] == "1001"
+    kinds = [entry["kind"] for entry in told["story"]]
+    assert kinds == ["FIX in", "decision", "venue out", "venue in", "alert", "event", "FIX out"]
+    assert told["story"][0]["fields"]["Password"] == "*******"
+    assert told["story"][1]["inputs"] == {"position": "0.5"}
+    assert told["story"][3]["since_previous_us"] == 2000
+    assert told["story"][6]["fields"]["ExecType"] == "F"
+
+
+def test_an_order_that_is_not_there_is_one_line(config: Path) -> None:
+    result = fixgw(config, "order", "nix")
+    assert result.exit_code == 2
+    assert result.stderr == "no order has the OrderID or ClOrdID 'nix'; fixgw orders lists them\n"
