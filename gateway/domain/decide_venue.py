@@ -161,6 +161,10 @@ def _refused(changes: Changes, leg: Leg, report: v.VenueRefused, at: int) -> Non
         return
     if not leg.is_working:
         return
+    if report.may_retry and report.operation in SENT_PHASE:
+        # A cancel always passes in the end: the timer sends it again, freshly signed, until the venue has heard it.
+        changes.emit(e.CancelReturned(order_id=order.order_id, at=at, leg=leg.number, text=report.text))
+        return
     if report.order_unknown and report.operation is v.Operation.CANCEL and _came_too_early(order, leg):
         _returned(changes, leg, report, at)
         return

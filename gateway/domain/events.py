@@ -186,7 +186,7 @@ class AmendSubmitted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelReturned(Event):
-    """The venue does not know the leg (yet); the cancel is repeated until the leg is settled."""
+    """The venue does not know the leg (yet), or could not be reached: the request is sent again until it is heard."""
 
     leg: int
     text: str

@@ -182,7 +182,7 @@ def _sent(order: Order, cl_ord_id: str, **changes: Any) -> Order:
 
 
 def _cancel_returned(order: Order, event: e.CancelReturned) -> Order:
-    return changed(order, requests=_with_phase(order, (Phase.CANCELING,), Phase.RETURNED, event.text))
+    return changed(order, requests=_with_phase(order, (Phase.CANCELING, Phase.AMENDING), Phase.RETURNED, event.text))
 
 
 def _request_refused_by_venue(order: Order, event: e.VenueRequestRefused) -> Order:

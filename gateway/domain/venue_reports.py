@@ -82,6 +82,7 @@ class VenueRefused(VenueReport):
     text: str
     reason: OrdRejReason = OrdRejReason.OTHER
     order_unknown: bool = False  # the venue does not know the order (cancel, amend)
+    may_retry: bool = False  # nothing is wrong with the request: no connection, a ban, a clock off; a fresh one may do
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -173,7 +173,7 @@ class BinanceVenue:
             return
         if self._limits.paused_for_ms(self._clock.clock_ms()):
             text = f"VENUE_RATE_LIMIT the venue takes nothing before {self._limits.paused_until_ms} (ms UTC)"
-            self._desk.refuse(intent, Operation.CANCEL, text)
+            self._desk.refuse(intent, Operation.CANCEL, text, may_retry=True)
             return
         connection = self._stream.connection
         self._limits.spend(self._clock.clock_ms(), _CANCEL_WEIGHT)
@@ -191,11 +191,11 @@ class BinanceVenue:
         """
         connection = self._stream.connection
         if connection is None:
-            self._desk.refuse(intent, Operation.AMEND, f"{UNAVAILABLE} not connected")
+            self._desk.refuse(intent, Operation.AMEND, f"{UNAVAILABLE} not connected", may_retry=True)
             return
         if self._limits.paused_for_ms(self._clock.clock_ms()):
             text = f"VENUE_RATE_LIMIT the venue takes nothing before {self._limits.paused_until_ms} (ms UTC)"
-            self._desk.refuse(intent, Operation.AMEND, text)
+            self._desk.refuse(intent, Operation.AMEND, text, may_retry=True)
             return
         self._limits.spend(self._clock.clock_ms(), _AMEND_WEIGHT)
         call = AmendCall(self._desk, intent)

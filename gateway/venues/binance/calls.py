@@ -54,7 +54,14 @@ class OrderCall:
                 return
         if failure.code == TIMESTAMP_OUTSIDE_WINDOW:
             self.desk.resync_clock()
-        self.desk.refuse(self.intent, self.operation, failure.text, failure.reason, order_unknown=failure.order_unknown)
+        self.desk.refuse(
+            self.intent,
+            self.operation,
+            failure.text,
+            failure.reason,
+            order_unknown=failure.order_unknown,
+            may_retry=failure.kind is Kind.RATE_LIMITED or failure.code == TIMESTAMP_OUTSIDE_WINDOW,
+        )
 
     def read(self, result: Raw) -> Iterable[VenueReport]:
         """The reports in a successful answer. Raises PayloadError."""
@@ -66,7 +73,7 @@ class OrderCall:
 
     def not_sent(self, why: str) -> None:
         """The request certainly did not leave."""
-        self.desk.refuse(self.intent, self.operation, f"{UNAVAILABLE} {why}")
+        self.desk.refuse(self.intent, self.operation, f"{UNAVAILABLE} {why}", may_retry=True)
 
     def held_back(self) -> bool:
         """Whether a rate-limited request waits to be sent again instead of being refused."""

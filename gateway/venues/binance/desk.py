@@ -73,6 +73,7 @@ class Desk:
         reason: OrdRejReason = OrdRejReason.OTHER,
         *,
         order_unknown: bool = False,
+        may_retry: bool = False,
     ) -> None:
         """Report that the venue certainly did not do it."""
         self.sinks.report(
@@ -85,6 +86,7 @@ class Desk:
                 text=text,
                 reason=reason,
                 order_unknown=order_unknown,
+                may_retry=may_retry,
             )
         )
 
