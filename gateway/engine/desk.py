@@ -169,8 +169,9 @@ class Desk:
         by_client = self._book.by_cl_ord_id(command.session, command.orig_cl_ord_id) if command.orig_cl_ord_id else None
         if command.order_id is None:
             return by_client, f"unknown order: OrigClOrdID(41)={command.orig_cl_ord_id}"
-        by_ours = self._permitted(self._book.orders.get(command.order_id), command.session)
-        if by_ours is None:
+        by_ours = self._book.orders.get(command.order_id)
+        # The answers go to the session that owns the order, so only that one may change it.
+        if by_ours is None or by_ours.session != command.session:
             return None, f"unknown order: OrderID(37)={command.order_id}"
         if command.orig_cl_ord_id and (by_client is None or by_client.order_id != by_ours.order_id):
             return None, (
