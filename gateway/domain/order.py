@@ -139,8 +139,8 @@ class Order(NamedTuple):
 
     @property
     def is_filled(self) -> bool:
-        """Whether nothing is left to execute."""
-        return self.cum_qty >= self.terms.order_qty
+        """Whether nothing is left to execute. A refused order is not filled, not even one for a quantity of zero."""
+        return self.cum_qty >= self.terms.order_qty and self.ended is not Ended.REJECTED
 
     @property
     def is_open(self) -> bool:

@@ -13,10 +13,10 @@ DIALECTS = ("DESK", "OMS42")
 _EXPLICIT = 'report_pending_new = true\nimmediate_remainder = "expired"'
 _LIMITED = """
 [sessions.limits]
-max_order_qty = "100"
-max_order_notional = "5000"
-max_position = "150"
-max_open_orders = 2
+max_order_qty = "10"
+max_order_notional = "2000"
+max_position = "15"
+max_open_orders = 3
 """
 SESSIONS: Mapping[str, tuple[str, str]] = {
     "DESK": ("FIX.4.4", ""),

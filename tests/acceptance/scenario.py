@@ -211,7 +211,7 @@ class Scenario:
             legs = [order["originalClientOrderId"] for order in await self.exchange.look("orders")]
             own = [leg for leg in legs if leg.startswith(prefix)]
             if own:
-                return max(own, key=lambda leg: int(leg.removeprefix(prefix)))
+                return str(max(own, key=lambda leg: int(leg.removeprefix(prefix))))
             assert time.monotonic() < deadline, f"the exchange has no {prefix}"
             await asyncio.sleep(0.01)
 
@@ -298,6 +298,13 @@ class Scenario:
             if found is not None:
                 return str(found)
             assert time.monotonic() < deadline, f"no alert {code}"
+            await asyncio.sleep(0.01)
+
+    async def until_logged(self, text: str, after: int) -> None:
+        """The gateway's log has the text, behind its first `after` characters."""
+        deadline = time.monotonic() + DEADLINE_S
+        while text not in self.gateway.log()[after:]:
+            assert time.monotonic() < deadline, f"not logged: {text}"
             await asyncio.sleep(0.01)
 
     async def until_row(self, **columns: object) -> None:
