@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from demo_screen import Screen
 
 _ANSWER_SECONDS = 5.0
+_QUIET_SECONDS = 0.3
 _TAGS = {name: tag for tag, name in NAMES.items()}
 
 
@@ -80,10 +81,12 @@ class Desk:
         return message
 
     async def nothing_more(self) -> None:
-        """Raises StepFailed if answers came that no step asked for."""
-        await self.client.ping()  # what was on its way has arrived after that
-        if surplus := self.client.unconsumed():
-            raise StepFailed(f"{len(surplus)} message(s) too many: {surplus}")
+        """Raises StepFailed if an answer comes that no step asked for."""
+        try:
+            surplus = await self.client.expect(timeout=_QUIET_SECONDS)
+        except ExpectTimeout:
+            return
+        raise StepFailed(f"one message too many: {surplus}")
 
 
 def _same(tag: int, found: str | None, wanted: str) -> bool:
