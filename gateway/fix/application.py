@@ -20,9 +20,6 @@ from gateway.wire.raw import mask_secrets
 
 _MSG_TYPE = re.compile(r"\x0135=([!-~]{1,8})\x01")
 _MSG_SEQ_NUM = re.compile(r"\x0134=(\d{1,18})\x01")
-_NEW_SEQ_NO = re.compile(r"\x0136=(\d{1,18})\x01")
-_HEART_BT_INT = re.compile(r"\x01108=(-?\d{1,9})\x01")
-_RESET = "\x01141=Y\x01"
 _POSS_DUP = "\x0143=Y\x01"
 
 COMMIT_DEADLINE_S = 5.0
@@ -125,22 +122,23 @@ class GatewayApplication(quickfix.Application):  # type: ignore[misc]  # quickfi
         expected = session.getExpectedTargetNum()
         seq = _number(_MSG_SEQ_NUM, text)
         progress = expected + 1 if seq == expected else expected
-        if msg_type == "4":
-            progress = max(expected, _number(_NEW_SEQ_NO, text))
+        if msg_type == "4" and (seq == expected or _field(message, 123) != "Y"):
+            # A gap fill counts in its turn alone; a reset counts whatever its own number is.
+            progress = max(expected, _digits(_field(message, 36)))
         elif msg_type in ("5", "3") and seq > expected:
             # QuickFIX increments its expected number for these although a gap is open, and would then drop the
             # message that fills it. Set back, the increment lands on the right number.
             session.setNextTargetMsgSeqNum(expected - 1)
         elif msg_type == "A":
-            self._check_logon(key, text)
+            self._check_logon(key, message)
         self._put(i.AdminReceived(key, mask_secrets(text), msg_type, seq, progress, seq == expected, time.time_ns()))
 
-    def _check_logon(self, key: str, text: str) -> None:
+    def _check_logon(self, key: str, message: Any) -> None:
         low, high = self._heart_bt_int
-        interval = _number(_HEART_BT_INT, text)
+        interval = _digits(_field(message, 108))
         if not low <= interval <= high:
             raise quickfix.RejectLogon(f"HeartBtInt(108)={interval} is not allowed: {low} to {high} seconds")
-        if _RESET in text:
+        if _field(message, 141) == "Y":
             item = i.EpochReset(key, time.time_ns())
             self._put(item)
             if not item.done.wait(COMMIT_DEADLINE_S):
@@ -183,6 +181,15 @@ class GatewayApplication(quickfix.Application):  # type: ignore[misc]  # quickfi
 def _msg_type(text: str) -> str:
     found = _MSG_TYPE.search(text)
     return found[1] if found else "?"
+
+
+def _field(message: Any, tag: int) -> str:
+    """A field as QuickFIX parsed it: bytes of a data field cannot pass for it."""
+    return str(message.getField(tag)) if message.isSetField(tag) else ""
+
+
+def _digits(value: str) -> int:
+    return int(value) if value.isascii() and value.isdigit() and len(value) <= 18 else 0
 
 
 def _number(pattern: re.Pattern[str], text: str) -> int:
