@@ -1,6 +1,8 @@
 """QuickFIX's acceptor on a Unix socket: settings, start, stop."""
 
+import os
 import signal
+import time
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -10,9 +12,11 @@ import quickfix
 
 from gateway.errors import GatewayError
 from gateway.fix.application import GatewayApplication
-from gateway.fix.listener import free_loopback_port, replace_listener
+from gateway.fix.listener import free_loopback_port, replace_listener, silence_listener
 
 _PORT_ATTEMPTS = 5
+_LOGOUT_S = 10.0
+_SETTLE_S = 0.05
 
 
 class SessionSettings(NamedTuple):
@@ -45,6 +49,8 @@ class Acceptor:
         self._sessions = sessions
         self._store = store
         self._acceptor: Any = None
+        self._listener: int | None = None
+        self._socket_path: Path | None = None
         self._keep: tuple[Any, ...] = ()  # the acceptor uses these without owning them
         self.last_numbers: dict[str, tuple[int, int]] = {}
 
@@ -65,7 +71,8 @@ class Acceptor:
             self._acceptor, self._keep = acceptor, (settings, factory)
             break
         try:
-            replace_listener(port, socket_path)
+            self._listener = replace_listener(port, socket_path)
+            self._socket_path = socket_path
         except Exception:
             self.stop()
             raise
@@ -73,11 +80,33 @@ class Acceptor:
             signal.signal(number, handler)
 
     def stop(self) -> None:
-        """Log every session out and end QuickFIX's thread. `last_numbers` then has what it ended with."""
-        if self._acceptor is not None:
-            self._acceptor.stop()
-            self.last_numbers = self._numbers()
-            self._acceptor = None
+        """Log every session out and end QuickFIX's thread. `last_numbers` then has what it ended with.
+
+        QuickFIX's stop() closes and walks its listening sockets while its own thread, if that wakes, deletes them
+        (seen as a segmentation fault in two stops of five). So that thread must have nothing to wake for: first the
+        sessions are logged out, then the listener is silenced, and only then it is stopped.
+        """
+        if self._acceptor is None:
+            return
+        self._log_out()
+        other_end = None
+        if self._listener is not None and self._socket_path is not None:
+            self._socket_path.unlink(missing_ok=True)
+            other_end = silence_listener(self._listener)
+            time.sleep(_SETTLE_S)
+        self._acceptor.stop()
+        if other_end is not None:
+            os.close(other_end)
+        self.last_numbers = self._numbers()
+        self._acceptor = None
+
+    def _log_out(self) -> None:
+        sessions = [quickfix.Session.lookupSession(settings.session_id) for settings in self._sessions]
+        for session in sessions:
+            session.logout()
+        deadline = time.monotonic() + _LOGOUT_S
+        while any(session.isLoggedOn() for session in sessions) and time.monotonic() < deadline:
+            time.sleep(0.01)
 
     def _numbers(self) -> dict[str, tuple[int, int]]:
         """(next_in, next_out) by session."""

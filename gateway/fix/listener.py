@@ -32,10 +32,11 @@ def free_loopback_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def replace_listener(port: int, socket_path: Path) -> None:
+def replace_listener(port: int, socket_path: Path) -> int:
     """Close this process's listening TCP socket on `port` and listen on `socket_path` (mode 0600) instead.
 
-    To be called once, right after the acceptor's start(). A stale socket left at the path is removed.
+    To be called once, right after the acceptor's start(). A stale socket left at the path is removed. Returns the
+    descriptor that QuickFIX listens on, for silence_listener().
 
     Raises ListenerError when no (or more than one) TCP listener on the port is found, or when the path cannot
     be used: too long, not a socket, or a live process listens there.
@@ -55,6 +56,25 @@ def replace_listener(port: int, socket_path: Path) -> None:
     finally:
         tcp.close()
         replacement.close()
+    return descriptor
+
+
+def silence_listener(descriptor: int) -> int:
+    """Put a pipe into which nothing is ever written in the place of the socket that QuickFIX listens on.
+
+    To be called before the acceptor's stop(), which shuts the descriptor down and closes it on the caller's thread. For
+    a socket that wakes QuickFIX's own thread, which then deletes what the caller is still working on; for a pipe it
+    does not. Returns the descriptor of the pipe's other end, to be closed when the acceptor has stopped.
+    """
+    listener = socket.socket(fileno=os.dup(descriptor))
+    silent, other_end = os.pipe()
+    try:
+        os.dup2(silent, descriptor, inheritable=False)
+        listener.shutdown(socket.SHUT_RDWR)  # QuickFIX's thread lets go of it, and waits on the pipe
+    finally:
+        listener.close()
+        os.close(silent)
+    return other_end
 
 
 def _turn_to_replacement(tcp: socket.socket, socket_path: Path) -> None:
