@@ -108,9 +108,9 @@ class Scenario:
 
     # --- what it sees
 
-    async def next(self) -> FixMessage:
-        """The next application message, whatever it is."""
-        return await self.client.expect(timeout=DEADLINE_S)
+    async def next(self, within: float = DEADLINE_S) -> FixMessage:
+        """The next application message, whatever it is. within: seconds."""
+        return await self.client.expect(timeout=within)
 
     async def sees(
         self,
@@ -123,10 +123,11 @@ class Scenario:
         *,
         avg_px: str | None = None,
         tags: dict[int, str] | None = None,
+        within: float = DEADLINE_S,
     ) -> FixMessage:
         """Execution(X): ExecType/OrdStatus, OrderQty, CumQty, LeavesQty, LastQty, AvgPx; other tags as given."""
         exec_type, ord_status = what.split("/")
-        message = await self.next()
+        message = await self.next(within)
         name, _, orig = names.partition(",")
         if exec_type == "Replaced":
             self._current = name

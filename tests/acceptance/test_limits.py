@@ -1,10 +1,15 @@
 """Risk checks over the socket: each denial has its code and figures, and cancels pass whatever else is denied."""
 
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway.client.message import utc_timestamp
+from tests.acceptance.conftest import DIALECTS
 from tests.acceptance.scenario import Scenario
+from tests.fixtures.processes import Exchange, Gateway
 
 LTC = {"symbol": "LTCUSDT", "order_qty": "10000", "price": "50"}
 
@@ -47,6 +52,44 @@ async def test_denials_have_code_and_figures(
     assert report[58].startswith(text)
     await s.nothing()
     assert len(await s.exchange.look("orders")) == before
+
+
+async def test_missing_quantity(s: Scenario) -> None:
+    s.client.send("D", [(11, s.id("X")), (21, "1"), (55, "LTCUSDT"), (54, "1"), (40, "2"), (44, "50"), (60, _now())])
+    report = await s.next()
+    assert (report[11], report[150], report[39]) == (s.id("X"), "8", "8")
+    assert report[103] == ("0" if s.is_42 else "13")
+    assert report[58].startswith("MISSING_ORDER_QTY ")
+    await s.nothing()
+
+
+async def test_request_that_names_no_order(s: Scenario) -> None:
+    s.client.send("F", [(11, s.id("Y")), (55, "LTCUSDT"), (54, "1"), (60, _now())])
+    refusal = await s.next()
+    expected = {35: "9", 11: s.id("Y"), 37: "NONE", 41: "NONE", 39: "8", 102: "2" if s.is_42 else "99"}
+    assert {tag: refusal.get(tag) for tag in expected} == expected
+    assert refusal[58].startswith("MISSING_ORIG_CL_ORD_ID ")
+    await s.nothing()
+
+
+def _now() -> str:
+    return utc_timestamp(time.time_ns())
+
+
+async def test_symbol_that_does_not_trade(exchange: Exchange, tmp_path: Path) -> None:
+    await exchange.control("symbol", symbol="LTCUSDT", status="BREAK")
+    gateway = Gateway(tmp_path, exchange.url).start()
+    try:
+        for comp_id in DIALECTS:
+            s = Scenario(gateway.client(comp_id), exchange, gateway)
+            await s.client.connect()
+            s.order("X", 10_000)
+            report = await s.sees("X", "Rejected/Rejected", 10_000, 0, 0, tags={103: "2"})
+            assert report[58] == "SYMBOL_NOT_TRADING symbol=LTCUSDT"
+            await s.agrees()
+            await s.client.logout()
+    finally:
+        gateway.stop()
 
 
 async def _denied(s: Scenario, name: str, qty: str, price: str, text: str) -> None:
