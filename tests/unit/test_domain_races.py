@@ -252,6 +252,20 @@ def test_an_amends_answer_that_comes_after_a_further_reduction_is_still_its_answ
     assert desk.order().legs[0].qty == 7
 
 
+@pytest.mark.parametrize("qty", ["8", "20"])
+def test_an_unasked_cancel_while_a_replace_has_not_canceled_anything_ends_the_order(qty: str) -> None:
+    desk = DomainDesk(AMENDS)
+    desk.new()
+    desk.hear(LEG1.unknown(Operation.PLACE))
+    if qty == "8":
+        desk.hear(LEG1.accepted())
+    desk.replace("Y", "X", qty)  # 8 is on its way as an amend, 20 waits for the order to work
+    desk.quiet()
+    desk.hear(LEG1.canceled())
+    assert desk.told()[-2:] == ["8 X 150=4 39=E qty=10 cum=0 leaves=0", "9 Y>X 39=4 102=0"]
+    assert desk.sent() == []
+
+
 # --- restatements
 
 
