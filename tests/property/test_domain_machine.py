@@ -17,7 +17,7 @@ from gateway.domain.order import LegState, Order, RequestKind
 from gateway.domain.reports import CancelReject, ExecutionReport
 from gateway.domain.values import ExecType, OrdStatus, Side, TimeInForce
 from gateway.domain.venue_reports import CloseReason
-from tests.fixtures.domain_desk import AMENDS, CAPABILITIES, SESSION, DomainDesk
+from tests.fixtures.domain_desk import ACCOUNT, AMENDS, CAPABILITIES, SESSION, SYMBOL, DomainDesk
 from tests.fixtures.model_venue import ModelVenue
 
 QTY = st.integers(1, 12).map(Decimal)
@@ -212,6 +212,7 @@ class OrderMachine(RuleBasedStateMachine):
         self._read_reports()
         for order in self.desk.book.orders.values():
             self._check_order(order)
+        self._check_totals()
         by_order = Counter(o.intent.order_id for o in self.venue.open_orders())
         assert all(n == 1 for n in by_order.values()), "two legs of one order work at once"
 
@@ -253,6 +254,15 @@ class OrderMachine(RuleBasedStateMachine):
                 assert Fraction(order.avg_px) == exact
         assert order.cum_qty <= self.venue.executed(order.order_id)
         assert self.venue.executed(order.order_id) <= self._most_asked(order.order_id), "overfill"
+
+    def _check_totals(self) -> None:
+        """The running totals that risk reads are what the orders add up to."""
+        book, orders = self.desk.book, list(self.desk.book.orders.values())
+        assert book.open_count(session=SESSION) == sum(order.is_open for order in orders)
+        for side in Side:
+            exposed = sum((order.exposed_qty for order in orders if order.side is side), ZERO)
+            assert book.open_qty(ACCOUNT.name, SYMBOL, side) == exposed
+        assert book.position(ACCOUNT.name, SYMBOL) == sum((o.cum_qty * o.side.sign for o in orders), ZERO)
 
     def _most_asked(self, order_id: str) -> Decimal:
         return max(
