@@ -42,6 +42,9 @@ def _guarded(
             raise
         except BaseException as error:  # QuickFIX's thread must live, whatever it was
             self.failed(callback.__name__, error, args)
+            if callback.__name__ == "fromAdmin" and _head(args[0])[1] == "A":
+                # A reset that is not recorded must not happen: SQL's numbers would lead the wire.
+                raise quickfix.RejectLogon("the Logon could not be processed; try again") from error
 
     return run
 
@@ -167,6 +170,10 @@ class GatewayApplication(quickfix.Application):  # type: ignore[misc]  # quickfi
             self._put(i.AlertRaised("CALLBACK_FAILED", text, time.time_ns(), key))
             if callback == "fromApp":
                 self._put(i.CallbackFailed(key, *_head(args[0]), time.time_ns()))
+            elif callback == "onLogon":
+                self._put(i.LoggedOn(key, time.time_ns()))  # or the session's reports would wait for ever
+            elif callback == "onLogout":
+                self._put(i.LoggedOut(key, time.time_ns()))
         except BaseException:  # the last line: nothing may leave
             logger.opt(exception=True).error("callback failed twice callback={}", callback)
 
