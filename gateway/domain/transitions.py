@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from gateway.domain import events as e
 from gateway.domain.money import add, multiply, subtract
 from gateway.domain.order import Ended, Leg, LegState, Order, Phase, Request, RequestKind, Terms
+from gateway.domain.values import TimeInForce
 from gateway.domain.venue_reports import Operation
 
 SENT_PHASE = {Operation.CANCEL: Phase.CANCELING, Operation.AMEND: Phase.AMENDING}
@@ -131,6 +132,8 @@ def _filled(order: Order, event: e.OrderFilled) -> Order:
         cum_qty=add(order.cum_qty, event.last_qty),
         cum_notional=add(order.cum_notional, multiply(event.last_qty, event.last_px)),
         legs=_with_leg(order, event.leg, cum_qty=leg_cum, state=state),
+        # An order that executes works again; a day order has no other day, so that one's execution was only told late.
+        done_for_day=order.done_for_day and order.time_in_force is TimeInForce.DAY,
     )
 
 

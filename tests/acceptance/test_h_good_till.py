@@ -32,6 +32,18 @@ async def test_h_1_a(injected: Scenario) -> None:
     await s.agrees()
 
 
+@pytest.mark.scenario("H.1.a", "same, by an exchange that does not restate")
+async def test_h_1_a_not_restated(injected: Scenario) -> None:
+    s = injected
+    s.order("X", 10_000)
+    await s.sees("X", "New/New", 10_000, 0, 10_000)
+    await s.venue_says(v.VenueDoneForDay)
+    await s.sees("X", "DoneForDay/DoneForDay", 10_000, 0, 10_000)
+    await s.fills(1_000)
+    await s.sees("X", "Trade/PartiallyFilled", 10_000, 1_000, 9_000, 1_000)
+    await s.agrees()
+
+
 @pytest.mark.scenario("H.1.b", "GTC with a stock split")
 async def test_h_1_b(injected: Scenario) -> None:
     """Of a restatement the gateway passes on quantity and price, and never the executed quantity."""
