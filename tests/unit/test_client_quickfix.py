@@ -14,9 +14,10 @@ from gateway.front import Front, FrontSettings
 # Echoes each NewOrderSingle as a report with its ClOrdID; stops when stdin closes.
 ACCEPTOR = """
 import sys
+import time
 from pathlib import Path
 import quickfix as fix
-from gateway.fix.listener import free_loopback_port, replace_listener
+from gateway.fix.listener import free_loopback_port, replace_listener, silence_listener
 
 class Application(fix.Application):
     def onCreate(self, session): pass
@@ -52,9 +53,11 @@ settings = fix.SessionSettings(str(directory / "acceptor.cfg"))
 application, store = Application(), fix.FileStoreFactory(settings)
 acceptor = fix.SocketAcceptor(application, store, settings)
 acceptor.start()
-replace_listener(port, path)
+listener = replace_listener(port, path)
 print("ready", flush=True)
 sys.stdin.read()
+other_end = silence_listener(listener)  # else stop() may crash, see gateway/fix/acceptor.py
+time.sleep(0.05)
 acceptor.stop()
 """
 
