@@ -70,7 +70,7 @@ class EngineProcess:
             day_end_seconds=day_end,
             recovering=state.unsettled,
         )
-        timers = Timers()
+        timers = Timers(day_end, clock.now())
         for order in state.book.orders.values():
             if order.is_open:
                 timers.watch_expiry(order)

@@ -17,6 +17,9 @@ TradeKey = tuple[str, str, str, str]
 """(venue account, symbol, trade id, venue order id): two of our own orders can share a trade."""
 
 
+_DAY = 86_400 * 1_000_000_000  # ns
+
+
 class Execution(NamedTuple):
     """What a later bust or correction needs to know of a trade.
 
@@ -52,10 +55,6 @@ class Book:
         """The order that this ClOrdID of the session, or of one of its requests, belongs to."""
         order_id = self._by_cl_ord_id.get((session, cl_ord_id))
         return self.orders.get(order_id) if order_id is not None else None
-
-    def knows_cl_ord_id(self, session: str, cl_ord_id: str) -> bool:
-        """Whether the id was used, by an order, a cancel or a replace."""
-        return (session, cl_ord_id) in self._by_cl_ord_id
 
     def by_venue_ids(
         self, venue_account: str, symbol: str, client_id: str, venue_order_id: str | None
@@ -96,6 +95,25 @@ class Book:
         self.orders[after.order_id] = after
         self._index(position, event, after)
         self._total(before, after)
+
+    def roll_day(self, day_start: int) -> None:
+        """A trading day began: ids of orders that are over are free again (DESIGN.md §6).
+
+        What ended is kept for one more day, so that a late word of the venue about it still finds it.
+        """
+        over = {order_id for order_id, order in self.orders.items() if not (order.is_open or order.is_unknown)}
+        self._by_cl_ord_id = {
+            key: order_id
+            for key, order_id in self._by_cl_ord_id.items()
+            if order_id not in over or self.orders[order_id].received_at >= day_start
+        }
+        gone = {order_id for order_id in over if self.orders[order_id].received_at < day_start - _DAY}
+        for order_id in gone:
+            del self.orders[order_id]
+        self._by_client_id = {key: at for key, at in self._by_client_id.items() if at[0] not in gone}
+        self._by_venue_order_id = {key: at for key, at in self._by_venue_order_id.items() if at[0] not in gone}
+        self.executions = {key: trade for key, trade in self.executions.items() if trade.order_id not in gone}
+        self._executions_by_position = {trade.position: trade for trade in self.executions.values()}
 
     def add_position(self, account: str, symbol: str, qty: Decimal) -> None:
         """Bring a position in from elsewhere: the store at start, a start-of-day figure."""

@@ -264,6 +264,7 @@ def _check_replace(
         stop_px=stop_px,
         post_only=order.post_only,
         opens_qty=max(grows, ZERO),
+        cum_qty=order.cum_qty,
         is_new=False,
     )
     return risk.check_order(

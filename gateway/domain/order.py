@@ -125,7 +125,6 @@ class Order(NamedTuple):
     acknowledged: bool = False
     ended: Ended | None = None
     done_for_day: bool = False
-    suspended: bool = False
     cum_qty: Decimal = ZERO
     cum_notional: Decimal = ZERO
     requests: tuple[Request, ...] = ()
@@ -176,8 +175,6 @@ class Order(NamedTuple):
             return OrdStatus.DONE_FOR_DAY
         if self.is_filled:
             return OrdStatus.FILLED
-        if self.suspended:
-            return OrdStatus.SUSPENDED
         if self.ended is not None:
             return _ENDED_STATUS[self.ended]
         if self.cum_qty > 0:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from gateway.domain.book import Book
 from gateway.domain.instruments import Capabilities, Instrument
-from gateway.domain.money import ZERO, add, is_multiple, multiply, text_of
+from gateway.domain.money import ZERO, add, is_multiple, multiply, subtract, text_of
 from gateway.domain.session_profile import Account, Limits, SessionProfile
 from gateway.domain.values import OrdRejReason, OrdType, Side, TimeInForce
 
@@ -47,6 +47,7 @@ class OrderTerms(NamedTuple):
     post_only: bool
     expire_time: int | None = None
     opens_qty: Decimal = ZERO  # what it adds to open quantity: all of a new order, the increase of a replace
+    cum_qty: Decimal = ZERO  # what has executed of the order that a replace changes
     is_new: bool = True
 
 
@@ -170,8 +171,11 @@ def check_instrument(order: OrderTerms, instrument: Instrument) -> Denial | None
 
 
 def _check_quantity(order: OrderTerms, instrument: Instrument) -> Denial | None:
+    """Of a replace, what counts is what it leaves to be placed: the venue sees no more than that."""
     wrong = OrdRejReason.INCORRECT_QUANTITY
-    qty = order.order_qty
+    qty = subtract(order.order_qty, order.cum_qty)
+    if qty <= 0:  # a replace to what has executed already: nothing is placed
+        return None
     market = not order.ord_type.has_price
     step = instrument.market_qty_step if market else instrument.qty_step
     low = instrument.market_min_qty if market else instrument.min_qty

@@ -125,7 +125,7 @@ class Engine:
         self._commit()
         self._release()
 
-    def _patience(self) -> float | None:
+    def _patience(self) -> float:
         if self._sent or not self._recorder.batch.is_empty:
             return SENT_LINGER_S
         return self._timers.wait(self._clock.now())
@@ -151,6 +151,9 @@ class Engine:
 
     def _due(self) -> None:
         now = self._clock.now()
+        day = self._timers.new_day(now)
+        if day is not None:
+            self._recorder.book.roll_day(day)
         for order in self._orders(self._timers.expired(now)):
             self._handle_timer(self._desk.expire, order, now)
         for order in self._orders(self._timers.to_retry(now)):

@@ -3,7 +3,7 @@
 import heapq
 
 from gateway.domain.order import Order, Phase, RequestKind
-from gateway.engine.clock import NANOSECONDS
+from gateway.engine.clock import DAY, NANOSECONDS, day_start
 
 RETRY_EVERY = NANOSECONDS
 
@@ -11,7 +11,10 @@ RETRY_EVERY = NANOSECONDS
 class Timers:
     """Only the engine's thread uses it."""
 
-    def __init__(self) -> None:
+    def __init__(self, day_end_seconds: int, now: int) -> None:
+        """day_end_seconds: when trading days end, after midnight UTC."""
+        self._day_end_seconds = day_end_seconds
+        self._today = day_start(now, day_end_seconds)
         self._expiries: list[tuple[int, str]] = []
         self._restless: dict[str, int] = {}  # order id -> when to look again
 
@@ -41,12 +44,20 @@ class Timers:
             self._restless[order_id] = now + RETRY_EVERY
         return due
 
-    def wait(self, now: int) -> float | None:
-        """Seconds until something is due, or None."""
-        times = list(self._restless.values())
+    def new_day(self, now: int) -> int | None:
+        """When a trading day began since the last call: its start. Told once."""
+        start = day_start(now, self._day_end_seconds)
+        if start == self._today:
+            return None
+        self._today = start
+        return start
+
+    def wait(self, now: int) -> float:
+        """Seconds until something is due."""
+        times = [self._today + DAY, *self._restless.values()]
         if self._expiries:
             times.append(self._expiries[0][0])
-        return max(0.0, (min(times) - now) / NANOSECONDS) if times else None
+        return max(0.0, (min(times) - now) / NANOSECONDS)
 
 
 def _waits(kind: RequestKind, phase: Phase) -> bool:
