@@ -83,9 +83,8 @@ def test_a_killed_writer_leaves_whole_batches_and_all_that_it_acknowledged(datab
     engine.dispose()
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # a server's disk is not ours to fill
 def test_a_full_disk_halts_with_nothing_half_written(database_url: str) -> None:
-    if database_url.startswith("postgresql"):
-        pytest.skip("a server's disk is not ours to fill")
     engine = open_database(database_url, "sim")
     with closing(BatchWriter(engine)) as writer:
         writer._raw.cursor().execute("PRAGMA max_page_count = 60")
@@ -96,9 +95,8 @@ def test_a_full_disk_halts_with_nothing_half_written(database_url: str) -> None:
     engine.dispose()
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # SQLite has no connection to lose
 def test_a_lost_server_connection_halts(database_url: str) -> None:
-    if database_url.startswith("sqlite"):
-        pytest.skip("SQLite has no connection to lose")
     engine = open_database(database_url, "sim")
     with closing(BatchWriter(engine)) as writer:
         writer.commit(Batch(journal=[JOURNAL]))

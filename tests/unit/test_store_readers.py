@@ -258,9 +258,8 @@ def test_an_order_tells_its_story_and_no_other(engine: Engine) -> None:
         assert [row.order_id for row in queries.latest_alerts(connection, limit=1)] == ["1002"]
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # PostgreSQL plans by its statistics
 def test_what_a_start_reads_on_sqlite_is_found_by_index(engine: Engine) -> None:
-    if engine.dialect.name != "sqlite":
-        pytest.skip("PostgreSQL plans by its statistics")
     statements: list[tuple[str, tuple[object, ...]]] = []
 
     def note(_c: object, _cursor: object, statement: str, parameters: tuple[object, ...], *_: object) -> None:
