@@ -6,8 +6,10 @@ else differs: real engine, SQL, session engine and front, and the real adapter f
 """
 
 import asyncio
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -70,6 +72,15 @@ class InjectingGateway(Gateway):
             )
         wait_until(lambda: ready.exists() or self._ended(), f"gateway ready\n{self.log()}")
         return int(json.loads(ready.read_text())["port"])
+
+    def stop(self) -> int | None:
+        """Also ends the front, which outlives an engine that halted."""
+        group = self._process.pid if self._process is not None else None
+        code = super().stop()
+        if group is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGKILL)
+        return code
 
 
 app = typer.Typer(add_completion=False)
