@@ -1,6 +1,6 @@
 """Every order the gateway knows, by all the names it goes by, and the totals that risk checks read.
 
-The book only records: it changes by events alone, so folding the journal gives the same book (DESIGN.md §6).
+The book only records: it changes by events alone, so folding the journal gives the same book.
 """
 
 from collections import defaultdict
@@ -97,7 +97,7 @@ class Book:
         self._total(before, after)
 
     def roll_day(self, day_start: int) -> None:
-        """A trading day began: ids of orders that are over are free again (DESIGN.md §6).
+        """A trading day began: ids of orders that are over are free again.
 
         What ended is kept for one more day, so that a late word of the venue about it still finds it.
         """

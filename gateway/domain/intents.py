@@ -1,7 +1,7 @@
 """Requests the gateway means to send to a venue. An intent is committed before it is released.
 
 `timestamp_ms` is the venue's clock at the decision; together with `recv_window_ms` it bounds how long the venue can
-still accept the signed request, so it is committed and never stamped again on release (DESIGN.md §4).
+still accept the signed request, so it is committed and never stamped again on release.
 """
 
 from dataclasses import dataclass

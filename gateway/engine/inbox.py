@@ -11,7 +11,7 @@ class AppReceived:
     """An application message, copied out of its callback.
 
     text: as QuickFIX gives it (UTF-8 with surrogateescape). progress: what next_in becomes once this is committed,
-    never above what QuickFIX itself will expect (DESIGN.md §5). in_turn: its number was the expected one.
+    never above what QuickFIX itself will expect. in_turn: its number was the expected one.
     """
 
     session: str

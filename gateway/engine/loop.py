@@ -1,4 +1,4 @@
-"""The engine's loop: drain, decide, commit, release. One thread, one batch at a time (DESIGN.md §4).
+"""The engine's loop: drain, decide, commit, release. One thread, one batch at a time.
 
 A batch is whatever queued up while the previous commit ran, so an idle gateway commits one order at once and a busy one
 commits hundreds together. Nothing is released before the commit that records it returned; a commit that failed stops
@@ -131,7 +131,7 @@ class Engine:
         return self._timers.wait(self._clock.now())
 
     def _handle(self, item: Any) -> None:
-        """One item. What fails on its data is quarantined; the engine goes on (DESIGN.md §4)."""
+        """One item. What fails on its data is quarantined; the engine goes on."""
         handler = self._handlers.get(type(item))
         try:
             if handler is not None:

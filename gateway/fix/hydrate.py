@@ -1,7 +1,7 @@
 """Builds QuickFIX's file store from SQL. SQL is the truth, the files are a cache that is made new at every start.
 
 Only application messages go in: with administrative ones QuickFIX answers closed-range ResendRequests with a wrong gap
-fill (DESIGN.md §5).
+fill.
 """
 
 import shutil

@@ -41,7 +41,7 @@ class BatchWriter:
         """Write the whole batch in one transaction and return once it is durable. An empty batch costs nothing.
 
         Raises JournalHalted when anything fails, and ever after: the COMMIT may have succeeded, so the batch must not
-        be written again. What is true is read by a fresh start (DESIGN.md §2).
+        be written again. What is true is read by a fresh start.
         """
         if self.halted:
             raise JournalHalted("an earlier commit failed; the engine has to start afresh")
