@@ -48,7 +48,7 @@ def test_generated_files_are_in_step_with_their_source(generator: Any) -> None:
 RULES = tomllib.loads((ROOT / "fix_specs/source/rules.toml").read_text(encoding="utf-8"))
 TAG_OF = {name: tag for tag, name in field_names.NAMES.items()}
 # A code at the start of a literal: "MIN_QTY", f"DUPLICATE_CL_ORD_ID cl_ord_id=...
-CODE = re.compile(r"""(?:deny\(\s*|text = f?|tag, f?|ORDER_QTY, f?)"([A-Z]+(?:_[A-Z]+)+)[" ]""")
+CODE = re.compile(r"""(?:deny\(\s*|_over\(limits, |text = f?|tag, f?|ORDER_QTY, f?)"([A-Z]+(?:_[A-Z]+)+)[" ]""")
 
 
 def tags_named(names: str) -> set[int]:
