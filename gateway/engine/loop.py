@@ -17,6 +17,7 @@ from gateway.domain.order import Order
 from gateway.engine import inbox as i
 from gateway.engine.clients import Clients
 from gateway.engine.clock import Clock
+from gateway.engine.crash_points import crash_point
 from gateway.engine.desk import Desk
 from gateway.engine.event_log import event_lines
 from gateway.engine.numbers import SessionState, WaitingReport
@@ -115,6 +116,7 @@ class Engine:
 
     def _turn(self) -> None:
         items = self._inbox.drain(self._patience(), BATCH_LIMIT)
+        crash_point("drained")
         if self._sent:
             for message in self._sent:
                 self._message_sent(message)
@@ -122,8 +124,11 @@ class Engine:
         for item in items:
             self._handle(item)
         self._due()
+        crash_point("decided")
         self._commit()
+        crash_point("committed")
         self._release()
+        crash_point("released")
 
     def _patience(self) -> float:
         if self._sent or not self._recorder.batch.is_empty:
@@ -190,6 +195,7 @@ class Engine:
         if recorder.intents:
             self._venue.release(recorder.intents)
             recorder.intents = []
+            crash_point("venue_released")
         for report in recorder.reports:
             self._sessions[report.session].waiting.append(WaitingReport(report.report_id, report.body))
         recorder.reports.clear()
@@ -206,11 +212,13 @@ class Engine:
         assert self._sender is not None
         while state.waiting:
             report = state.waiting.popleft()
+            crash_point("sending")
             try:
                 self._sender.send(state.key, report.report_id, report.body, poss_resend=report.poss_resend)
             except Exception as error:  # one report that QuickFIX refuses must not hold up the others
                 logger.opt(exception=error).error("not sent session={} report_id={}", state.key, report.report_id)
                 self._alert("REPORT_NOT_SENT", f"report {report.report_id}: {error}", state.key)
+            crash_point("sent")
 
     def _note_events(self) -> None:
         events, self._recorder.events = self._recorder.events, []

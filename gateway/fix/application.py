@@ -15,6 +15,7 @@ import quickfix
 from loguru import logger
 
 from gateway.engine import inbox as i
+from gateway.engine.crash_points import crash_point
 from gateway.engine.numbers import SessionState
 from gateway.wire.raw import mask_secrets
 
@@ -106,6 +107,8 @@ class GatewayApplication(quickfix.Application):  # type: ignore[misc]  # quickfi
         if seq >= state.reserved and report_id is None and not repeated:
             self._reserve(key, seq)
         self._sent(i.MessageSent(key, text, _msg_type(text), seq, not repeated, report_id, time.time_ns()))
+        if report_id is not None:
+            crash_point("leaving")
 
     def _reserve(self, key: str, seq: int) -> None:
         """SQL's outbound number must lead the wire: wait until it does."""
@@ -141,15 +144,18 @@ class GatewayApplication(quickfix.Application):  # type: ignore[misc]  # quickfi
         interval = _digits(_field(message, 108))
         if not low <= interval <= high:
             raise quickfix.RejectLogon(f"HeartBtInt(108)={interval} is not allowed: {low} to {high} seconds")
+        crash_point("logon_received")
         if _field(message, 141) == "Y":
             item = i.EpochReset(key, time.time_ns())
             self._put(item)
             if not item.done.wait(COMMIT_DEADLINE_S):
                 raise quickfix.RejectLogon("the sequence reset could not be recorded; try again")
+            crash_point("epoch_committed")
 
     @_guarded
     def fromApp(self, message: Any, session_id: Any) -> None:
         """An application message came in, in turn."""
+        crash_point("received")
         at = time.time_ns()
         key, session = self._session(session_id)
         text = message.toString()

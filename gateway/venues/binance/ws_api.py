@@ -14,6 +14,7 @@ from typing import Literal
 import aiohttp
 import msgspec
 
+from gateway.engine.crash_points import crash_point
 from gateway.venues.binance.channel import Answer, Handler, RequestLostError
 from gateway.venues.binance.filters import RateLimit
 from gateway.venues.binance.payload import PayloadError, Raw, decode, shown
@@ -126,7 +127,9 @@ class WsConnection:
                 while self._outbox:
                     pending = self._outbox.popleft()
                     pending.written = True
+                    crash_point("venue_writing")
                     await self._socket.send_frame(pending.frame, aiohttp.WSMsgType.TEXT)
+                    crash_point("venue_written")
                 self._wake = self._loop.create_future()
                 await self._wake
         except (aiohttp.ClientError, OSError) as error:
@@ -138,6 +141,7 @@ class WsConnection:
             while True:
                 message = await self._socket.receive()
                 if message.type is aiohttp.WSMsgType.TEXT:
+                    crash_point("venue_answered")
                     self._frame(message.data)
                 elif message.type is aiohttp.WSMsgType.BINARY:
                     self._listener.unreadable("a binary frame")

@@ -1,0 +1,143 @@
+"""Kill it while it works, then compare the books: what scripts/soak runs.
+
+A random flow of orders from an independent client goes through the gateway to the simulated exchange while the engine,
+the front and the exchange's connections die at random moments. At the end everything may settle, and then the client's
+book, SQL's, the exchange's and the messages' have to agree (see compare.py).
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+from random import Random
+
+from tests.fixtures.processes import Exchange, Gateway, wait_until
+from tests.soak.compare import Verdict
+from tests.soak.world import World
+
+SETTLE_TIMEOUT_S = 90.0
+SHOWN = 20
+
+
+class Killer:
+    """Chooses what dies when."""
+
+    def __init__(self, gateway: Gateway, exchange: Exchange, random: Random, mean_gap_s: float) -> None:
+        self._gateway = gateway
+        self._exchange = exchange
+        self._random = random
+        self._mean_gap_s = mean_gap_s
+        self.kills: dict[str, int] = {"engine": 0, "front": 0, "connections": 0}
+
+    async def run(self, count: int) -> None:
+        for _ in range(count):
+            await asyncio.sleep(min(self._random.expovariate(1 / self._mean_gap_s), 3 * self._mean_gap_s))
+            (kind,) = self._random.choices(list(self.kills), weights=(65, 10, 25))
+            if kind == "connections":
+                await self._exchange.control("drop_connections")
+            else:
+                await asyncio.to_thread(self._kill, kind)
+            self.kills[kind] += 1
+            say(f"killed {kind} ({sum(self.kills.values())} of {count})")
+
+    def _kill(self, name: str) -> None:
+        """One in four engines dies before it has started wholly."""
+        pid = self._running(name)
+        if name == "engine" and self._random.random() < 0.75:
+            wait_until(lambda: self._started(pid), "the engine is up")
+            time.sleep(self._random.uniform(0, 0.5))
+        os.kill(pid, signal.SIGKILL)
+        # Gone, not only sent for: else the next kill could meet the same process.
+        wait_until(lambda: not _alive(pid), f"{name} {pid} is dead")
+
+    def _running(self, name: str) -> int:
+        """Its process id, once the supervisor has started it again."""
+        wait_until(lambda: _alive(self._gateway.child_pid(name)), f"{name} runs")
+        return self._gateway.child_pid(name)
+
+    def _started(self, pid: int) -> bool:
+        log = self._gateway.log()
+        return not _alive(pid) or "engine started" in log[log.rfind(f"started process=engine pid={pid}") :]
+
+
+def _alive(pid: int) -> bool:
+    try:
+        # The supervisor may not have collected it yet: a zombie is dead.
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (OSError, IndexError):
+        return False
+
+
+def say(text: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
+
+
+async def soak(
+    directory: Path, *, kills: int, seconds: float, seed: int, rate: float
+) -> tuple[Verdict, dict[str, int]]:
+    """Run it. Everything it started has ended when it returns."""
+    async with World(directory, seed=seed, rate=rate) as world:
+        killer = Killer(world.gateway, world.exchange, Random(seed), seconds / (kills + 1))
+        ends = time.monotonic() + seconds
+        await killer.run(kills)
+        await asyncio.sleep(max(0.0, ends - time.monotonic()))
+        say("settling")
+        await world.settle(SETTLE_TIMEOUT_S)
+        return await world.finish(), killer.kills
+
+
+def report(verdict: Verdict, kills: dict[str, int]) -> dict[str, int]:
+    """Say what was found, and return the figures."""
+    for kind in ("lost", "doubled", "mismatched", "sequence_errors"):
+        found = getattr(verdict, kind)
+        for line in found[:SHOWN]:
+            print(f"{kind}: {line}")
+        if len(found) > SHOWN:
+            print(f"{kind}: and {len(found) - SHOWN} more")
+    figures = {
+        "orders": verdict.orders,
+        "fills": verdict.fills,
+        "kills": sum(kills.values()),
+        "lost": len(verdict.lost),
+        "doubled": len(verdict.doubled),
+        "mismatched": len(verdict.mismatched),
+        "sequence_errors": len(verdict.sequence_errors),
+    }
+    print(", ".join(f"{name} {count}" for name, count in figures.items()))
+    print("killed: " + ", ".join(f"{name} {count}" for name, count in kills.items()))
+    return figures
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="scripts/soak", description=__doc__.partition("\n")[0])
+    parser.add_argument("--kills", type=int, default=20, help="how often something is killed")
+    parser.add_argument("--seconds", type=float, default=60.0, help="how long orders flow (restarts may take longer)")
+    parser.add_argument("--seed", type=int, default=1, help="of orders, prices and kills")
+    parser.add_argument("--rate", type=float, default=20.0, help="messages a second while logged on")
+    parser.add_argument("--json", type=Path, help="write the figures there")
+    parser.add_argument("--keep", type=Path, help="keep databases, logs and journals in this directory")
+    arguments = parser.parse_args()
+    directory = arguments.keep or Path(tempfile.mkdtemp(prefix="soak-"))
+    directory.mkdir(parents=True, exist_ok=True)
+    verdict, kills = asyncio.run(
+        soak(directory, kills=arguments.kills, seconds=arguments.seconds, seed=arguments.seed, rate=arguments.rate)
+    )
+    figures = report(verdict, kills)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures) + "\n")
+    if not verdict.is_good:
+        print(f"the processes' logs, the database and the client's journal are in {directory}")
+        return 1
+    if arguments.keep is None:
+        shutil.rmtree(directory)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

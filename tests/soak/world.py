@@ -1,0 +1,137 @@
+"""A simulated exchange, a gateway and an independent client, each in its own process, and their books."""
+
+import asyncio
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+
+from gateway.fix.listener import free_loopback_port
+from tests.fixtures.processes import ROOT, Exchange, Gateway
+from tests.soak.client_book import ClientBook, read_journal
+from tests.soak.compare import Verdict, compare, compare_numbers
+
+COMP_ID = "SOAK"
+PREFIX = "test-"
+CLIENT_TIMEOUT_S = 30.0
+AGREED_TIMES = 3
+"""In a row: once may be a moment between two messages."""
+_HTTP_TIMEOUT = aiohttp.ClientTimeout(30)
+
+
+class Client:
+    """The process of client.py."""
+
+    def __init__(self, directory: Path, port: int, seed: int, rate: float) -> None:
+        self.journal = directory / "client.jsonl"
+        options = ["--port", str(port), "--directory", str(directory), "--comp-id", COMP_ID]
+        with (directory / "client.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.soak.client", *options, "--seed", str(seed), "--rate", str(rate)],
+                cwd=ROOT,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                text=True,
+                start_new_session=True,
+            )
+
+    def command(self, word: str) -> None:
+        """See client.py."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(word + "\n")
+        self._process.stdin.flush()
+
+    def quit(self) -> None:
+        """Log out and end. Raises subprocess.TimeoutExpired."""
+        if self._process.poll() is None:
+            self.command("quit")
+            self._process.wait(CLIENT_TIMEOUT_S)
+
+    def kill(self) -> None:
+        """End it if it still runs."""
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+
+
+class World:
+    """`async with`: all of it runs inside, and nothing of it is left outside."""
+
+    def __init__(self, directory: Path, *, seed: int, rate: float) -> None:
+        self._directory, self._seed, self._rate = directory, seed, rate
+        self.exchange = Exchange(directory, maker=True, options=("--seed", str(seed)))
+        self.gateway: Gateway
+        self.client: Client | None = None
+
+    async def __aenter__(self) -> Self:
+        await asyncio.to_thread(self._start)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await asyncio.to_thread(self._stop)
+
+    def _start(self) -> None:
+        self.exchange.start()
+        self.gateway = Gateway(
+            self._directory,
+            self.exchange.url,
+            sessions={COMP_ID: ("FIX.4.4", "")},
+            engine="recv_window_ms = 1000",  # the shorter, the sooner a lost order is known to be lost
+            log_level="INFO",
+        )
+        self.gateway.port = free_loopback_port()  # a front that starts again must be where the client looks for it
+        try:
+            self.gateway.start()
+            self.client = Client(self._directory, self.gateway.port, self._seed, self._rate)
+        except BaseException:
+            self._stop()
+            raise
+
+    def _stop(self) -> None:
+        if self.client is not None:
+            self.client.kill()
+        self.gateway.stop()
+        self.exchange.stop()
+
+    async def look(self) -> tuple[ClientBook, Verdict]:
+        """All four books as of now."""
+        assert self.client is not None
+        client = await asyncio.to_thread(read_journal, self.client.journal)
+        async with aiohttp.ClientSession(self.exchange.url, timeout=_HTTP_TIMEOUT) as http:
+            async with http.get("/sim/orders?account=main") as answer:
+                at_exchange = await answer.json()
+            async with http.get("/sim/trades?account=main") as answer:
+                trades = await answer.json()
+        with self.gateway.sql() as sql:
+            return client, compare(client, sql, at_exchange, trades, PREFIX)
+
+    async def settle(self, timeout_s: float) -> None:
+        """No more orders, no more trades; then wait until the books agree, or long enough."""
+        assert self.client is not None
+        self.client.command("quiet")
+        await self.exchange.control("mode", symbol="*", mode="manual")
+        deadline = time.monotonic() + timeout_s
+        agreed = 0
+        while agreed < AGREED_TIMES and time.monotonic() < deadline:
+            await asyncio.sleep(0.5)
+            client, verdict = await self.look()
+            agreed = agreed + 1 if verdict.is_good and client.online else 0
+
+    async def finish(self) -> Verdict:
+        """Client and gateway end in order; then all books, the next numbers included."""
+        assert self.client is not None
+        await asyncio.to_thread(self.client.quit)
+        code = await asyncio.to_thread(self.gateway.stop)
+        client, verdict = await self.look()
+        with self.gateway.sql() as sql:
+            compare_numbers(verdict, client, sql)
+        if code != 0:
+            verdict.mismatched.append(f"the gateway ended with exit code {code}")
+        return verdict
