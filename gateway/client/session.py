@@ -1,6 +1,7 @@
 """The FIX session layer of an initiator: logon, sequence numbers, gaps, resends, heartbeats, logout."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -279,12 +280,13 @@ class FixSession:
         return max(int(value), self.next_in) if value.isascii() and value.isdigit() else self.next_in
 
     def _answer(self, message: FixMessage) -> None:
-        if message.type == "1":
-            self.send("0", [(112, message.get(112) or "")])
-        elif message.type == "2":
-            self._resend(int(message[7]), int(message[16]))
-        elif message.type == "5":
-            self._on_logout(message)
+        with contextlib.suppress(NotConnected):  # the other side may be gone before it has its answer
+            if message.type == "1":
+                self.send("0", [(112, message.get(112) or "")])
+            elif message.type == "2":
+                self._resend(int(message[7]), int(message[16]))
+            elif message.type == "5":
+                self._on_logout(message)
 
     def _on_logout(self, message: FixMessage) -> None:
         text = message.get(58)

@@ -164,6 +164,8 @@ async def test_damaged_messages_do_not_touch_the_good_ones(gateway: Gateway) -> 
     good: list[str] = []
     for _ in range(MESSAGES // BATCH):
         batch: list[str] = []
+        if not client.connected:
+            await reconnect(client)
         try:
             for _ in range(BATCH):
                 seq = client.next_out
