@@ -235,6 +235,7 @@ class Engine:
 
     def _message_sent(self, item: i.MessageSent) -> None:
         state = self._sessions[item.session]
+        first_use = item.first_use and state.is_first_out(item.msg_seq_num)
         # What is sent again says nothing of the next number; a gap fill even carries the number that was asked for.
         state.sent(item.msg_seq_num if item.first_use else 0, item.report_id, item.at)
         self._recorder.batch.messages.append(
@@ -245,7 +246,7 @@ class Engine:
                 item.msg_seq_num,
                 item.msg_type,
                 not item.first_use,
-                item.first_use,
+                first_use,
                 item.at,
                 None,
                 None,

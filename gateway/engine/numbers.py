@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 
 from gateway.store.rows import SessionRow
 
+_MAX_SKIPPED = 10_000
+"""A number this far above all before it is no first use: it belongs to the numbers before a reset."""
+
 RESERVE = 1_000
 """How far ahead of what is about to be sent numbers are reserved: heartbeats and answers need some at any time."""
 
@@ -42,6 +45,11 @@ class SessionState:
     last_out_at: int | None = None
     waiting: deque[WaitingReport] = field(default_factory=deque)
     changed: bool = False
+    _highest_out: int = 0  # recorded as a first use, in this epoch
+    _skipped_out: set[int] = field(default_factory=set)  # below it, and not recorded yet
+
+    def __post_init__(self) -> None:
+        self._highest_out = self.next_out - 1
 
     def received(self, progress: int, at: int) -> None:
         """A message came in; progress is the next number expected once it is committed."""
@@ -57,6 +65,21 @@ class SessionState:
         self.last_out_at = at
         self.changed = True
 
+    def is_first_out(self, msg_seq_num: int) -> bool:
+        """Whether the number is recorded for the first time in this epoch, and note that it is.
+
+        Two threads send, so numbers come a little out of order; and around a reset in the middle of a session a
+        message under an old number can come after the reset. SQL takes the first use of a number once.
+        """
+        if msg_seq_num in self._skipped_out:
+            self._skipped_out.remove(msg_seq_num)
+            return True
+        if not self._highest_out < msg_seq_num <= self._highest_out + _MAX_SKIPPED:
+            return False
+        self._skipped_out.update(range(self._highest_out + 1, msg_seq_num))
+        self._highest_out = msg_seq_num
+        return True
+
     def reserve(self, about_to_send: int) -> None:
         """Keep SQL's bound above all that may be sent before the next commit."""
         needed = self.next_out + about_to_send + RESERVE // 2
@@ -69,6 +92,8 @@ class SessionState:
         self.epoch += 1
         self.created_at = at
         self.next_in = self.next_out = 1
+        self._highest_out = 0
+        self._skipped_out.clear()
         self.out_reserved = 1 + RESERVE
         self.changed = True
 

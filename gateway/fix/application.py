@@ -44,7 +44,6 @@ def _guarded(
         except BaseException as error:  # QuickFIX's thread must live, whatever it was
             self.failed(callback.__name__, error, args)
             if callback.__name__ == "fromAdmin" and _head(args[0])[1] == "A":
-                # A reset that is not recorded must not happen: SQL's numbers would lead the wire.
                 raise quickfix.RejectLogon("the Logon could not be processed; try again") from error
 
     return run
@@ -140,10 +139,7 @@ class GatewayApplication(quickfix.Application):  # type: ignore[misc]  # quickfi
         self._put(i.AdminReceived(key, mask_secrets(text), msg_type, seq, progress, seq == expected, time.time_ns()))
 
     def _check_logon(self, key: str, message: Any) -> None:
-        low, high = self._heart_bt_int
-        interval = _digits(_field(message, 108))
-        if not low <= interval <= high:
-            raise quickfix.RejectLogon(f"HeartBtInt(108)={interval} is not allowed: {low} to {high} seconds")
+        """QuickFIX has reset its numbers by now, whether or not the Logon is refused: SQL must follow in any case."""
         crash_point("logon_received")
         if _field(message, 141) == "Y":
             item = i.EpochReset(key, time.time_ns())
@@ -151,6 +147,10 @@ class GatewayApplication(quickfix.Application):  # type: ignore[misc]  # quickfi
             if not item.done.wait(COMMIT_DEADLINE_S):
                 raise quickfix.RejectLogon("the sequence reset could not be recorded; try again")
             crash_point("epoch_committed")
+        low, high = self._heart_bt_int
+        interval = _digits(_field(message, 108))
+        if not low <= interval <= high:
+            raise quickfix.RejectLogon(f"HeartBtInt(108)={interval} is not allowed: {low} to {high} seconds")
 
     @_guarded
     def fromApp(self, message: Any, session_id: Any) -> None:
@@ -176,6 +176,8 @@ class GatewayApplication(quickfix.Application):  # type: ignore[misc]  # quickfi
             self._put(i.AlertRaised("CALLBACK_FAILED", text, time.time_ns(), key))
             if callback == "fromApp":
                 self._put(i.CallbackFailed(key, *_head(args[0]), time.time_ns()))
+            elif callback == "fromAdmin" and _head(args[0])[1] == "A" and _field(args[0], 141) == "Y":
+                self._put(i.EpochReset(key, time.time_ns()))  # QuickFIX has reset its numbers
             elif callback == "onLogon":
                 self._put(i.LoggedOn(key, time.time_ns()))  # or the session's reports would wait for ever
             elif callback == "onLogout":

@@ -6,7 +6,7 @@ number is consumed, and the client does not send the message again for ever. A s
 could still do something (a Logout would log out, a SequenceReset reset), so for those the connection ends.
 """
 
-from gateway.wire.framing import FramingError, check_intact, framed
+from gateway.wire.framing import FramingError, body_start, check_intact, framed
 from gateway.wire.raw import RawFormatError, check_fields, leading_fields
 from gateway.wire.tags import (
     BEGIN_STRING,
@@ -30,6 +30,7 @@ _KEPT = (
     POSS_RESEND,
     ORIG_SENDING_TIME,
 )
+_LOGON = b"\x0135=A\x01"
 _ADMINISTRATIVE = frozenset({b"0", b"1", b"2", b"3", b"4", b"5", b"A"})
 
 
@@ -40,8 +41,11 @@ class Unanswerable(Exception):  # noqa: N818  # reads as what is the case
 def screen(message: bytes) -> tuple[bytes, str]:
     """What to forward of a framed message: itself, its header, or nothing; and the reason if not itself.
 
-    Raises Unanswerable.
+    Raises Unanswerable, also for another Logon on the same connection: QuickFIX would reset the numbers (141=Y) while
+    reports leave on another thread, and a report would go out under the number that the answer must have.
     """
+    if _LOGON in message and message.find(_LOGON) == body_start(message) - 1:
+        raise Unanswerable("another Logon on the same connection")
     try:
         check_fields(message)
     except RawFormatError as error:

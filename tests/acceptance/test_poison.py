@@ -239,7 +239,6 @@ async def test_a_gap_is_asked_for_and_what_waited_is_executed_once(client: FixCl
         ("3", {45: "x"}),
         ("j", {45: "x", 372: "8", 380: "0"}),
         ("0", {112: b"\xe9\x00"}),
-        ("A", {}),
         ("ZZ", {}),
         ("n", {}),
         ("8", {}),
@@ -281,13 +280,32 @@ async def test_a_client_that_leaves_in_the_middle_of_a_message(gateway: Gateway,
         await order_works(again)
 
 
-async def test_a_reset_in_the_middle_of_a_session(gateway: Gateway) -> None:
-    client = gateway.client("OMS42")
+async def test_resets_of_a_busy_session(gateway: Gateway) -> None:
+    """A reset takes a new connection: on the old one it would come between reports."""
+    client = gateway.client("OMS42", reset_seq_num=True)
     await client.connect()
+    for _ in range(4):
+        for _ in range(50):
+            client.new_order("BTCUSDT", "buy", "1", price="30000", time_in_force="IOC")
+        client.send_raw(message(client, 1, {98: "0", 108: "30", 141: "Y"}, "A"))
+        await client.wait_closed()
+        await client.connect()
+    # The numbers that were used before the last reset are used again.
+    for _ in range(200):
+        last = client.new_order("BTCUSDT", "buy", "1", price="30000", time_in_force="IOC")
+    await client.expect("8", {11: last}, timeout=LONG)
     await order_works(client)
-    client.send_raw(message(client, 1, {98: "0", 108: "30", 141: "Y"}, "A"))
-    client.next_out = 2
-    await client.expect("A", {141: "Y"})
+    await client.logout()
+
+
+async def test_a_refused_logon_that_resets(gateway: Gateway) -> None:
+    client = gateway.client("OMS42")
+    for _ in range(2):
+        await client.open()
+        client.send_raw(message(client, 1, {98: "0", 108: "9999", 141: "Y"}, "A"))
+        await client.wait_closed()
+    client = gateway.client("OMS42", reset_seq_num=True)
+    await client.connect()
     await order_works(client)
     await client.logout()
 

@@ -213,7 +213,7 @@ async def test_poison_goes_on_as_a_header_alone(
     assert any("a message was emptied: " in line for line in log)
 
 
-@pytest.mark.parametrize("start", [b"35=A\x0134=2\x01", b"35=4\x0134=2\x0136=9\x01", b"35=5\x0134=2\x01", b"35=D\x01"])
+@pytest.mark.parametrize("start", [b"35=1\x0134=2\x01", b"35=4\x0134=2\x0136=9\x01", b"35=5\x0134=2\x01", b"35=D\x01"])
 async def test_poison_that_cannot_be_answered_ends_the_connection(
     settings: FrontSettings, engine: Engine, log: list[str], start: bytes
 ) -> None:
@@ -223,6 +223,16 @@ async def test_poison_that_cannot_be_answered_ends_the_connection(
         assert await asyncio.wait_for(session.engine_reader.read(), WAIT) == ORDER
         assert await is_closed(session.reader)
     assert any("a message that can be neither forwarded nor answered: data field 96" in line for line in log)
+
+
+async def test_another_logon_ends_the_connection(settings: FrontSettings, engine: Engine, log: list[str]) -> None:
+    async with running(settings) as front:
+        session = await log_on(front, engine)
+        inside_data = fix("D", (354, "7"), (355, "a\x0135=A\x01"))
+        session.writer.write(inside_data + LOGON + ORDER)
+        assert await asyncio.wait_for(session.engine_reader.read(), WAIT) == inside_data
+        assert await is_closed(session.reader)
+    assert any("another Logon on the same connection" in line for line in log)
 
 
 async def test_garbled_poison_is_dropped(settings: FrontSettings, engine: Engine) -> None:
