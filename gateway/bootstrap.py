@@ -150,6 +150,7 @@ def _limits(scope: str, limits: LimitsConfig) -> Limits:
         scope=scope,
         max_order_qty=limits.max_order_qty,
         max_order_notional=limits.max_order_notional,
+        allow_unpriced_market=limits.allow_unpriced_market,
         max_position=limits.max_position,
         max_open_orders=limits.max_open_orders,
     )

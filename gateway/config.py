@@ -32,10 +32,15 @@ class _Section(BaseModel):
 
 
 class LimitsConfig(_Section):
-    """Pre-trade limits; what is left out is not limited."""
+    """Pre-trade limits; what is left out is not limited.
+
+    allow_unpriced_market: a market order has no price to reckon max_order_notional with, and is refused where that is
+    set, unless this says that max_order_qty is enough.
+    """
 
     max_order_qty: Amount | None = None
     max_order_notional: Amount | None = None
+    allow_unpriced_market: bool = False
     max_position: Amount | None = None
     max_open_orders: Annotated[int, Field(gt=0)] | None = None
 

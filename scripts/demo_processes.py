@@ -52,6 +52,7 @@ venue_account = "main"
 [accounts.limits]
 max_order_qty = "100"
 max_order_notional = "500000"
+allow_unpriced_market = true
 max_position = "250"
 
 [[sessions]]

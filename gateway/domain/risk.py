@@ -203,6 +203,8 @@ def check_limits(
     if limits.max_order_qty is not None and order.order_qty > limits.max_order_qty:
         return _over(limits, "MAX_ORDER_QTY", limit=limits.max_order_qty, order=order.order_qty)
     price = order.price if order.price is not None else order.stop_px
+    if limits.max_order_notional is not None and price is None and not limits.allow_unpriced_market:
+        return _over(limits, "NO_REFERENCE_PRICE", max_order_notional=limits.max_order_notional, ord_type="MARKET")
     if limits.max_order_notional is not None and price is not None:
         notional = multiply(order.order_qty, price)
         if notional > limits.max_order_notional:

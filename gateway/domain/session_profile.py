@@ -12,6 +12,7 @@ class Limits:
     scope: str = ""  # how denials name it: account=ACME, session=DESK
     max_order_qty: Decimal | None = None
     max_order_notional: Decimal | None = None
+    allow_unpriced_market: bool = False  # market orders pass max_order_notional, which cannot be checked for them
     max_position: Decimal | None = None  # base units per symbol, either direction, open orders included
     max_open_orders: int | None = None
 

@@ -160,7 +160,13 @@ def test_a_symbol_that_does_not_trade() -> None:
             ("0", "0", 0),
             "MAX_ORDER_NOTIONAL limit=899 order=900 account=ACME",
         ),
-        ({"max_order_notional": "1"}, MARKET, ("0", "0", 0), None),  # has no price to reckon with
+        ({"max_order_notional": "1", "allow_unpriced_market": True}, MARKET, ("0", "0", 0), None),
+        (
+            {"max_order_notional": "1"},
+            MARKET,  # has no price to reckon with
+            ("0", "0", 0),
+            "NO_REFERENCE_PRICE max_order_notional=1 ord_type=MARKET account=ACME",
+        ),
         ({"max_position": "10"}, {}, ("0", "0", 0), None),
         ({"max_position": "15"}, {}, ("3", "2", 0), None),
         (
