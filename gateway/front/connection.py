@@ -179,13 +179,13 @@ class ClientSide(asyncio.Protocol):
                     self._log("WARNING", f"a message was {'emptied' if forwarded else 'dropped'}: {reason}")
         except Unanswerable as error:
             problem = str(error)
-        self._engine.transport.write(b"".join(passed))
+        self._engine.transport.write(passed[0] if len(passed) == 1 else b"".join(passed))
         if self._framer.skipped != self._skipped:
             problem = problem or self._garbage()
         problem = problem or self._framer.problem
         if problem:
             self.close("WARNING", problem)
-        elif messages or self._deadline is None:
+        elif self._framer.is_inside != (self._deadline is not None) or (messages and self._framer.is_inside):
             self._watch_message()
         return not problem
 

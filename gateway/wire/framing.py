@@ -107,6 +107,11 @@ def parse_stream(buffer: bytes) -> tuple[list[bytes], bytes]:
     return messages, _started(buffer[position:])
 
 
+def _is_one_message(data: bytes) -> bool:
+    head, end = _HEAD.match(data), len(data) - TRAILER_BYTES
+    return head is not None and head.end() + int(head[1]) == end and _TRAILER.match(data, end) is not None
+
+
 def _started(tail: bytes) -> bytes:
     """The end of `tail` that may be the start of a message."""
     for length in range(min(len(_BEGIN) - 1, len(tail)), 0, -1):
@@ -141,6 +146,8 @@ class Framer:
             if len(self._kept) < self._needed:
                 return []
             data = bytes(self._kept)
+        elif len(data) <= self._max_bytes and _is_one_message(data):
+            return [data]  # as from a client that sends them singly; this spares half of the time
         messages, rest = parse_stream(data)
         self.skipped += len(data) - len(rest) - sum(map(len, messages))
         if rest or self._kept:
