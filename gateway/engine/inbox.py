@@ -134,7 +134,10 @@ class StopRequested:
 
 
 class Inbox:
-    """A queue without a bound of its own: the front bounds what clients can put, the venue what it can answer."""
+    """First in, first out, and without a bound: a client that sends faster than the engine decides makes all wait.
+
+    QuickFIX would have to be held up to bound it, and with it every other session; throttles are what it takes.
+    """
 
     def __init__(self) -> None:
         self._queue: SimpleQueue[Any] = SimpleQueue()
