@@ -138,7 +138,8 @@ class Config(_Section):
 
     @model_validator(mode="after")
     def _names_fit(self) -> Self:
-        _unique("venue_accounts.name", [v.name for v in self.venue_accounts])
+        # Their keys are in variables that carry the name in upper case: names that differ in case share a key.
+        _unique("venue_accounts.name, in upper case", [v.name.upper() for v in self.venue_accounts])
         _unique("accounts.name", [a.name for a in self.accounts])
         _unique("sessions", [s.key for s in self.sessions])
         venue_accounts = {v.name for v in self.venue_accounts}

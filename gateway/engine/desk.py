@@ -209,12 +209,19 @@ class Desk:
     # --- venues
 
     def venue_report(self, report: v.VenueReport) -> str:
-        """Returns a problem for a person to look at, or ""."""
+        """Returns a problem for a person to look at, its code first, or ""."""
         found = self._book.by_venue_ids(report.venue_account, report.symbol, report.client_id, report.venue_order_id)
         if found is None:
             ours = report.client_id.startswith(self._prefix)
-            return f"{type(report).__name__} for {report.client_id}, which is not in the books" if ours else ""
+            what = f"UNKNOWN_VENUE_ORDER {type(report).__name__} for {report.client_id}, which is not in the books"
+            return what if ours else ""
         order, leg_number = found
+        if report.venue_account != order.venue_account:
+            # Two venue accounts that reach one account of the exchange hear the same words: they count once.
+            return (
+                f"VENUE_ACCOUNT_MISMATCH {type(report).__name__} for {report.client_id} from venue account "
+                f"{report.venue_account}: ignored, {order.order_id} is at {order.venue_account}"
+            )
         at = self._clock.now()
         capabilities = self._market(order.venue_account, order.symbol).capabilities
         if isinstance(report, v.VenueTraded | v.VenueTradeBusted | v.VenueTradeCorrected):

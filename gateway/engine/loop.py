@@ -287,7 +287,7 @@ class Engine:
     def _venue_report(self, report: v.VenueReport) -> None:
         problem = self._desk.venue_report(report)
         if problem:
-            self._alert("UNKNOWN_VENUE_ORDER", problem)
+            self._alert(*problem.split(" ", 1))
 
     def _venue_called(self, item: i.VenueCalled) -> None:
         order = self._recorder.book.orders.get(item.order_id)

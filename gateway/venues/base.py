@@ -61,6 +61,10 @@ class Venue(Protocol):
     capabilities: Capabilities
 
     @property
+    def identity(self) -> str:
+        """Tells accounts of exchanges apart: equal where the same key is used at the same place. Shows no key."""
+
+    @property
     def instruments(self) -> Mapping[str, Instrument]:
         """By symbol; read from other threads, so it is replaced whole and never changed in place."""
 

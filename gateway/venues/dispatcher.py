@@ -40,11 +40,20 @@ class VenueThread:
             venue = build(_Tap(sinks, self._available))
             if venue.venue_account in self._venues:
                 raise VenueSettingsError(f"two venue accounts are named {venue.venue_account!r}")
+            self._refuse_same_key(venue)
             self._venues[venue.venue_account] = venue
             self._available[venue.venue_account] = False
         self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="venues", daemon=True)
         self._starts: list[asyncio.Task[None]] = []
+
+    def _refuse_same_key(self, venue: Venue) -> None:
+        for other in self._venues.values():
+            if other.identity == venue.identity:
+                raise VenueSettingsError(
+                    f"venue accounts {other.venue_account!r} and {venue.venue_account!r} have the same API key:"
+                    " each would report the other's orders; give each a key of its own, or use one of them alone"
+                )
 
     def start(self) -> None:
         """Start the loop and every adapter; returns at once. What is connected is told by `available`."""

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from gateway.config import load_config
+from gateway.errors import ConfigError
 from gateway.venues.base import VenueSettingsError
 from gateway.venues.binance.environments import Environment, endpoints, load_credentials
 from gateway.venues.binance.settings import BinanceSettings
@@ -104,3 +106,11 @@ class TestKeyRights:
             self.judge(b'{"ipRestrict":true,"enableWithdrawals":true}')
         allowed = BinanceSettings.read("main", {"environment": "live", "allow_withdrawal_keys": True})
         assert self.judge(b'{"ipRestrict":true,"enableWithdrawals":true}', allowed) == []
+
+
+def test_names_that_share_their_key_variables_are_refused(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "config/sandbox.toml").read_text()
+    file = tmp_path / "gateway.toml"
+    file.write_text(f'{text}\n[[venue_accounts]]\nname = "MAIN"\n')
+    with pytest.raises(ConfigError, match=r"in upper case: given twice: \['MAIN'\]"):
+        load_config(file)

@@ -14,6 +14,7 @@ from gateway.domain.intents import AmendIntent, CancelIntent, Intent, PlaceInten
 from gateway.domain.values import OrdType, Side, TimeInForce
 from gateway.domain.venue_reports import Operation, VenueOutcomeUnknown, VenueReport
 from gateway.venues.base import Sinks, Venue, VenueSettingsError
+from gateway.venues.binance.adapter import BinanceVenue
 from gateway.venues.dispatcher import VenueThread
 from gateway.venues.registry import build_venue
 
@@ -42,6 +43,10 @@ class FakeVenue:
         self.threads: set[str] = set()
         self.stopped = False
         self.instruments: Mapping[str, Instrument] = {"BTCUSDT": Instrument(symbol="BTCUSDT", base="BTC", quote="USDT")}
+
+    @property
+    def identity(self) -> str:
+        return self.venue_account.removeprefix("same-")
 
     def clock_ms(self) -> int:
         return 42
@@ -189,6 +194,21 @@ def test_after_stop_nothing_is_sent_and_it_is_said() -> None:
 def test_two_accounts_of_one_name_are_refused() -> None:
     with pytest.raises(VenueSettingsError, match="'a'"):
         Built("a", "a")
+
+
+def test_two_accounts_with_the_same_key_are_refused() -> None:
+    with pytest.raises(VenueSettingsError, match="'a' and 'same-a' have the same API key"):
+        Built("a", "same-a")
+
+
+def test_a_key_at_one_exchange_is_one_identity_and_not_shown() -> None:
+    keys = {f"FIXGW_SIM_{name}_{part}": "SECRET" for name in ("A", "B") for part in ("API_KEY", "API_SECRET")}
+    at = {port: {"environment": "sim", "base_url": f"http://127.0.0.1:{port}"} for port in (1, 2)}
+    a, b, elsewhere = (
+        BinanceVenue(name, at[port], Engine(), environ=keys).identity for name, port in (("a", 1), ("b", 1), ("b", 2))
+    )
+    assert a == b != elsewhere
+    assert "SECRET" not in a
 
 
 def test_the_registry_names_the_adapters_there_are() -> None:

@@ -4,6 +4,7 @@ Source of every method name and path: Binance Spot API, web-socket-api.md and re
 """
 
 import asyncio
+import hashlib
 import os
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping
@@ -99,6 +100,12 @@ class BinanceVenue:
         self._held_timer: asyncio.TimerHandle | None = None
         self._quiet_until = 0.0
         self._silence = SilenceWatch(self._settings.event_timeout_ms / 1_000, self._stream_silent)
+
+    @property
+    def identity(self) -> str:
+        """A digest of host and key."""
+        where = f"{self._endpoints.rest_url} {self._credentials.api_key}"
+        return hashlib.sha256(where.encode()).hexdigest()
 
     @property
     def instruments(self) -> Mapping[str, Instrument]:

@@ -1,0 +1,104 @@
+"""What the engine believes of a venue's words: whose they are, and whether they were said before."""
+
+import time
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from gateway.domain import venue_reports as v
+from gateway.domain.book import Book
+from gateway.domain.commands import NewOrder
+from gateway.domain.decide_client import Market
+from gateway.domain.instruments import Instrument
+from gateway.domain.intents import Intent
+from gateway.domain.order import Order
+from gateway.domain.session_profile import Account, SessionProfile
+from gateway.domain.values import OrdType, Side, TimeInForce
+from gateway.engine.clock import SystemClock
+from gateway.engine.desk import Desk
+from gateway.engine.numbers import SessionState
+from gateway.engine.recorder import Recorder
+from gateway.fix.codec import Codec
+from gateway.venues.binance.requests import CAPABILITIES
+
+SESSION = "FIX.4.4:FIXGW->DESK"
+
+
+class _Venue:
+    """A VenuePort that sends nothing."""
+
+    def market(self, venue_account: str, symbol: str) -> Market:
+        return Market(capabilities=CAPABILITIES, instrument=Instrument(symbol=symbol, base="BTC", quote="USDT"))
+
+    def clock_ms(self, venue_account: str) -> int:
+        return time.time_ns() // 1_000_000
+
+    def release(self, intents: Sequence[Intent]) -> None: ...
+
+
+class Office:
+    """A desk with an empty book and nothing behind it."""
+
+    def __init__(self) -> None:
+        self.book = Book()
+        self.recorder = Recorder(
+            book=self.book,
+            sessions={SESSION: SessionState(SESSION, "FIX.4.4", 0)},
+            codec=Codec(),
+            venue=_Venue(),
+            recv_window_ms=5_000,
+            position=0,
+            report_id=0,
+        )
+        account = Account(name="TRADING", venue_account="main")
+        self.desk = Desk(
+            book=self.book,
+            recorder=self.recorder,
+            venue=_Venue(),
+            profiles={SESSION: SessionProfile(key=SESSION, accounts={"TRADING": account}, default_account="TRADING")},
+            accounts={"TRADING": account},
+            clock=SystemClock(),
+            deployment="gw",
+            day_end_seconds=0,
+            recovering={},
+        )
+
+    def order(self, cl_ord_id: str) -> str:
+        """A resting order to buy 10; returns its OrderID(37)."""
+        return self.desk.new_order(
+            NewOrder(
+                session=SESSION, cl_ord_id=cl_ord_id, at=time.time_ns(), account="", symbol="BTCUSDT", side=Side.BUY,
+                ord_type=OrdType.LIMIT, time_in_force=TimeInForce.GTC, order_qty=Decimal(10), price=Decimal(100),
+            )
+        )  # fmt: skip
+
+    def client_id(self, order_id: str) -> str:
+        return self.book.orders[order_id].legs[0].client_id
+
+    def accepted(self, order_id: str, venue_order_id: str) -> str:
+        return self.desk.venue_report(v.VenueAccepted(**self._names(order_id, "main", venue_order_id)))
+
+    def traded(self, order_id: str, venue_order_id: str, trade_id: str, account: str = "main") -> str:
+        names = self._names(order_id, account, venue_order_id)
+        trade = v.VenueTraded(**names, trade_id=trade_id, last_qty=Decimal(1), last_px=Decimal(100))
+        return self.desk.venue_report(trade)
+
+    def now(self, order_id: str) -> Order:
+        return self.book.orders[order_id]
+
+    def _names(self, order_id: str, account: str, venue_order_id: str) -> dict[str, Any]:
+        return {
+            "venue_account": account, "symbol": "BTCUSDT", "client_id": self.client_id(order_id),
+            "venue_order_id": venue_order_id,
+        }  # fmt: skip
+
+
+def test_a_trade_that_a_second_account_reports_too_counts_once() -> None:
+    office = Office()
+    order_id = office.order("X")
+    assert not office.accepted(order_id, "1")
+    assert not office.traded(order_id, "1", "7")
+    problem = office.traded(order_id, "1", "7", account="MAIN")
+    assert problem.startswith(f"VENUE_ACCOUNT_MISMATCH VenueTraded for {office.client_id(order_id)} from")
+    assert office.now(order_id).cum_qty == 1
+    assert len(office.recorder.batch.executions) == 1
