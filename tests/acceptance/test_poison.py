@@ -28,11 +28,12 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     process = Gateway(directory, exchange.url)
     process.start()
     yield process
-    assert "died, restarts" not in process.log()
     with process.sql() as sql:
-        assert sql.execute(select(alerts.c.text)).scalars().all() == []
+        raised = sql.execute(select(alerts.c.text)).scalars().all()
     process.stop()
     exchange.stop()
+    assert raised == []
+    assert "died, restarts" not in process.log()
 
 
 @pytest.fixture

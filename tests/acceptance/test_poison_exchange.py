@@ -26,11 +26,11 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, exchange: Exchange) -> Ite
     process = Gateway(tmp_path_factory.mktemp("gateway"), exchange.url, engine="recv_window_ms = 1000")
     process.start()
     yield process
-    assert "died, restarts" not in process.log()
     with process.sql() as sql:
         codes = set(sql.execute(select(alerts.c.code)).scalars())
-    assert not codes & {"CALLBACK_FAILED", "QUARANTINED"}
     process.stop()
+    assert not codes & {"CALLBACK_FAILED", "QUARANTINED"}
+    assert "died, restarts" not in process.log()
 
 
 def new_order(client: FixClient) -> str:
