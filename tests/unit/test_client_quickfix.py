@@ -13,11 +13,11 @@ from gateway.front import Front, FrontSettings
 
 # Echoes each NewOrderSingle as a report with its ClOrdID; stops when stdin closes.
 ACCEPTOR = """
+import os
 import sys
-import time
 from pathlib import Path
 import quickfix as fix
-from gateway.fix.listener import free_loopback_port, replace_listener, silence_listener
+from gateway.fix.listener import free_loopback_port, replace_listener
 
 class Application(fix.Application):
     def onCreate(self, session): pass
@@ -53,12 +53,10 @@ settings = fix.SessionSettings(str(directory / "acceptor.cfg"))
 application, store = Application(), fix.FileStoreFactory(settings)
 acceptor = fix.SocketAcceptor(application, store, settings)
 acceptor.start()
-listener = replace_listener(port, path)
+replace_listener(port, path)
 print("ready", flush=True)
 sys.stdin.read()
-other_end = silence_listener(listener)  # else stop() may crash, see gateway/fix/acceptor.py
-time.sleep(0.05)
-acceptor.stop()
+os._exit(0)  # stop() may crash, see gateway/fix/acceptor.py
 """
 
 

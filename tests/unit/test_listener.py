@@ -17,6 +17,7 @@ from gateway.fix.listener import ListenerError, free_loopback_port, replace_list
 
 # The acceptor speaks over stdin/stdout: it prints one JSON line when ready and stops when stdin closes.
 ACCEPTOR = """
+import os
 import json, sys
 from pathlib import Path
 import quickfix as fix
@@ -51,7 +52,7 @@ acceptor.start()
 replace_listener(port, path)
 print(json.dumps({"port": port}), flush=True)
 sys.stdin.read()
-acceptor.stop()
+os._exit(0)  # stop() may crash, see gateway/fix/acceptor.py
 """
 
 
