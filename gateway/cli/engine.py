@@ -4,7 +4,6 @@ import gc
 import os
 import signal
 import sys
-import threading
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +11,7 @@ import typer
 from loguru import logger
 from sqlalchemy import make_url
 
+from gateway.cli.signals import Signals
 from gateway.config import load_config
 from gateway.errors import ConfigError, GatewayError, JournalHalted
 from gateway.logs import setup_logging
@@ -35,7 +35,6 @@ def engine(
     sys.setswitchinterval(0.005)
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
-    stop = threading.Event()
     try:
         settings = load_config(config)
         setup_logging(settings.log, "engine")
@@ -45,8 +44,7 @@ def engine(
             if error.name != "quickfix":
                 raise
             raise ConfigError(ENGINE_MISSING) from error
-        for number in (signal.SIGINT, signal.SIGTERM):  # after quickfix was imported: it resets them
-            signal.signal(number, lambda *_: stop.set())
+        signals = Signals(signal.SIGINT, signal.SIGTERM)  # after quickfix was imported: it resets them
         process = EngineProcess(settings, allow_live=allow_live, on_halt=_halt)
         process.start()
     except ConfigError as error:
@@ -57,7 +55,7 @@ def engine(
         raise typer.Exit(1) from error
     database = make_url(settings.database.url)  # printed without its password
     logger.info("engine started environment={} database={}", settings.environment, database.render_as_string())
-    stop.wait()
+    signals.wait()
     clean = process.stop()
     logger.info("engine stopped clean={}", clean)
     raise typer.Exit(0 if clean else 1)

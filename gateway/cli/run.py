@@ -8,10 +8,15 @@ from typing import Annotated
 import typer
 
 from gateway.cli.engine import ENGINE_MISSING, EXIT_CONFIG
+from gateway.cli.signals import Signals
 from gateway.cli.supervisor import Child, Supervisor
 from gateway.config import Config, load_config
 from gateway.errors import ConfigError
 from gateway.logs import setup_logging
+
+ENGINE_STOP_S = 75.0
+"""More than the engine's own deadlines for stopping take together."""
+FRONT_STOP_S = 10.0
 
 
 def run(
@@ -49,15 +54,19 @@ def run(
         raise typer.Exit(EXIT_CONFIG) from error
     setup_logging(settings.log, "run")
     live = ["--live"] if allow_live else []
-    supervisor = Supervisor(
-        [
-            Child("engine", ["engine", "--config", str(config), *live], frozenset({EXIT_CONFIG})),
-            Child("front", _front_arguments(settings, ready_file), frozenset({EXIT_CONFIG})),
-        ]
-    )
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: supervisor.stop())
-    raise typer.Exit(supervisor.run())
+    fatal = frozenset({EXIT_CONFIG})
+    # The engine comes first when stopping too: its Logouts reach the clients through the front.
+    children = [
+        Child("engine", ["engine", "--config", str(config), *live], fatal, ENGINE_STOP_S),
+        Child("front", _front_arguments(settings, ready_file), fatal, FRONT_STOP_S),
+    ]
+    raise typer.Exit(Supervisor(children, Signals(*_stop_signals())).run())
+
+
+def _stop_signals() -> list[signal.Signals]:
+    """A terminal that closes ends the gateway too, unless nohup was asked to keep it."""
+    stop = [signal.SIGINT, signal.SIGTERM]
+    return stop if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [*stop, signal.SIGHUP]
 
 
 def _front_arguments(settings: Config, ready_file: Path | None) -> list[str]:

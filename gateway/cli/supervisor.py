@@ -3,25 +3,28 @@
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from loguru import logger
 
+from gateway.cli.signals import Signals
+
 _BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 _HEALTHY_AFTER_S = 30.0
-_STOP_TIMEOUT_S = 40.0
 
 
 @dataclass(slots=True)
 class Child:
-    """One supervised process. fatal: exit codes after which starting again does not help."""
+    """One supervised process. fatal: exit codes after which starting again does not help.
+
+    stop_seconds: how long it may take to end when asked to.
+    """
 
     name: str
     arguments: list[str]
     fatal: frozenset[int]
+    stop_seconds: float
     process: "subprocess.Popen[bytes] | None" = None
     started_at: float = 0.0
     restart_at: float = 0.0
@@ -41,7 +44,7 @@ class Child:
             return
         self.process.send_signal(signal.SIGTERM)
         try:
-            self.process.wait(_STOP_TIMEOUT_S)
+            self.process.wait(self.stop_seconds)
         except subprocess.TimeoutExpired:
             logger.error("does not stop, killed process={} pid={}", self.name, self.process.pid)
             self.process.kill()
@@ -49,31 +52,25 @@ class Child:
 
 
 class Supervisor:
-    """Runs until told to stop, or until a child says that it cannot work."""
+    """Runs until a signal tells it to stop, or until a child says that it cannot work."""
 
-    def __init__(self, children: list[Child], on_started: Callable[[], None] | None = None) -> None:
+    def __init__(self, children: list[Child], signals: Signals) -> None:
+        """children: in the order in which they are started, and stopped."""
         self._children = children
-        self._on_started = on_started
-        self._stop = threading.Event()
-
-    def stop(self) -> None:
-        """Make run() return."""
-        self._stop.set()
+        self._signals = signals
 
     def run(self) -> int:
-        """Returns the exit code for the whole: 0 after stop(), or a child's own fatal code."""
+        """Returns the exit code for the whole: 0 after a signal, or a child's own fatal code."""
         try:
             for child in self._children:
                 child.start()
-            if self._on_started is not None:
-                self._on_started()
-            while not self._stop.wait(0.05):
+            while self._signals.wait(0.05) is None:
                 code = self._look()
                 if code is not None:
                     return code
             return 0
         finally:
-            for child in reversed(self._children):
+            for child in self._children:
                 child.stop()
 
     def _look(self) -> int | None:

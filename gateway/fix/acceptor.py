@@ -15,7 +15,8 @@ from gateway.fix.application import GatewayApplication
 from gateway.fix.listener import free_loopback_port, replace_listener, silence_listener
 
 _PORT_ATTEMPTS = 5
-_LOGOUT_S = 10.0
+LOGOUT_S = 10.0
+"""How long clients may take to answer the Logout. QuickFIX itself hangs up after two seconds and its next tick."""
 _SETTLE_S = 0.05
 
 
@@ -94,7 +95,7 @@ class Acceptor:
             self._socket_path.unlink(missing_ok=True)
             other_end = silence_listener(self._listener)
             time.sleep(_SETTLE_S)
-        self._acceptor.stop()
+        self._acceptor.stop(True)  # force: it need not wait for the clients once more
         if other_end is not None:
             os.close(other_end)
         self.last_numbers = self._numbers()
@@ -104,7 +105,7 @@ class Acceptor:
         sessions = [quickfix.Session.lookupSession(settings.session_id) for settings in self._sessions]
         for session in sessions:
             session.logout()
-        deadline = time.monotonic() + _LOGOUT_S
+        deadline = time.monotonic() + LOGOUT_S
         while any(session.isLoggedOn() for session in sessions) and time.monotonic() < deadline:
             time.sleep(0.01)
 

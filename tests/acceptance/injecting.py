@@ -73,10 +73,10 @@ class InjectingGateway(Gateway):
         wait_until(lambda: ready.exists() or self._ended(), f"gateway ready\n{self.log()}")
         return int(json.loads(ready.read_text())["port"])
 
-    def stop(self) -> int | None:
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int | None:
         """Also ends the front, which outlives an engine that halted."""
         group = self._process.pid if self._process is not None else None
-        code = super().stop()
+        code = super().stop(number)
         if group is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(group, signal.SIGKILL)
