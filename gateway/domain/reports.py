@@ -119,66 +119,38 @@ def status_report(command: RequestStatus, order: Order | None, exec_id: int = 0)
     )
 
 
-def _plain(exec_type: ExecType) -> Callable[[int, Any, Order | None, Order], ExecutionReport]:
-    def make(position: int, event: Any, _before: Order | None, after: Order) -> ExecutionReport:
-        return ExecutionReport(
-            session=after.session,
-            exec_id=position,
-            exec_type=exec_type,
-            order=after,
-            cl_ord_id=after.cl_ord_id,
-            transact_time=event.at,
-            text=getattr(event, "text", ""),
-        )
+def _report(position: int, event: e.Event, order: Order, exec_type: ExecType, text: str = "") -> ExecutionReport:
+    """What most reports are; the others replace a field or two."""
+    return ExecutionReport(order.session, position, exec_type, order, order.cl_ord_id, event.at, text=text)
 
-    return make
+
+def _plain(exec_type: ExecType) -> Callable[[int, Any, Order | None, Order], ExecutionReport]:
+    return lambda position, event, _before, after: _report(
+        position, event, after, exec_type, getattr(event, "text", "")
+    )
 
 
 def _pending_new(position: int, event: e.OrderReceived, _before: Order | None, after: Order) -> ExecutionReport | None:
-    return _plain(ExecType.PENDING_NEW)(position, event, None, after) if event.report_pending_new else None
+    return _report(position, event, after, ExecType.PENDING_NEW) if event.report_pending_new else None
 
 
 def _accepted(position: int, event: e.LegAccepted, before: Order, after: Order) -> ExecutionReport | None:
     """Only the first leg's acceptance is the order's; a later leg's shows as Replaced."""
-    return None if before.acknowledged else _plain(ExecType.NEW)(position, event, before, after)
+    return None if before.acknowledged else _report(position, event, after, ExecType.NEW)
 
 
 def _rejected(position: int, event: e.OrderRejected, _before: Order, after: Order) -> ExecutionReport:
-    return ExecutionReport(
-        session=after.session,
-        exec_id=position,
-        exec_type=ExecType.REJECTED,
-        order=after,
-        cl_ord_id=after.cl_ord_id,
-        transact_time=event.at,
-        ord_rej_reason=event.reason,
-        text=event.text,
-    )
+    return _report(position, event, after, ExecType.REJECTED, event.text)._replace(ord_rej_reason=event.reason)
 
 
 def _unknown(position: int, event: e.OutcomeUnknown, _before: Order, after: Order) -> ExecutionReport:
     """Said as what it is: the status does not change, Text(58) tells that the outcome is open."""
-    return ExecutionReport(
-        session=after.session,
-        exec_id=position,
-        exec_type=ExecType.ORDER_STATUS,
-        order=after,
-        cl_ord_id=after.cl_ord_id,
-        transact_time=event.at,
-        text=f"outcome unknown: {event.text}",
-    )
+    return _report(position, event, after, ExecType.ORDER_STATUS, f"outcome unknown: {event.text}")
 
 
 def _filled(position: int, event: e.OrderFilled, _before: Order, after: Order) -> ExecutionReport:
-    return ExecutionReport(
-        session=after.session,
-        exec_id=position,
-        exec_type=ExecType.TRADE,
-        order=after,
-        cl_ord_id=after.cl_ord_id,
-        transact_time=event.transact_time or event.at,
-        fill=event,
-    )
+    at = event.transact_time or event.at
+    return ExecutionReport(after.session, position, ExecType.TRADE, after, after.cl_ord_id, at, fill=event)
 
 
 def _revised(exec_type: ExecType) -> Callable[[int, Any, Order, Order], ExecutionReport]:
@@ -186,17 +158,10 @@ def _revised(exec_type: ExecType) -> Callable[[int, Any, Order, Order], Executio
     bust = exec_type is ExecType.TRADE_CANCEL
 
     def make(position: int, event: Any, _before: Order, after: Order) -> ExecutionReport:
-        return ExecutionReport(
-            session=after.session,
-            exec_id=position,
-            exec_type=exec_type,
-            order=after,
-            cl_ord_id=after.cl_ord_id,
-            transact_time=event.at,
+        return _report(position, event, after, exec_type, event.text)._replace(
             exec_ref_id=event.exec_ref,
             last_qty=ZERO if bust else event.last_qty,
             last_px=ZERO if bust else event.last_px,
-            text=event.text,
         )
 
     return make
@@ -206,43 +171,20 @@ def _requested(exec_type: ExecType) -> Callable[[int, Any, Order, Order], Execut
     """OrigClOrdID(41) is the last accepted id, also where the request named another (FIX 4.4, matrices D.2)."""
 
     def make(position: int, event: Any, before: Order, after: Order) -> ExecutionReport:
-        return ExecutionReport(
-            session=after.session,
-            exec_id=position,
-            exec_type=exec_type,
-            order=after,
-            cl_ord_id=event.cl_ord_id,
-            orig_cl_ord_id=before.cl_ord_id,
-            transact_time=event.at,
+        return _report(position, event, after, exec_type)._replace(
+            cl_ord_id=event.cl_ord_id, orig_cl_ord_id=before.cl_ord_id
         )
 
     return make
 
 
 def _canceled(position: int, event: e.OrderCanceled, before: Order, after: Order) -> ExecutionReport:
-    return ExecutionReport(
-        session=after.session,
-        exec_id=position,
-        exec_type=ExecType.CANCELED,
-        order=after,
-        cl_ord_id=event.cl_ord_id or after.cl_ord_id,
-        orig_cl_ord_id=before.cl_ord_id if event.cl_ord_id else "",
-        transact_time=event.at,
-        text=event.text,
-    )
+    report = _report(position, event, after, ExecType.CANCELED, event.text)
+    return report._replace(cl_ord_id=event.cl_ord_id, orig_cl_ord_id=before.cl_ord_id) if event.cl_ord_id else report
 
 
 def _restated(position: int, event: e.OrderRestated, _before: Order, after: Order) -> ExecutionReport:
-    return ExecutionReport(
-        session=after.session,
-        exec_id=position,
-        exec_type=ExecType.RESTATED,
-        order=after,
-        cl_ord_id=after.cl_ord_id,
-        transact_time=event.at,
-        restatement_reason=event.reason,
-        text=event.text,
-    )
+    return _report(position, event, after, ExecType.RESTATED, event.text)._replace(restatement_reason=event.reason)
 
 
 def _request_rejected(position: int, event: e.RequestRejected, _before: Order, after: Order) -> CancelReject:
