@@ -4,6 +4,7 @@ import asyncio
 import gc
 import json
 import signal
+import time
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated
@@ -23,6 +24,10 @@ def sim(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 9010,
     seed: Annotated[int, typer.Option(help="Seed of the market maker's prices.")] = 0,
+    first_id: Annotated[
+        int | None,
+        typer.Option(help="Ids of orders and trades begin after this; from the time, if not given, so none repeats."),
+    ] = None,
     maker: Annotated[bool, typer.Option("--maker/--no-maker", help="Whether a market maker quotes.")] = True,
     maker_interval_ms: Annotated[int, typer.Option(help="Milliseconds between the market maker's moves.")] = 250,
     accounts: Annotated[
@@ -55,6 +60,7 @@ def sim(
         host=host,
         port=port,
         seed=seed,
+        first_id=_microseconds_since_2020() if first_id is None else max(0, first_id),
         maker=maker,
         maker_interval_ms=max(1, maker_interval_ms),
         limits=Limits(weight_per_minute, orders_per_10s, enforced=not no_limits),
@@ -65,6 +71,11 @@ def sim(
     gc.set_threshold(_GC_THRESHOLD, 50, 50)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_run(settings, ready_file))
+
+
+def _microseconds_since_2020() -> int:
+    """More than any simulator has numbered since; and still exact as a JSON number."""
+    return time.time_ns() // 1_000 - 1_577_836_800_000_000
 
 
 def _register(accounts: Accounts, item: str) -> None:

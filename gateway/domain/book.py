@@ -13,8 +13,9 @@ from gateway.domain.order import Order
 from gateway.domain.transitions import evolve
 from gateway.domain.values import Side
 
-TradeKey = tuple[str, str, str, str]
-"""(venue account, symbol, trade id, venue order id): two of our own orders can share a trade."""
+TradeKey = tuple[str, str, str]
+"""(OrderID(37), trade id, venue order id). Two of our own orders can share a trade; and a venue that was wiped, as test
+exchanges are, counts from the start again, so that its ids alone tell nothing."""
 
 
 _DAY = 86_400 * 1_000_000_000  # ns
@@ -129,7 +130,7 @@ class Book:
                 key = (order.venue_account, order.symbol, event.venue_order_id)
                 self._by_venue_order_id[key] = (order.order_id, event.leg)
             case e.OrderFilled():
-                trade = (order.venue_account, order.symbol, event.trade_id, event.venue_order_id)
+                trade = (order.order_id, event.trade_id, event.venue_order_id)
                 self._execution(Execution(trade, position, order.order_id, event.last_qty, event.last_px))
             case e.TradeCorrected():
                 old = self._executions_by_position[event.exec_ref]

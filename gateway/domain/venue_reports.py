@@ -47,7 +47,7 @@ class VenueAccepted(VenueReport):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VenueTraded(VenueReport):
-    """One execution. Unique on (venue account, symbol, trade_id, venue_order_id); it may be reported more than once."""
+    """One execution. Unique on (our order, trade_id, venue_order_id); it may be reported more than once."""
 
     trade_id: str
     last_qty: Decimal

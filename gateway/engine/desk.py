@@ -222,6 +222,7 @@ class Desk:
                 f"VENUE_ACCOUNT_MISMATCH {type(report).__name__} for {report.client_id} from venue account "
                 f"{report.venue_account}: ignored, {order.order_id} is at {order.venue_account}"
             )
+        problem = self._reused(order, report)
         at = self._clock.now()
         capabilities = self._market(order.venue_account, order.symbol).capabilities
         if isinstance(report, v.VenueTraded | v.VenueTradeBusted | v.VenueTradeCorrected):
@@ -230,7 +231,19 @@ class Desk:
             changes = decide_venue_report(order, leg_number, report, capabilities, at)
         self._recorder.record(changes, capabilities)
         self._recovered(order)
-        return ""
+        return problem
+
+    def _reused(self, order: Order, report: v.VenueReport) -> str:
+        """What to say when the venue gives an order id again, as only one that was wiped does. The report counts."""
+        if report.venue_order_id is None:
+            return ""
+        named = self._book.by_venue_ids(report.venue_account, report.symbol, "", report.venue_order_id)
+        if named is None or named[0].order_id == order.order_id:
+            return ""
+        return (
+            f"VENUE_ORDER_ID_REUSED {report.venue_account} {report.symbol}: order {report.venue_order_id} "
+            f"was {named[0].order_id} and is now {order.order_id}"
+        )
 
     def _decide_trade(
         self,
@@ -242,7 +255,7 @@ class Desk:
     ) -> Changes:
         """A trade may be reported any number of times, on several channels; it counts once."""
         venue_order_id = report.venue_order_id or order.legs[leg_number - 1].venue_order_id or ""
-        known = self._book.executions.get((report.venue_account, report.symbol, report.trade_id, venue_order_id))
+        known = self._book.executions.get((order.order_id, report.trade_id, venue_order_id))
         match report:
             case v.VenueTraded():
                 if known is not None:

@@ -27,8 +27,9 @@ class Exchange(Ledger):
         listener: Listener,
         fees: Fees | None = None,
         seed: int = 0,
+        first_id: int = 0,
     ) -> None:
-        super().__init__(symbols, accounts, listener, seed)
+        super().__init__(symbols, accounts, listener, seed, first_id)
         self.fees = fees or Fees()
         self._last_prevented_id = 0
 

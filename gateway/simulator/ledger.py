@@ -32,8 +32,11 @@ class Listener(Protocol):
 class Ledger:
     """The memory of the exchange. Market makers and other unlimited accounts are kept out of the lists."""
 
-    def __init__(self, symbols: Iterable[Symbol], accounts: Accounts, listener: Listener, seed: int) -> None:
-        self.markets = {symbol.name: Market(symbol) for symbol in symbols}
+    def __init__(
+        self, symbols: Iterable[Symbol], accounts: Accounts, listener: Listener, seed: int, first_id: int
+    ) -> None:
+        """first_id: orders, trades and executions are numbered from the one after it."""
+        self.markets = {symbol.name: Market(symbol, first_id) for symbol in symbols}
         self.accounts = accounts
         self.maker = Account("market-maker", 0, unlimited=True)
         self.orders: dict[int, Order] = {}
@@ -41,8 +44,8 @@ class Ledger:
         self.trades: list[Trade] = []
         self._listener = listener
         self._random = Random(seed)  # noqa: S311 - client ids of a simulation, no secrets
-        self._last_order_id = 0
-        self._last_execution_id = 0
+        self._last_order_id = first_id
+        self._last_execution_id = first_id
         self._touched: dict[Account, None] = {}
 
     def random_client_order_id(self) -> str:

@@ -14,14 +14,14 @@ class Market:
     fills, cancels or expires them. They are not on the book, which may therefore not become crossed.
     """
 
-    def __init__(self, symbol: Symbol) -> None:
+    def __init__(self, symbol: Symbol, first_id: int = 0) -> None:
         self.symbol = symbol
         self.book = Book()
         self.manual = False
         self.last_price = symbol.start_price
         self.stops: dict[int, Order] = {}
         self.parked: dict[int, Order] = {}
-        self.last_trade_id = 0
+        self.last_trade_id = first_id
         self._reference: Decimal | None = None
 
     @property

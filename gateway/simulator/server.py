@@ -34,6 +34,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 9010
     seed: int = 0
+    first_id: int = 0
     maker: bool = True
     maker_interval_ms: int = 250
     limits: Limits = field(default_factory=Limits)
@@ -54,7 +55,7 @@ class Simulator:
         fees = Fees(settings.maker_fee_bps * _BPS, settings.taker_fee_bps * _BPS)
         self.clock = Clock()
         self.stream = UserStream()
-        self.exchange = Exchange(symbols, settings.accounts, self.stream, fees, settings.seed)
+        self.exchange = Exchange(symbols, settings.accounts, self.stream, fees, settings.seed, settings.first_id)
         self.hub = Hub()
         self.scripts = Scripts()
         self.maker = Maker(self.exchange, settings.seed, settings.maker)

@@ -86,7 +86,7 @@ executions = Table(
     Column("transact_time", BigInteger, nullable=False),  # the venue's
     Column("at", BigInteger, nullable=False),  # ours
     # Two orders of ours can share a trade; one order cannot have it twice.
-    UniqueConstraint("venue_account", "symbol", "trade_id", "venue_order_id", name="executions_trade"),
+    UniqueConstraint("order_id", "trade_id", "venue_order_id", name="executions_trade"),
 )
 
 # One FIX session each, keyed by its SessionID as QuickFIX writes it. Numbers are of the current epoch.

@@ -40,7 +40,7 @@ def test_an_order_of_yesterday_is_still_known_to_the_venue_s_late_words() -> Non
     desk = _desk()
     desk.book.roll_day(DAY)
     assert desk.book.by_venue_ids(VENUE_ACCOUNT, SYMBOL, "gw-O1-1", "1") is not None
-    assert (VENUE_ACCOUNT, SYMBOL, "7", "1") in desk.book.executions
+    assert ("O1", "7", "1") in desk.book.executions
     desk.book.roll_day(3 * DAY)
     assert desk.book.by_venue_ids(VENUE_ACCOUNT, SYMBOL, "gw-O1-1", "1") is None
     assert desk.book.executions == {}

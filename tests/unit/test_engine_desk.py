@@ -102,3 +102,17 @@ def test_a_trade_that_a_second_account_reports_too_counts_once() -> None:
     assert problem.startswith(f"VENUE_ACCOUNT_MISMATCH VenueTraded for {office.client_id(order_id)} from")
     assert office.now(order_id).cum_qty == 1
     assert len(office.recorder.batch.executions) == 1
+
+
+def test_ids_that_a_wiped_exchange_gives_again_do_not_lose_a_fill() -> None:
+    office = Office()
+    old, new = office.order("X"), office.order("Y")
+    assert not office.accepted(old, "1")
+    assert not office.traded(old, "1", "7")
+    problem = office.accepted(new, "1")
+    assert problem.startswith("VENUE_ORDER_ID_REUSED ")
+    assert f"order 1 was {old} and is now {new}" in problem
+    assert not office.traded(new, "1", "7"), "said once"
+    assert not office.traded(new, "1", "7")
+    assert [office.now(order_id).cum_qty for order_id in (old, new)] == [Decimal(1), Decimal(1)]
+    assert len(office.recorder.batch.executions) == 2

@@ -4,10 +4,15 @@ import asyncio
 import json
 import signal
 import sys
+import time
 from pathlib import Path
+from urllib.parse import urlencode
 
 import aiohttp
 import pytest
+
+from tests.fixtures.processes import Exchange
+from tests.unit.sim_support import hmac_hex
 
 DEADLINE = 30.0
 
@@ -55,3 +60,23 @@ async def test_mistakes_end_it_with_a_sentence(tmp_path: Path) -> None:
     bad = await start("--ed25519", "main")
     _, text = await asyncio.wait_for(bad.communicate(), DEADLINE)
     assert (bad.returncode, b"NAME=FILE" in text) == (2, True)
+
+
+async def test_a_restart_repeats_no_ids(tmp_path: Path) -> None:
+    """A gateway whose database outlives the simulator would otherwise take new trades for old ones."""
+    exchange = Exchange(tmp_path)
+    seen = []
+    for _ in range(2):
+        exchange.start()
+        await exchange.control("mode", symbol="*", mode="manual")
+        async with aiohttp.ClientSession(headers={"X-MBX-APIKEY": "sim-main-key"}) as http:
+            order = {"symbol": "LTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": 1}
+            query = urlencode({**order, "price": 100, "timestamp": time.time_ns() // 1_000_000})
+            url = f"{exchange.url}/api/v3/order?{query}&signature={hmac_hex(query, 'sim-main-secret')}"
+            async with http.post(url) as answer:
+                placed = await answer.json()
+        traded = await exchange.control("fill", clientOrderId=placed["clientOrderId"])
+        seen.append((placed["orderId"], traded["tradeId"]))
+        exchange.stop()
+    assert seen[1][0] > seen[0][0] > 2**40
+    assert seen[1][1] > seen[0][1] > 2**40

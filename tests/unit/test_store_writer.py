@@ -176,6 +176,11 @@ def test_two_orders_can_share_a_trade(engine: Engine, writer: BatchWriter) -> No
     assert len(stored(engine, tables.executions)) == 2
 
 
+def test_a_wiped_exchange_may_give_the_ids_of_a_trade_to_another_order(engine: Engine, writer: BatchWriter) -> None:
+    writer.commit(Batch(executions=[EXECUTION, EXECUTION._replace(position=4, order_id="1002")]))
+    assert len(stored(engine, tables.executions)) == 2
+
+
 def test_after_a_failed_commit_every_other_is_refused(engine: Engine, writer: BatchWriter) -> None:
     writer.commit(Batch(journal=[JOURNAL]))
     with pytest.raises(JournalHalted):

@@ -304,6 +304,7 @@ class BinanceVenue:
 
     def _up(self) -> None:
         self._silence.forget()
+        self._desk.forget()
         self._ready.set()
         self._sinks.availability(self.venue_account, available=True, reason="")
 

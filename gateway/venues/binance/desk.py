@@ -59,6 +59,10 @@ class Desk:
         """Whom reports about this intent name."""
         return OrderRef(self.venue_account, intent.symbol, intent.client_id)
 
+    def forget(self) -> None:
+        """A stream begins: the exchange may have been wiped meanwhile, and give ids that it gave before."""
+        self._told = Recent()
+
     def tell(self, reports: Iterable[VenueReport]) -> None:
         """Report what is new."""
         for report in reports:

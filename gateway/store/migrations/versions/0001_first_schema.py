@@ -107,7 +107,7 @@ def _executions() -> None:
         sa.Column("transact_time", sa.BigInteger(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("position"),
-        sa.UniqueConstraint("venue_account", "symbol", "trade_id", "venue_order_id", name="executions_trade"),
+        sa.UniqueConstraint("order_id", "trade_id", "venue_order_id", name="executions_trade"),
     )
 
 
