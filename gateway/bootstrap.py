@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import TextIO
 
 import quickfix
 from loguru import logger
@@ -15,6 +16,7 @@ from gateway.engine.clients import Clients
 from gateway.engine.clock import SystemClock
 from gateway.engine.desk import Desk
 from gateway.engine.inbox import Inbox, StopRequested
+from gateway.engine.lock import hold
 from gateway.engine.loop import Engine
 from gateway.engine.recorder import Recorder
 from gateway.engine.recovery import Recovered, recover
@@ -26,7 +28,7 @@ from gateway.fix.codec import Codec
 from gateway.fix.hydrate import fresh_directory, hydrate
 from gateway.fix.sender import Sender
 from gateway.store import readers
-from gateway.store.database import open_database
+from gateway.store.database import database_file, open_database
 from gateway.store.writer import BatchWriter
 from gateway.venues.base import Sinks, Venue, VenueSettingsError
 from gateway.venues.dispatcher import VenueThread
@@ -46,6 +48,7 @@ class EngineProcess:
         day_end = _seconds_of_day(config.engine.day_end)
         self._inbox = Inbox()
         self._venue_thread = _venue_thread(config, InboxSinks(self._inbox.put), allow_live=allow_live)
+        self._locks = _locks(config)  # before anything of a running engine is touched
         self._database = open_database(config.database.url, config.environment, config.deployment)
         state = recover(self._database, [(s.key, s.begin_string) for s in config.sessions], clock, day_end)
         venues, codec = Venues(self._venue_thread), Codec()
@@ -114,6 +117,15 @@ class EngineProcess:
         clean = self._engine.join(_STOP_TIMEOUT_S)
         self._database.dispose()
         return clean
+
+
+def _locks(config: Config) -> list[TextIO]:
+    directory = config.engine.directory
+    locks = [hold(directory / "engine.lock", f"engine.directory {directory}")]
+    file = database_file(config.database.url)
+    if file is not None:
+        locks.append(hold(file.with_name(file.name + ".lock"), f"the database {file}"))
+    return locks
 
 
 def _venue_thread(config: Config, sinks: Sinks, *, allow_live: bool) -> VenueThread:

@@ -11,6 +11,7 @@ import typer
 from loguru import logger
 from sqlalchemy import make_url
 
+from gateway.cli.parent import stop_with_parent
 from gateway.cli.signals import Signals
 from gateway.config import load_config
 from gateway.errors import ConfigError, GatewayError, JournalHalted
@@ -29,8 +30,10 @@ def engine(
     config: Annotated[Path, typer.Option(help="The configuration file.")],
     *,
     allow_live: Annotated[bool, typer.Option("--live", help="Allow environment live: real money.")] = False,
+    parent: Annotated[int | None, typer.Option(help="Stop when this process, our parent, ends.")] = None,
 ) -> None:
     """Run the engine alone (normally started by `fixgw run`)."""
+    stop_with_parent(parent)
     # Orders live long and make no reference cycles: the collector would only walk them again and again.
     sys.setswitchinterval(0.005)
     gc.freeze()

@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 import uvloop
 
+from gateway.cli.engine import EXIT_CONFIG
+from gateway.cli.parent import stop_with_parent
 from gateway.config import LogConfig
 from gateway.front import FrontError, FrontSettings, run_front
 from gateway.logs import setup_logging
@@ -25,8 +27,10 @@ def front(
     log_level: Annotated[str, typer.Option(help="As in the configuration's [log].")] = "INFO",
     log_json_lines: Annotated[bool, typer.Option("--log-json-lines", help="Each line a JSON object.")] = False,
     log_file: Annotated[Path | None, typer.Option(help="Instead of standard error.")] = None,
+    parent: Annotated[int | None, typer.Option(help="Stop when this process, our parent, ends.")] = None,
 ) -> None:
     """Accept FIX clients on TCP and hand them to the engine, until SIGTERM or SIGINT."""
+    stop_with_parent(parent)
     setup_logging(
         LogConfig.model_validate({"level": log_level, "json_lines": log_json_lines, "file": log_file}), "front"
     )
@@ -43,4 +47,4 @@ def front(
         uvloop.run(run_front(settings, announce))
     except FrontError as error:
         typer.echo(str(error), err=True)
-        raise typer.Exit(1) from error
+        raise typer.Exit(EXIT_CONFIG) from error

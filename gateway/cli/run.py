@@ -1,5 +1,6 @@
 """`fixgw run`: the gateway, all of its processes."""
 
+import os
 import signal
 from importlib.util import find_spec
 from pathlib import Path
@@ -53,12 +54,13 @@ def run(
         typer.echo(str(error), err=True)
         raise typer.Exit(EXIT_CONFIG) from error
     setup_logging(settings.log, "run")
+    ours = ["--parent", str(os.getpid())]
     live = ["--live"] if allow_live else []
     fatal = frozenset({EXIT_CONFIG})
     # The engine comes first when stopping too: its Logouts reach the clients through the front.
     children = [
-        Child("engine", ["engine", "--config", str(config), *live], fatal, ENGINE_STOP_S),
-        Child("front", _front_arguments(settings, ready_file), fatal, FRONT_STOP_S),
+        Child("engine", ["engine", "--config", str(config), *live, *ours], fatal, ENGINE_STOP_S),
+        Child("front", [*_front_arguments(settings, ready_file), *ours], fatal, FRONT_STOP_S),
     ]
     raise typer.Exit(Supervisor(children, Signals(*_stop_signals())).run())
 

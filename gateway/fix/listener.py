@@ -13,12 +13,14 @@ import socket
 import stat
 from pathlib import Path
 
+from gateway.errors import GatewayError
+
 # sockaddr_un.sun_path on Linux is 108 bytes with the closing NUL (unix(7)).
 _MAX_SOCKET_PATH_BYTES = 107
 _BACKLOG = 256
 
 
-class ListenerError(RuntimeError):
+class ListenerError(GatewayError):
     """The listening socket could not be replaced; the acceptor must be stopped, its TCP port may be open."""
 
 

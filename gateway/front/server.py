@@ -70,8 +70,6 @@ async def run_front(settings: FrontSettings, announce: Callable[[int], None] | N
     loop = asyncio.get_running_loop()
     for number in _STOP_SIGNALS:
         loop.add_signal_handler(number, stop.set)
-    if settings.ready_file is not None:
-        settings.ready_file.unlink(missing_ok=True)
     front = Front(settings)
     try:
         await front.start()

@@ -38,6 +38,12 @@ def open_database(url: str, environment: str, deployment: str | None = None) -> 
     return engine
 
 
+def database_file(url: str) -> Path | None:
+    """The file that an SQLite URL names, links resolved; None for a server. Raises ConfigError for an unusable URL."""
+    parsed = parse_url(url)
+    return Path(str(parsed.database)).resolve() if parsed.get_backend_name() == "sqlite" else None
+
+
 def open_for_reading(url: str) -> Engine:
     """The database for looking only: its own connections, which the engine does not wait for and which cannot write.
 
