@@ -19,7 +19,7 @@ from gateway.engine.inbox import Inbox, StopRequested
 from gateway.engine.lock import hold
 from gateway.engine.loop import Engine
 from gateway.engine.recorder import Recorder
-from gateway.engine.recovery import Recovered, recover
+from gateway.engine.recovery import Configured, Recovered, recover
 from gateway.engine.timers import Timers
 from gateway.errors import ConfigError
 from gateway.fix.acceptor import Acceptor, SessionSettings, dictionary_path
@@ -50,7 +50,7 @@ class EngineProcess:
         self._venue_thread = _venue_thread(config, InboxSinks(self._inbox.put), allow_live=allow_live)
         self._locks = _locks(config)  # before anything of a running engine is touched
         self._database = open_database(config.database.url, config.environment, config.deployment)
-        state = recover(self._database, [(s.key, s.begin_string) for s in config.sessions], clock, day_end)
+        state = recover(self._database, _configured(config), clock, day_end)
         venues, codec = Venues(self._venue_thread), Codec()
         recorder = Recorder(
             book=state.book,
@@ -144,6 +144,14 @@ def _accounts(config: Config) -> dict[str, Account]:
         a.name: Account(name=a.name, venue_account=a.venue_account, limits=_limits(f"account={a.name}", a.limits))
         for a in config.accounts
     }
+
+
+def _configured(config: Config) -> Configured:
+    return Configured(
+        sessions={s.key: s.begin_string for s in config.sessions},
+        accounts={a.name for a in config.accounts},
+        venue_accounts={v.name for v in config.venue_accounts},
+    )
 
 
 def _profile(session: SessionConfig, accounts: Mapping[str, Account]) -> SessionProfile:

@@ -1,14 +1,17 @@
 """What the engine knows when it starts: everything SQL holds that is not over."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
+from sqlalchemy import Connection
 from sqlalchemy import Engine as Database
 
 from gateway.domain.book import Book
 from gateway.domain.order import LegState, Order
 from gateway.engine.clock import Clock, day_start
 from gateway.engine.numbers import RESERVE, SessionState, WaitingReport
+from gateway.errors import ConfigError
 from gateway.store import readers
 from gateway.store.rows import SessionRow
 
@@ -24,8 +27,17 @@ class Recovered:
     unsettled: dict[str, set[str]]
 
 
-def recover(database: Database, sessions: Iterable[tuple[str, str]], clock: Clock, day_end_seconds: int) -> Recovered:
-    """Read it all. sessions: (key, BeginString) of every configured session."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configured:
+    """The names that the configuration has. sessions: BeginString by key."""
+
+    sessions: Mapping[str, str]
+    accounts: Collection[str]
+    venue_accounts: Collection[str]
+
+
+def recover(database: Database, configured: Configured, clock: Clock, day_end_seconds: int) -> Recovered:
+    """Read it all. Raises ConfigError when SQL has open orders or unsent reports of what is not configured any more."""
     now = clock.now()
     today = day_start(now, day_end_seconds)
     book = Book()
@@ -36,8 +48,9 @@ def recover(database: Database, sessions: Iterable[tuple[str, str]], clock: Cloc
             book.add_position(account, symbol, qty)
         book.last_order_number = readers.last_order_number(connection)
         rows = {row.session: row for row in readers.load_sessions(connection)}
+        _refuse_left_behind(book, _unsent_elsewhere(connection, rows, configured), configured)
         states = {}
-        for key, begin_string in sessions:
+        for key, begin_string in configured.sessions.items():
             state = _session(key, begin_string, rows.get(key), now)
             for report in readers.unsent_reports(connection, key, state.last_report_id):
                 state.waiting.append(WaitingReport(report.report_id, report.body, poss_resend=not state.clean))
@@ -72,6 +85,29 @@ def _session(key: str, begin_string: str, row: SessionRow | None, now: int) -> S
         last_out_at=row.last_out_at,
         changed=True,
     )
+
+
+def _unsent_elsewhere(connection: Connection, rows: Mapping[str, SessionRow], configured: Configured) -> dict[str, int]:
+    """How many reports wait for sessions that are not configured."""
+    left = (row for key, row in rows.items() if key not in configured.sessions)
+    return {row.session: len(readers.unsent_reports(connection, row.session, row.last_report_id)) for row in left}
+
+
+def _refuse_left_behind(book: Book, unsent: Mapping[str, int], configured: Configured) -> None:
+    """Without its session, account and venue account nothing that happens to an order could be recorded."""
+    orders: Counter[str] = Counter()
+    for order in book.orders.values():
+        if order.is_open or order.is_unknown:
+            orders[f"session {order.session}"] += order.session not in configured.sessions
+            orders[f"account {order.account}"] += order.account not in configured.accounts
+            orders[f"venue account {order.venue_account}"] += order.venue_account not in configured.venue_accounts
+    left = [f"{name} has {count} open or unknown orders" for name, count in orders.items() if count]
+    left += [f"session {key} has {count} unsent reports" for key, count in unsent.items() if count]
+    if left:
+        raise ConfigError(
+            f"the configuration lacks what the database still needs: {'; '.join(left)}. "
+            "Configure them again, under these names, until nothing is left"
+        )
 
 
 def _unsettled(orders: Iterable[Order]) -> dict[str, set[str]]:
