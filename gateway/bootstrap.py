@@ -29,6 +29,7 @@ from gateway.fix.hydrate import fresh_directory, hydrate
 from gateway.fix.sender import Sender
 from gateway.store import readers
 from gateway.store.database import database_file, open_database
+from gateway.store.rows import ReportRow
 from gateway.store.writer import BatchWriter
 from gateway.venues.base import Sinks, Venue, VenueSettingsError
 from gateway.venues.dispatcher import VenueThread
@@ -88,11 +89,16 @@ class EngineProcess:
             venue=venues,
             timers=timers,
             clock=clock,
+            unsent=self._unsent,
             on_halt=on_halt,
         )
         low, high = config.engine.heart_bt_int_min, config.engine.heart_bt_int_max
         self._application = GatewayApplication(
-            put=self._inbox.put, sent=self._engine.sent, sessions=state.sessions, heart_bt_int=(low, high)
+            put=self._inbox.put,
+            sent=self._engine.sent,
+            sessions=state.sessions,
+            heart_bt_int=(low, high),
+            halt=on_halt,
         )
         settings = [SessionSettings(s.begin_string, s.sender_comp_id, s.target_comp_id) for s in config.sessions]
         store = config.engine.directory / "quickfix"
@@ -100,6 +106,10 @@ class EngineProcess:
         _hydrate(store, settings, self._database, state)
         self._acceptor = Acceptor(self._application, settings, store)
         self._sender = _sender(self._application, settings)
+
+    def _unsent(self, session: str, after_report_id: int) -> list[ReportRow]:
+        with self._database.connect() as connection:
+            return readers.unsent_reports(connection, session, after_report_id)
 
     def start(self) -> None:
         """Begin to work. Clients can log on at once; orders are taken when their venue is ready."""

@@ -11,6 +11,7 @@ from gateway.engine.desk import Desk
 from gateway.engine.inbox import AdminReceived, AppReceived, CallbackFailed
 from gateway.engine.numbers import SessionState
 from gateway.engine.ports import FixCodec
+from gateway.engine.proofs import proven_by
 from gateway.engine.recorder import Recorder
 from gateway.store.rows import AlertRow, MessageRow, storable
 
@@ -33,7 +34,9 @@ class Clients:
         self._received(item, getattr(decoded, "cl_ord_id", None) or None, order_id or None)
 
     def admin_received(self, item: AdminReceived) -> None:
-        """A session-level message: only recorded, QuickFIX answers it."""
+        """A session-level message: QuickFIX answers it, we record it and take what it proves."""
+        if item.msg_type == "0":
+            self._sessions[item.session].proven(proven_by(item.text))
         self._received(item, None, None)
 
     def quarantine(self, item: AppReceived) -> None:

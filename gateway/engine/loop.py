@@ -6,7 +6,7 @@ the engine for good.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from loguru import logger
@@ -22,13 +22,17 @@ from gateway.engine.desk import Desk
 from gateway.engine.event_log import event_lines
 from gateway.engine.numbers import SessionState, WaitingReport
 from gateway.engine.ports import FixSender, VenuePort
+from gateway.engine.proofs import Proofs, question
 from gateway.engine.recorder import Recorder
 from gateway.engine.timers import Timers
-from gateway.store.rows import AlertRow, MessageRow, VenueCallRow, storable
+from gateway.store.rows import AlertRow, MessageRow, ReportRow, VenueCallRow, storable
 from gateway.store.writer import BatchWriter
 
 BATCH_LIMIT = 500
 """Items a batch takes at most: enough for group commit to pay, few enough that the first need not wait long."""
+
+SEND_LIMIT = 500
+"""Reports sent to a session at a time: a long queue must neither hold up the others nor use up the reserved numbers."""
 
 SENT_LINGER_S = 0.005
 """How long sent rows alone wait for company: they are safe to lose (the report goes again with PossResend)."""
@@ -49,8 +53,10 @@ class Engine:
         venue: VenuePort,
         timers: Timers,
         clock: Clock,
+        unsent: Callable[[str, int], Sequence[ReportRow]],
         on_halt: Callable[[BaseException], None],
     ) -> None:
+        """unsent: a session's reports in SQL after the given one, in order."""
         self._inbox = inbox
         self._desk = desk
         self._recorder = recorder
@@ -60,12 +66,15 @@ class Engine:
         self._venue = venue
         self._timers = timers
         self._clock = clock
+        self._unsent = unsent
+        self._proofs = Proofs(sessions.values())
         self._on_halt = on_halt
         self._sender: FixSender | None = None
         self._sent: list[i.MessageSent] = []
         self._waiters: list[threading.Event] = []
         self._stopping = False
-        self._up: dict[str, bool] = {}
+        self._up: set[str] = set()  # venue accounts that can take orders
+        self._settled: set[str] = set()  # and those that could since the start
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._handlers: dict[type[Any], Callable[[Any], None]] = {
             i.AppReceived: clients.app_received,
@@ -133,7 +142,11 @@ class Engine:
     def _patience(self) -> float:
         if self._sent or not self._recorder.batch.is_empty:
             return SENT_LINGER_S
-        return self._timers.wait(self._clock.now())
+        if any(state.waiting and state.logged_on for state in self._sessions.values()):
+            return 0
+        now = self._clock.now()
+        proofs = self._proofs.wait(now)
+        return self._timers.wait(now) if proofs is None else min(proofs, self._timers.wait(now))
 
     def _handle(self, item: Any) -> None:
         """One item. What fails on its data is quarantined; the engine goes on."""
@@ -202,6 +215,7 @@ class Engine:
         for state in self._sessions.values():
             if state.logged_on and state.waiting:
                 self._send_waiting(state)
+        self._ask_for_proofs()
         for waiter in self._waiters:
             waiter.set()
         self._waiters.clear()
@@ -210,15 +224,26 @@ class Engine:
 
     def _send_waiting(self, state: SessionState) -> None:
         assert self._sender is not None
-        while state.waiting:
-            report = state.waiting.popleft()
+        for _ in range(min(len(state.waiting), SEND_LIMIT)):
+            report = state.waiting[0]
             crash_point("sending")
             try:
-                self._sender.send(state.key, report.report_id, report.body, poss_resend=report.poss_resend)
+                if not self._sender.send(state.key, report.report_id, report.body, poss_resend=report.poss_resend):
+                    return
             except Exception as error:  # one report that QuickFIX refuses must not hold up the others
                 logger.opt(exception=error).error("not sent session={} report_id={}", state.key, report.report_id)
                 self._alert("REPORT_NOT_SENT", f"report {report.report_id}: {error}", state.key)
+            state.waiting.popleft()
             crash_point("sent")
+
+    def _ask_for_proofs(self) -> None:
+        for state in self._proofs.due(self._clock.now()):
+            assert self._sender is not None
+            state.asked_report_id = state.last_report_id
+            try:
+                self._sender.ask(state.key, question(state.last_report_id))
+            except Exception as error:  # without proof a reset sends more than it must, and that is all
+                logger.opt(exception=error).error("no proof asked for session={}", state.key)
 
     def _note_events(self) -> None:
         events, self._recorder.events = self._recorder.events, []
@@ -258,6 +283,7 @@ class Engine:
     def _logged_on(self, item: i.LoggedOn) -> None:
         state = self._sessions[item.session]
         state.logged_on, state.last_logon_at, state.changed = True, item.at, True
+        state.asked_report_id = state.proven_report_id  # what was asked before may have been lost
         logger.info("session on session={} next_in={} next_out={}", item.session, state.next_in, state.next_out)
 
     def _logged_out(self, item: i.LoggedOut) -> None:
@@ -266,8 +292,10 @@ class Engine:
         logger.info("session off session={}", item.session)
 
     def _epoch_reset(self, item: i.EpochReset) -> None:
-        self._sessions[item.session].start_epoch(item.at)
-        logger.info("session reset session={} epoch={}", item.session, self._sessions[item.session].epoch)
+        state = self._sessions[item.session]
+        state.start_epoch(item.at)
+        state.wait_again(self._unsent(state.key, state.last_report_id))
+        logger.info("session reset session={} epoch={}", item.session, state.epoch)
         self._waiters.append(item.done)
 
     def _reserve_numbers(self, item: i.ReserveNumbers) -> None:
@@ -305,13 +333,17 @@ class Engine:
 
     def _availability_changed(self, item: i.AvailabilityChanged) -> None:
         logger.info("venue account={} available={} {}", item.venue_account, item.available, item.reason)
-        was_up = self._up.get(item.venue_account)
-        self._up[item.venue_account] = item.available
+        was_up = item.venue_account in self._up
+        if not item.available:
+            self._up.discard(item.venue_account)
         if not item.available or was_up:
             return
+        self._up.add(item.venue_account)
+        first = item.venue_account not in self._settled
+        self._settled.add(item.venue_account)
         for order in [o for o in self._recorder.book.orders.values() if o.is_open or o.is_unknown]:
             if order.venue_account == item.venue_account:
-                self._desk.settle(order, item.at, restarted=was_up is None)
+                self._desk.settle(order, item.at, restarted=first)
 
     def _alert_raised(self, item: i.AlertRaised) -> None:
         self._alert(item.code, item.text, item.session)

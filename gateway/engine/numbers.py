@@ -4,15 +4,19 @@ SQL's inbound number may lag the wire, never lead it; its outbound number may le
 """
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from gateway.store.rows import SessionRow
+from gateway.store.rows import ReportRow, SessionRow
 
 _MAX_SKIPPED = 10_000
 """A number this far above all before it is no first use: it belongs to the numbers before a reset."""
 
-RESERVE = 1_000
-"""How far ahead of what is about to be sent numbers are reserved: heartbeats and answers need some at any time."""
+RESERVE = 4_000
+"""How far ahead of what is about to be sent numbers are reserved: heartbeats and answers need some at any time.
+
+Half of it is left after each commit, more than a client can use up by TestRequests while the engine sends one portion.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +30,11 @@ class WaitingReport:
 
 @dataclass(slots=True)
 class SessionState:
-    """One session. Only the engine's thread changes it; `reserved` is read by others."""
+    """One session. Only the engine's thread changes it; `reserved` is read by others.
+
+    Reports up to last_report_id were sent in this epoch, up to seen_report_id they may have been sent before, and up
+    to proven_report_id the client certainly has them; asked_report_id is what it was last asked for.
+    """
 
     key: str
     begin_string: str
@@ -37,6 +45,9 @@ class SessionState:
     out_reserved: int = 1  # as the next commit will write it
     reserved: int = 1  # as SQL has it
     last_report_id: int = 0
+    seen_report_id: int = 0
+    proven_report_id: int = 0
+    asked_report_id: int = 0
     logged_on: bool = False
     clean: bool = False
     last_logon_at: int | None = None
@@ -87,8 +98,27 @@ class SessionState:
             self.out_reserved = needed + RESERVE
             self.changed = True
 
+    def proven(self, report_id: int) -> None:
+        """The client has this report, and all before it."""
+        if self.proven_report_id < report_id <= max(self.last_report_id, self.seen_report_id):
+            self.proven_report_id = report_id
+            self.changed = True
+
+    def wait_again(self, reports: Iterable[ReportRow]) -> None:
+        """All that is to be sent, by what SQL has: reports after last_report_id, in order."""
+        self.waiting = deque(
+            WaitingReport(r.report_id, r.body, poss_resend=r.report_id <= self.seen_report_id) for r in reports
+        )
+
+    def crashed(self, last_report_id: int) -> None:
+        """The last run ended without order, and may have sent all there was under numbers that SQL never heard of."""
+        self.seen_report_id = max(self.seen_report_id, last_report_id)
+
     def start_epoch(self, at: int) -> None:
-        """Both numbers begin at 1 again."""
+        """Both numbers begin at 1 again; what the client is not proven to have is to be sent again."""
+        self.seen_report_id = max(self.seen_report_id, self.last_report_id)
+        self.last_report_id = self.asked_report_id = self.proven_report_id
+        self.logged_on = False  # until the Logon is answered: nothing may take its number
         self.epoch += 1
         self.created_at = at
         self.next_in = self.next_out = 1
@@ -107,6 +137,8 @@ class SessionState:
             next_out=self.next_out,
             out_reserved=self.out_reserved,
             last_report_id=self.last_report_id,
+            seen_report_id=self.seen_report_id,
+            proven_report_id=self.proven_report_id,
             logged_on=self.logged_on,
             clean=self.clean,
             last_logon_at=self.last_logon_at,

@@ -35,8 +35,14 @@ class FixCodec(Protocol):
 class FixSender(Protocol):
     """Sends to sessions that are logged on."""
 
-    def send(self, session: str, report_id: int, body: str, *, poss_resend: bool) -> None:
-        """Give a report's body to the session engine. It comes back to the inbox as MessageSent."""
+    def send(self, session: str, report_id: int, body: str, *, poss_resend: bool) -> bool:
+        """Give a report's body to the session engine. It comes back to the inbox as MessageSent.
+
+        Returns False where it got no number, since none was reserved or the session is being reset: send it later.
+        """
+
+    def ask(self, session: str, test_req_id: str) -> None:
+        """Send a TestRequest(1)."""
 
 
 class VenuePort(Protocol):

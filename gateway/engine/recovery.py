@@ -10,8 +10,12 @@ from sqlalchemy import Engine as Database
 from gateway.domain.book import Book
 from gateway.domain.order import LegState, Order
 from gateway.engine.clock import Clock, day_start
+<<<<<<< HEAD
 from gateway.engine.numbers import RESERVE, SessionState, WaitingReport
 from gateway.errors import ConfigError
+=======
+from gateway.engine.numbers import RESERVE, SessionState
+>>>>>>> 1741ac7 (wip)
 from gateway.store import readers
 from gateway.store.rows import SessionRow
 
@@ -52,8 +56,10 @@ def recover(database: Database, configured: Configured, clock: Clock, day_end_se
         states = {}
         for key, begin_string in configured.sessions.items():
             state = _session(key, begin_string, rows.get(key), now)
-            for report in readers.unsent_reports(connection, key, state.last_report_id):
-                state.waiting.append(WaitingReport(report.report_id, report.body, poss_resend=not state.clean))
+            unsent = readers.unsent_reports(connection, key, state.last_report_id)
+            if unsent and not state.clean:
+                state.crashed(unsent[-1].report_id)
+            state.wait_again(unsent)
             state.clean = False
             states[key] = state
         return Recovered(
@@ -78,6 +84,9 @@ def _session(key: str, begin_string: str, row: SessionRow | None, now: int) -> S
         next_out=row.next_out if row.clean else row.out_reserved,
         out_reserved=row.out_reserved,
         last_report_id=row.last_report_id,
+        seen_report_id=row.seen_report_id,
+        proven_report_id=row.proven_report_id,
+        asked_report_id=row.proven_report_id,
         clean=row.clean,
         last_logon_at=row.last_logon_at,
         last_logout_at=row.last_logout_at,

@@ -17,6 +17,7 @@ from loguru import logger
 from gateway.engine import inbox as i
 from gateway.engine.crash_points import crash_point
 from gateway.engine.numbers import SessionState
+from gateway.errors import JournalHalted
 from gateway.wire.raw import mask_secrets
 
 _MSG_TYPE = re.compile(r"\x0135=([!-~]{1,8})\x01")
@@ -25,6 +26,10 @@ _POSS_DUP = "\x0143=Y\x01"
 
 COMMIT_DEADLINE_S = 5.0
 """How long a callback waits for the engine's commit. Longer, and heartbeats of other sessions would be late."""
+
+RESERVE_DEADLINE_S = 20.0
+"""How long a message without a reserved number is held back; then the engine starts afresh, since a number that SQL
+does not know of could be used twice."""
 
 
 P = ParamSpec("P")
@@ -39,7 +44,7 @@ def _guarded(
     def run(self: "GatewayApplication", /, *args: P.args, **kwargs: P.kwargs) -> None:
         try:
             callback(self, *args, **kwargs)
-        except quickfix.RejectLogon:
+        except (quickfix.RejectLogon, quickfix.DoNotSend):
             raise
         except BaseException as error:  # QuickFIX's thread must live, whatever it was
             self.failed(callback.__name__, error, args)
@@ -59,8 +64,10 @@ class GatewayApplication(quickfix.Application):  # type: ignore[misc]  # quickfi
         sent: Callable[[i.MessageSent], None],
         sessions: Mapping[str, SessionState],
         heart_bt_int: tuple[int, int],
+        halt: Callable[[BaseException], None],
     ) -> None:
         super().__init__()
+        self._halt = halt
         self._put = put
         self._sent = sent
         self._states = sessions
@@ -103,8 +110,11 @@ class GatewayApplication(quickfix.Application):  # type: ignore[misc]  # quickfi
         report_id = getattr(self.sending, "report_id", None)
         state = self._states[key]
         repeated = _POSS_DUP in text and (app or "\x0135=4\x01" in text)
-        if seq >= state.reserved and report_id is None and not repeated:
+        if seq >= state.reserved and not repeated:
+            if report_id is not None:
+                raise quickfix.DoNotSend  # our own thread is the one that reserves: it will, and then send again
             self._reserve(key, seq)
+        self.sending.report_id = None
         self._sent(i.MessageSent(key, text, _msg_type(text), seq, not repeated, report_id, time.time_ns()))
         if report_id is not None:
             crash_point("leaving")
@@ -113,8 +123,8 @@ class GatewayApplication(quickfix.Application):  # type: ignore[misc]  # quickfi
         """SQL's outbound number must lead the wire: wait until it does."""
         item = i.ReserveNumbers(key, seq + 1)
         self._put(item)
-        if not item.done.wait(COMMIT_DEADLINE_S):
-            logger.error("numbers not reserved in time session={} msg_seq_num={}", key, seq)
+        if not item.done.wait(RESERVE_DEADLINE_S):
+            self._halt(JournalHalted(f"no numbers reserved for {key} within {RESERVE_DEADLINE_S:g} s, next {seq}"))
 
     # --- in
 

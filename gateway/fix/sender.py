@@ -19,9 +19,10 @@ class Sender:
         self._session_ids = session_ids
         self._dictionaries = dictionaries
 
-    def send(self, session: str, report_id: int, body: str, *, poss_resend: bool) -> None:
+    def send(self, session: str, report_id: int, body: str, *, poss_resend: bool) -> bool:
         """QuickFIX numbers it, stores it and queues it for the socket; toApp sees it with its number on the way.
 
+        Returns whether it was numbered: it then is QuickFIX's, also where the session went down meanwhile.
         Raises ValueError or a quickfix exception for a body that cannot be sent.
         """
         session_id = self._session_ids[session]
@@ -29,5 +30,11 @@ class Sender:
         self._sending.report_id = report_id
         try:
             quickfix.Session.sendToTarget(message, session_id)
+            return self._sending.report_id is None  # toApp took it
         finally:
             self._sending.report_id = None
+
+    def ask(self, session: str, test_req_id: str) -> None:
+        """Send a TestRequest(1). Raises a quickfix exception."""
+        message = to_quickfix(f"35=1\x01112={test_req_id}\x01")
+        quickfix.Session.sendToTarget(message, self._session_ids[session])

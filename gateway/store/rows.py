@@ -84,6 +84,8 @@ class SessionRow(NamedTuple):
     next_out: int
     out_reserved: int
     last_report_id: int
+    seen_report_id: int
+    proven_report_id: int
     logged_on: bool
     clean: bool
     last_logon_at: int | None = None

@@ -99,7 +99,9 @@ sessions = Table(
     Column("next_in", BigInteger, nullable=False),  # may lag the wire, never lead it
     Column("next_out", BigInteger, nullable=False),  # exact after a clean stop
     Column("out_reserved", BigInteger, nullable=False),  # above every number the wire has seen
-    Column("last_report_id", BigInteger, nullable=False),  # reports up to this one were sent
+    Column("last_report_id", BigInteger, nullable=False),  # reports up to this one were sent in this epoch
+    Column("seen_report_id", BigInteger, nullable=False, server_default="0"),  # up to this one perhaps before
+    Column("proven_report_id", BigInteger, nullable=False, server_default="0"),  # up to this one proven to be received
     Column("logged_on", Boolean, nullable=False),
     Column("clean", Boolean, nullable=False),  # the engine was stopped in order: next_out is exact
     Column("last_logon_at", BigInteger),

@@ -26,7 +26,9 @@ for number in range(count):
     session = SessionSettings("FIX.4.4", "FIXGW", "DESK")
     state = SessionState(session.session_id.toString(), "FIX.4.4", 0, reserved=1000)
     ignore = lambda item: None
-    application = GatewayApplication(put=ignore, sent=ignore, sessions={state.key: state}, heart_bt_int=(5, 60))
+    application = GatewayApplication(
+        put=ignore, sent=ignore, sessions={state.key: state}, heart_bt_int=(5, 60), halt=ignore
+    )
     acceptor = Acceptor(application, [session], store)
     acceptor.start(store / "socket")
     with socket.socket(socket.AF_UNIX) as connection:
