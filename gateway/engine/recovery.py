@@ -10,12 +10,8 @@ from sqlalchemy import Engine as Database
 from gateway.domain.book import Book
 from gateway.domain.order import LegState, Order
 from gateway.engine.clock import Clock, day_start
-<<<<<<< HEAD
-from gateway.engine.numbers import RESERVE, SessionState, WaitingReport
-from gateway.errors import ConfigError
-=======
 from gateway.engine.numbers import RESERVE, SessionState
->>>>>>> 1741ac7 (wip)
+from gateway.errors import ConfigError
 from gateway.store import readers
 from gateway.store.rows import SessionRow
 
