@@ -45,5 +45,12 @@ def intent_of(
         case e.AmendSubmitted():
             return AmendIntent(**common, venue_order_id=leg.venue_order_id, qty=event.qty)  # type: ignore[arg-type]
         case e.SettlementRequested():
-            until = timestamp_ms + recv_window_ms + VENUE_ENGINE_TIMEOUT_MS
-            return SettleIntent(**common, venue_order_id=leg.venue_order_id, accepted_until_ms=until)  # type: ignore[arg-type]
+            return SettleIntent(
+                **common,  # type: ignore[arg-type]
+                venue_order_id=leg.venue_order_id,
+                accepted_until_ms=timestamp_ms + recv_window_ms + VENUE_ENGINE_TIMEOUT_MS,
+                placed_ms=timestamp_ms - (event.at - leg.submitted_at) // 1_000_000,
+                side=order.side,
+                qty=leg.qty,
+                price=leg.price,
+            )

@@ -62,7 +62,13 @@ class SettleIntent(Intent):
 
     `accepted_until_ms`: the venue's time after which an order that it does not know can no longer turn up; before it,
     "does not exist" proves nothing (timestamp + recvWindow + the venue's own engine timeout).
+    `placed_ms`: the venue's time when the order was submitted; it is no older there. Side, quantity and price are as
+    they were submitted, to recognise it if its id was replaced.
     """
 
     venue_order_id: str | None
     accepted_until_ms: int
+    placed_ms: int
+    side: Side
+    qty: Decimal
+    price: Decimal | None

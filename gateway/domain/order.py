@@ -78,6 +78,8 @@ class Leg(NamedTuple):
     final_qty: Decimal | None = None  # CLOSING: all that it executed, as the venue says
     close_reason: str = ""
     text: str = ""
+    price: Decimal | None = None  # as it was submitted
+    submitted_at: int = 0
 
     @property
     def is_working(self) -> bool:

@@ -79,7 +79,7 @@ def _closed_last(order: Order, text: str) -> tuple[Leg, ...]:
 
 
 def _leg_submitted(order: Order, event: e.LegSubmitted) -> Order:
-    legs = (*order.legs, Leg(event.leg, event.client_id, event.qty))
+    legs = (*order.legs, Leg(event.leg, event.client_id, event.qty, price=event.price, submitted_at=event.at))
     if event.leg == 1:
         return changed(order, legs=legs)
     head, *rest = order.requests

@@ -118,7 +118,7 @@ class Intents:
         number = next(_ids)
         self.venue = venue
         self.order_id = f"O{number}"
-        self.client_id = f"test-{number}-1"
+        self.client_id = f"test-{self.order_id}-1"
         self._common: dict[str, Any] = {
             "order_id": self.order_id,
             "leg": 1,
@@ -159,4 +159,8 @@ class Intents:
             **self._stamp(),
             venue_order_id=venue_order_id,
             accepted_until_ms=self.venue.clock_ms() + accepted_for_ms,
+            placed_ms=self.placed_at_ms or self.venue.clock_ms(),
+            side=Side.BUY,
+            qty=Decimal(1),
+            price=self._px,
         )

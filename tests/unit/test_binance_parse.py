@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.domain.values import LiquidityInd
+from gateway.domain.values import LiquidityInd, Side
 from gateway.domain.venue_reports import CloseReason, VenueAccepted, VenueAmended, VenueClosed, VenueTraded
 from gateway.venues.binance import answers, parse
 from gateway.venues.binance.filters import parse_exchange_info
@@ -169,17 +169,25 @@ class TestAnswers:
     def test_an_order_queried(self) -> None:
         raw = (
             b'{"orderId":1,"clientOrderId":"mine-1","status":"PARTIALLY_FILLED","origQty":"2.0","executedQty":"0.5",'
-            b'"time":5,"updateTime":7,"preventedQuantity":"0.5"}'
+            b'"side":"SELL","price":"7.50","time":5,"updateTime":7,"preventedQuantity":"0.5"}'
         )
         state = answers.order_state(raw)
         assert (state.qty, state.cum_qty, state.reason) == (Decimal("1.5"), Decimal("0.5"), None)
         assert (state.created_ms, state.transact_time) == (5, 7_000_000)
+        assert (state.side, state.price) == (Side.SELL, Decimal("7.5"))
 
     def test_an_unknown_status(self) -> None:
         with pytest.raises(PayloadError, match="PENDING_SOMETHING"):
             answers.order_state(
                 b'{"orderId":1,"clientOrderId":"a","status":"PENDING_SOMETHING","origQty":"2.0","executedQty":"0",'
-                b'"time":5,"updateTime":7}'
+                b'"side":"BUY","price":"0","time":5,"updateTime":7}'
+            )
+
+    def test_an_unknown_side(self) -> None:
+        with pytest.raises(PayloadError, match="LEND"):
+            answers.order_state(
+                b'{"orderId":1,"clientOrderId":"a","status":"NEW","origQty":"2.0","executedQty":"0",'
+                b'"side":"LEND","price":"0","time":5,"updateTime":7}'
             )
 
     def test_trades(self) -> None:

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from gateway.domain.intents import SettleIntent
-from gateway.domain.venue_reports import VenueOrderMissing, VenueOrderWorking, VenueReport, VenueTraded
+from gateway.domain.values import Side
+from gateway.domain.venue_reports import VenueClosed, VenueOrderMissing, VenueOrderWorking, VenueReport, VenueTraded
 from gateway.venues.binance.channel import Answer, RequestLostError
 from gateway.venues.binance.clock import VenueClock
 from gateway.venues.binance.desk import Desk
@@ -25,8 +26,8 @@ NO_SUCH_ORDER = Answer(400, b"", b'{"code":-2013,"msg":"Order does not exist."}'
 
 def order(number: int = 7, client_id: str = "gw-O1-1", executed: str = "0", status: str = "NEW") -> dict[str, Any]:
     return {
-        "orderId": number, "clientOrderId": client_id, "status": status, "origQty": "2", "executedQty": executed,
-        "time": NOW_MS - 5_000, "updateTime": NOW_MS,
+        "orderId": number, "clientOrderId": client_id, "status": status, "side": "BUY", "price": "10.00",
+        "origQty": "2.0", "executedQty": executed, "time": NOW_MS - 5_000, "updateTime": NOW_MS,
     }  # fmt: skip
 
 
@@ -72,7 +73,8 @@ async def settle(reply: Reply, **fields: Any) -> tuple[Sinks, list[tuple[str, Pa
     common: dict[str, Any] = {
         "intent_id": 1, "order_id": "O1", "leg": 1, "venue_account": "main", "symbol": "BTCUSDT",
         "client_id": "gw-O1-1", "timestamp_ms": NOW_MS - 5_000, "recv_window_ms": 1_000, "venue_order_id": None,
-        "accepted_until_ms": NOW_MS - 1,
+        "accepted_until_ms": NOW_MS - 1, "placed_ms": NOW_MS - 5_000, "side": Side.BUY, "qty": Decimal(2),
+        "price": Decimal(11),
     }  # fmt: skip
     settlements.start(SettleIntent(**{**common, **fields}))
     async with asyncio.timeout(10):
@@ -161,6 +163,59 @@ async def test_an_order_that_the_venue_had_and_lost_is_alerted() -> None:
     assert isinstance(sinks.reports[0], VenueOrderMissing)
     assert sinks.alerts == ["VENUE_ORDER_LOST"]
     assert [params.get("orderId") for _, params in asked] == [7, None, 7]
+
+
+async def test_the_history_is_read_from_when_the_order_was_placed() -> None:
+    hour_ms = 3_600_000
+
+    def reply(method: str, params: Params) -> object:
+        if method == "order.status":
+            return NO_SUCH_ORDER
+        found = {**order(), "time": NOW_MS - hour_ms}
+        return [found] if int(params["startTime"]) < int(found["time"]) else []
+
+    sinks, _ = await settle(reply, placed_ms=NOW_MS - hour_ms, timestamp_ms=NOW_MS - 20_000)
+    assert isinstance(sinks.reports[0], VenueOrderWorking)
+
+
+async def test_an_order_just_like_it_under_a_foreign_id_keeps_it_unknown() -> None:
+    """Canceled by the venue's own pages, an order has a random id and answers to ours no more."""
+    tries = 0
+
+    def reply(method: str, params: Params) -> object:
+        nonlocal tries
+        if method == "order.status":
+            return NO_SUCH_ORDER
+        tries += 1
+        return [order(client_id="x7Q", status="CANCELED")] if tries < 4 else [order(status="CANCELED")]
+
+    sinks, _ = await settle(reply, price=Decimal(10))
+    assert tries == 4
+    assert isinstance(sinks.reports[0], VenueClosed)
+    assert sinks.alerts == ["VENUE_ORDER_UNDER_FOREIGN_ID"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"clientOrderId": "gw-O2-1"}, {"side": "SELL"}, {"origQty": "3"}, {"price": "9"}, {"time": NOW_MS - 3_600_000}],
+)
+async def test_an_order_unlike_it_proves_nothing(other: dict[str, Any]) -> None:
+    def reply(method: str, params: Params) -> object:
+        return NO_SUCH_ORDER if method == "order.status" else [{**order(client_id="x7Q"), **other}]
+
+    sinks, _ = await settle(reply, price=Decimal(10))
+    assert isinstance(sinks.reports[0], VenueOrderMissing)
+    assert not sinks.alerts
+
+
+@pytest.mark.parametrize("other", [{"clientOrderId": "gw-O2-1"}, {"time": NOW_MS - 3_600_000}])
+async def test_an_id_given_again_names_another_order(other: dict[str, Any]) -> None:
+    def reply(method: str, params: Params) -> object:
+        return [{**order(), **other}] if method == "allOrders" else {**order(), **other}
+
+    sinks, _ = await settle(reply, venue_order_id="7")
+    assert isinstance(sinks.reports[0], VenueOrderMissing)
+    assert sinks.alerts == ["VENUE_ORDER_LOST"]
 
 
 @pytest.mark.parametrize(

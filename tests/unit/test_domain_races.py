@@ -6,7 +6,7 @@ import pytest
 
 from gateway.domain.intents import AmendIntent, CancelIntent, PlaceIntent, SettleIntent
 from gateway.domain.order import LegState, Phase, Terms
-from gateway.domain.values import ExecType, OrdStatus
+from gateway.domain.values import ExecType, OrdStatus, Side
 from gateway.domain.venue_reports import CloseReason, Operation
 from tests.fixtures.domain_desk import AMENDS, DomainDesk, Told
 
@@ -341,3 +341,16 @@ def test_a_refused_new_leg_is_closed_once() -> None:
     closed = [event for event in desk.journal[count:] if type(event).__name__ == "LegClosed"]
     assert len(closed) == 1
     assert desk.told()[-2:] == ["9 Y>X 39=0 102=99", "8 X 150=4 39=4 qty=10 cum=0 leaves=0"]
+
+
+def test_a_settlement_tells_when_and_how_the_order_was_submitted() -> None:
+    """A history is read from then, however long ago that is."""
+    desk = DomainDesk()
+    desk.new("X", qty="10", price="100")
+    placed_at = desk.now
+    desk.now += 3_600 * 10**9
+    desk.settle("X", restarted=True)
+    intent = desk.intents[-1]
+    assert isinstance(intent, SettleIntent)
+    assert intent.timestamp_ms - intent.placed_ms == (desk.now - placed_at) // 1_000_000
+    assert (intent.side, intent.qty, intent.price) == (Side.BUY, Decimal(10), Decimal(100))

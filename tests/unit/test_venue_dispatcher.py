@@ -133,9 +133,12 @@ def test_routes_by_account_and_keeps_the_order() -> None:
         place(2, "b"),
         CancelIntent(**common, intent_id=3),
         AmendIntent(**common, intent_id=4, venue_order_id=None, qty=Decimal(1)),
-        SettleIntent(**common, intent_id=5, venue_order_id=None, accepted_until_ms=1),
+        SettleIntent(
+            **common, intent_id=5, venue_order_id=None, accepted_until_ms=1, placed_ms=1,
+            side=Side.BUY, qty=Decimal(1), price=None,
+        ),
         place(6),
-    ]
+    ]  # fmt: skip
     built.thread.release(batch)
     built.thread.release([place(7)])
     until(lambda: len(built.venues["a"].asked) == 6)

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import msgspec
 
-from gateway.domain.values import LiquidityInd
+from gateway.domain.values import LiquidityInd, Side
 from gateway.domain.venue_reports import CloseReason, VenueAccepted, VenueAmended, VenueClosed, VenueReport, VenueTraded
 from gateway.venues.binance.payload import (
     CLOSED_STATUS,
@@ -49,6 +49,8 @@ class _Order(msgspec.Struct):
     orderId: int  # noqa: N815
     clientOrderId: str  # noqa: N815
     status: str
+    side: str
+    price: str
     origQty: str  # noqa: N815
     executedQty: str  # noqa: N815
     time: int  # when it was accepted
@@ -77,6 +79,7 @@ class _AmendResult(msgspec.Struct):
     amendedOrder: _AmendedOrder  # noqa: N815
 
 
+_SIDE = {"BUY": Side.BUY, "SELL": Side.SELL}
 _ORDER_RESULT = msgspec.json.Decoder(_OrderResult)
 _ORDER = msgspec.json.Decoder(_Order)
 _ORDERS = msgspec.json.Decoder(list[_Order])
@@ -90,6 +93,8 @@ class OrderState:
 
     venue_order_id: str
     client_id: str
+    side: Side
+    price: Decimal  # zero for a market order
     qty: Decimal
     cum_qty: Decimal
     reason: CloseReason | None
@@ -188,9 +193,14 @@ def _state(order: _Order) -> OrderState:
     reason = CLOSED_STATUS.get(order.status)
     if reason is None and order.status not in OPEN_STATUS:
         raise PayloadError(f"order {order.orderId} has the unknown status {order.status!r}")
+    side = _SIDE.get(order.side)
+    if side is None:
+        raise PayloadError(f"order {order.orderId} has the unknown side {order.side!r}")
     return OrderState(
         venue_order_id=str(order.orderId),
         client_id=order.clientOrderId,
+        side=side,
+        price=number(order.price),
         qty=less_prevented(order.origQty, order.preventedQuantity if reason is None else "0"),
         cum_qty=count_of(order.executedQty),
         reason=reason,

@@ -1,7 +1,9 @@
 """Settling: finding out what became of an order, by queries that change nothing.
 
 Every trade is told before the verdict. "Order does not exist" is believed only when the question was put after the last
-moment at which the venue could still accept the signed request, and when the account's order history agrees.
+moment at which the venue could still accept the signed request, and when the account's order history agrees: it has
+neither the order nor, under an id that is not ours, one that looks like it. Whoever cancels by the venue's own pages
+gives an order a random id.
 A settlement ends with a verdict or with stop(), never by giving up.
 """
 
@@ -9,6 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import NoReturn
 
 from gateway.domain.intents import SettleIntent
 from gateway.domain.money import ZERO, add
@@ -54,6 +57,7 @@ class Settlements:
         self._desk = desk
         self._ask = ask
         self._running: dict[tuple[str, int], _Running] = {}
+        self._suspected: set[tuple[str, str]] = set()  # (client id, venue order id) that were alerted
 
     def start(self, intent: SettleIntent) -> None:
         """Settle in the background."""
@@ -128,27 +132,44 @@ class Settlements:
             targets.insert(0, {"orderId": int(intent.venue_order_id)})
         for target in targets:
             try:
-                return answers.order_state(await self._query("order.status", target, intent))
+                state = answers.order_state(await self._query("order.status", target, intent))
+                if _is_meant(intent, state):
+                    return state
             except _RefusedError as error:
                 if not error.order_unknown:
                     raise
         return None
 
     async def _history(self, intent: SettleIntent) -> OrderState | None:
-        """Look through the account's orders since before the request was made."""
+        """Look through the account's orders of the time when it was submitted."""
         if intent.venue_order_id is not None:
             page: Params = {"orderId": int(intent.venue_order_id)}
         else:
-            page = {"startTime": min(intent.timestamp_ms, intent.accepted_until_ms) - _HISTORY_MARGIN_MS}
+            page = {"startTime": intent.placed_ms - _HISTORY_MARGIN_MS}
+        until_ms = min(intent.accepted_until_ms, intent.placed_ms + _HISTORY_MARGIN_MS)
         while True:
             states = answers.order_states(await self._query("allOrders", {**page, "limit": _PAGE}, intent))
             for state in states:
-                if state.client_id == intent.client_id or state.venue_order_id == intent.venue_order_id:
+                if _is_meant(intent, state):
                     return state
-            past = states and states[-1].created_ms > intent.accepted_until_ms
+            for state in states:
+                if intent.venue_order_id is None and _looks_like(intent, state, until_ms):
+                    self._suspect(intent, state)
+            past = states and states[-1].created_ms > until_ms
             if len(states) < _PAGE or past:
                 return None
             page = {"orderId": int(states[-1].venue_order_id) + 1}
+
+    def _suspect(self, intent: SettleIntent, state: OrderState) -> NoReturn:
+        text = (
+            f"order {intent.order_id} leg {intent.leg}: the venue does not know {intent.client_id}, but has order "
+            f"{state.venue_order_id} just like it under {state.client_id!r}: it stays unknown"
+        )
+        suspicion = (intent.client_id, state.venue_order_id)
+        if suspicion not in self._suspected:
+            self._suspected.add(suspicion)
+            self._desk.sinks.alert("VENUE_ORDER_UNDER_FOREIGN_ID", text)
+        raise _NotYetError(text)
 
     async def _trades(self, intent: SettleIntent, state: OrderState) -> list[VenueTraded]:
         found: list[VenueTraded] = []
@@ -203,6 +224,31 @@ class Settlements:
             venue_order_id=intent.venue_order_id,
             transact_time=self._desk.clock.clock_ms() * 1_000_000,
         )
+
+
+def _is_meant(intent: SettleIntent, state: OrderState) -> bool:
+    """Whether this is the order that was asked for. Venues give ids again: client ids once an order is over, and all of
+    them after a test exchange was wiped.
+    """
+    if state.created_ms < intent.placed_ms - _HISTORY_MARGIN_MS:
+        return False
+    if state.client_id == intent.client_id:
+        return True
+    return state.venue_order_id == intent.venue_order_id and not state.client_id.startswith(_our_prefix(intent))
+
+
+def _looks_like(intent: SettleIntent, state: OrderState, until_ms: int) -> bool:
+    """Whether it could be the order under an id that somebody else gave it."""
+    return (
+        not state.client_id.startswith(_our_prefix(intent))
+        and (state.side, state.qty, state.price) == (intent.side, intent.qty, intent.price or ZERO)
+        and intent.placed_ms - _HISTORY_MARGIN_MS <= state.created_ms <= until_ms
+    )
+
+
+def _our_prefix(intent: SettleIntent) -> str:
+    """What the client ids of all our orders begin with."""
+    return intent.client_id.removesuffix(f"{intent.order_id}-{intent.leg}")
 
 
 def _total(trades: list[VenueTraded]) -> Decimal:
