@@ -19,6 +19,7 @@ from gateway.domain.venue_reports import (
 )
 from gateway.venues.base import VenueSettingsError
 from gateway.venues.binance.adapter import BinanceVenue
+from gateway.venues.binance.rest import RestClient
 from tests.conformance.binance_exchange import BinanceExchange, SimulatorProcess
 from tests.conformance.exchange import Desk, Intents, eventually
 
@@ -87,6 +88,35 @@ class TestRestEntry:
         venue.place(intents(venue, exchange).place())
         await desk.expect(VenueOutcomeUnknown, operation=Operation.PLACE)
         assert len(await exchange.orders()) == (not fault.endswith("_before"))
+
+    async def test_a_defect_is_unknown(
+        self, make: Make, exchange: BinanceExchange, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        venue = make(order_entry="rest")
+        await venue.start()
+
+        async def broken(*_: object) -> None:
+            raise ZeroDivisionError
+
+        monkeypatch.setattr(RestClient, "signed", broken)
+        venue.place(intents(venue, exchange).place())
+        unknown = await desk.expect(VenueOutcomeUnknown, operation=Operation.PLACE)
+        assert unknown.text == "the call failed: ZeroDivisionError"
+        assert desk.alert_codes() == {"VENUE_ADAPTER_DEFECT"}
+
+    async def test_what_is_under_way_at_the_stop_is_unknown(
+        self, make: Make, exchange: BinanceExchange, desk: Desk
+    ) -> None:
+        venue = make(order_entry="rest")
+        await venue.start()
+        await exchange.hold("place", "before")
+        begun, just_asked = intents(venue, exchange).place(), intents(venue, exchange).place()
+        venue.place(begun)
+        while not await exchange.held("place"):
+            pass
+        venue.place(just_asked)
+        await venue.stop()
+        assert {report.client_id for report in desk.of(VenueOutcomeUnknown)} == {begun.client_id, just_asked.client_id}
 
     async def test_a_refusal(self, make: Make, exchange: BinanceExchange, desk: Desk) -> None:
         venue = make(order_entry="rest")

@@ -228,7 +228,8 @@ class BinanceVenue:
 
     def _over_rest(self, verb: str, params: Params, intent: Intent, call: OrderCall) -> None:
         self._desk.record("out", call.operation, intent, f"{verb} {_ORDER_PATH} {msgspec.json.encode(params).decode()}")
-        self._spawn(self._rest_call(verb, params, call))
+        task = self._spawn(self._rest_call(verb, params, call))
+        task.add_done_callback(lambda done: _settle_broken(done, call))
 
     async def _rest_call(self, verb: str, params: Params, call: OrderCall) -> None:
         timeout_s = self._settings.answer_timeout_ms / 1_000
@@ -348,12 +349,21 @@ class BinanceVenue:
             raise NotSentError("not started")
         return self._rest
 
-    def _spawn(self, work: Coroutine[object, object, None]) -> None:
+    def _spawn(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
+        return task
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._sinks.alert("VENUE_ADAPTER_DEFECT", f"venue account {self.venue_account}: {error!r}")
+
+
+def _settle_broken(task: asyncio.Task[None], call: OrderCall) -> None:
+    """A call that neither was answered nor found itself lost: stopped, or broken by a defect. It may have left."""
+    if task.cancelled():
+        call.lost("stopped", written=True)
+    elif (error := task.exception()) is not None:
+        call.lost(f"the call failed: {type(error).__name__}", written=True)
