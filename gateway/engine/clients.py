@@ -30,14 +30,16 @@ class Clients:
     def app_received(self, item: AppReceived) -> None:
         """An application message. Its number is consumed with it, whatever becomes of it."""
         decoded = self._codec.decode(item.text, item.session, item.at)
+        # Before anything is done: what fails from here on is answered as a message that was not acted on.
+        row = self._row(item, getattr(decoded, "cl_ord_id", None) or None)
         order_id = self._act(decoded, item)
-        self._received(item, getattr(decoded, "cl_ord_id", None) or None, order_id or None)
+        self._take(item, row._replace(order_id=order_id or None))
 
     def admin_received(self, item: AdminReceived) -> None:
         """A session-level message: QuickFIX answers it, we record it and take what it proves."""
         if item.msg_type == "0":
             self._sessions[item.session].proven(proven_by(item.text))
-        self._received(item, None, None)
+        self._take(item, self._row(item))
 
     def quarantine(self, item: AppReceived) -> None:
         """A message that made us fail: answered as a business reject, its number consumed, so it never comes again."""
@@ -55,7 +57,11 @@ class Clients:
             )
         except Exception as error:  # even the answer failed: the alert has to do
             logger.opt(exception=error).error("quarantine not answered session={}", item.session)
-        self._received(item, None, None)
+        try:
+            row = self._row(item)
+        except UnicodeEncodeError:
+            row = self._row(item, errors="backslashreplace")
+        self._take(item, row)
 
     def callback_failed(self, item: CallbackFailed) -> None:
         """As quarantine, for a message that never became an item."""
@@ -90,25 +96,29 @@ class Clients:
         logger.warning("ALERT DONT_KNOW_TRADE session={} {}", item.session, text)
         self._recorder.batch.alerts.append(AlertRow(item.at, "warning", "DONT_KNOW_TRADE", text, item.session))
 
-    def _received(self, item: AppReceived | AdminReceived, cl_ord_id: str | None, order_id: str | None) -> None:
+    def _row(
+        self, item: AppReceived | AdminReceived, cl_ord_id: str | None = None, errors: str = "surrogateescape"
+    ) -> MessageRow:
+        """The message as SQL keeps it. Changes nothing. errors: for text that never was bytes."""
         state = self._sessions[item.session]
         # A number can come in turn and stay unconsumed (a SequenceReset that QuickFIX refuses). It is then used again,
         # and SQL takes each number's first use once: it is the message that moves next_in past it.
         first_use = item.in_turn and state.next_in <= item.msg_seq_num < item.progress
-        state.received(item.progress, item.at)
-        self._recorder.batch.messages.append(
-            MessageRow(
-                item.session,
-                state.epoch,
-                "in",
-                item.msg_seq_num,
-                item.msg_type,
-                not item.in_turn,
-                first_use,
-                item.at,
-                cl_ord_id,
-                order_id,
-                None,
-                item.text.encode("utf-8", "surrogateescape"),
-            )
+        return MessageRow(
+            item.session,
+            state.epoch,
+            "in",
+            item.msg_seq_num,
+            item.msg_type,
+            not item.in_turn,
+            first_use,
+            item.at,
+            cl_ord_id,
+            None,
+            None,
+            item.text.encode("utf-8", errors),
         )
+
+    def _take(self, item: AppReceived | AdminReceived, row: MessageRow) -> None:
+        self._sessions[item.session].received(item.progress, item.at)
+        self._recorder.batch.messages.append(row)

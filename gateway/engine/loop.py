@@ -7,6 +7,7 @@ the engine for good.
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from loguru import logger
@@ -161,11 +162,14 @@ class Engine:
             self._quarantine(item, error)
 
     def _quarantine(self, item: Any, error: Exception) -> None:
-        text = f"{type(item).__name__}: {type(error).__name__}: {error}"
-        session = getattr(item, "session", None)
-        self._alert("QUARANTINED", text, session)
-        if isinstance(item, i.AppReceived):
-            self._clients.quarantine(item)
+        try:
+            text = f"{type(item).__name__}: {type(error).__name__}: {error}"
+            self._alert("QUARANTINED", text, getattr(item, "session", None))
+            if isinstance(item, i.AppReceived):
+                self._clients.quarantine(item)
+        except Exception as again:  # a defect of ours, but still one message's trouble
+            logger.opt(exception=again).error("quarantine failed {}", type(item).__name__)
+            self._alert("QUARANTINE_FAILED", f"{type(item).__name__}: {type(again).__name__}")
 
     def _due(self) -> None:
         now = self._clock.now()
@@ -173,16 +177,20 @@ class Engine:
         if day is not None:
             self._recorder.book.roll_day(day)
         for order in self._orders(self._timers.expired(now)):
-            self._handle_timer(self._desk.expire, order, now)
+            if not self._see_to(order, "expiry", self._desk.expire, now):
+                self._timers.expire_later(order, now)
         for order in self._orders(self._timers.to_retry(now)):
-            self._handle_timer(self._desk.retry, order, now)
+            self._see_to(order, "retry", self._desk.retry, now)
 
-    def _handle_timer(self, act: Callable[[Order, int], None], order: Order, now: int) -> None:
+    def _see_to(self, order: Order, what: str, act: Callable[[Order, int], None], now: int) -> bool:
+        """Do it to the order. As for messages, one order's trouble is not the others'. Returns whether it was done."""
         try:
             act(order, now)
-        except Exception as error:  # as for messages: one order's trouble is not the others'
-            logger.opt(exception=error).error("timer failed order_id={}", order.order_id)
-            self._alert("QUARANTINED", f"timer of {order.order_id}: {type(error).__name__}: {error}")
+        except Exception as error:
+            logger.opt(exception=error).error("{} failed order_id={}", what, order.order_id)
+            self._alert("QUARANTINED", f"{what} of {order.order_id}: {type(error).__name__}: {error}")
+            return False
+        return True
 
     def _orders(self, order_ids: Iterable[str]) -> list[Order]:
         orders = self._recorder.book.orders
@@ -339,11 +347,11 @@ class Engine:
         if not item.available or was_up:
             return
         self._up.add(item.venue_account)
-        first = item.venue_account not in self._settled
+        settle = partial(self._desk.settle, restarted=item.venue_account not in self._settled)
         self._settled.add(item.venue_account)
         for order in [o for o in self._recorder.book.orders.values() if o.is_open or o.is_unknown]:
             if order.venue_account == item.venue_account:
-                self._desk.settle(order, item.at, restarted=first)
+                self._see_to(order, "settlement", settle, item.at)
 
     def _alert_raised(self, item: i.AlertRaised) -> None:
         self._alert(item.code, item.text, item.session)

@@ -6,6 +6,7 @@ from gateway.domain.order import Order, Phase, RequestKind
 from gateway.engine.clock import DAY, NANOSECONDS, day_start
 
 RETRY_EVERY = NANOSECONDS
+EXPIRE_AGAIN_AFTER = 5 * NANOSECONDS
 
 
 class Timers:
@@ -36,6 +37,10 @@ class Timers:
         while self._expiries and self._expiries[0][0] <= now:
             due.append(heapq.heappop(self._expiries)[1])
         return due
+
+    def expire_later(self, order: Order, now: int) -> None:
+        """The expiry failed: tell the order again a little later."""
+        heapq.heappush(self._expiries, (now + EXPIRE_AGAIN_AFTER, order.order_id))
 
     def to_retry(self, now: int) -> list[str]:
         """Orders with a request that waits to be sent again."""

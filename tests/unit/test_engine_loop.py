@@ -1,0 +1,199 @@
+"""The engine's loop when something fails: one order's or message's trouble is not the others'."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from gateway.domain.book import Book
+from gateway.domain.commands import NewOrder
+from gateway.domain.decide_client import Market
+from gateway.domain.instruments import Instrument
+from gateway.domain.intents import Intent, SettleIntent
+from gateway.domain.order import Order
+from gateway.domain.session_profile import Account, SessionProfile
+from gateway.domain.values import OrdType, Side, TimeInForce
+from gateway.engine import inbox as i
+from gateway.engine.clients import Clients
+from gateway.engine.clock import DAY
+from gateway.engine.desk import Desk
+from gateway.engine.loop import Engine
+from gateway.engine.numbers import SessionState
+from gateway.engine.recorder import Recorder
+from gateway.engine.timers import Timers
+from gateway.fix.codec import Codec
+from gateway.store.database import open_database
+from gateway.store.tables import alerts, messages, reports
+from gateway.store.writer import BatchWriter
+from gateway.venues.binance.requests import CAPABILITIES
+from tests.fixtures.processes import wait_until
+
+SESSION = "FIX.4.4:FIXGW->DESK"
+
+
+class World:
+    """A loop over a real database, with a venue that sends nothing and a clock that is set by hand."""
+
+    def __init__(self, directory: Path) -> None:
+        self.time = time.time_ns()
+        self.halted: list[BaseException] = []
+        self.intents: list[Intent] = []
+        self.inbox = i.Inbox()
+        self.database = open_database(f"sqlite:///{directory / 'gateway.db'}", "sim")
+        states = {SESSION: SessionState(SESSION, "FIX.4.4", 0)}
+        self.book, codec = Book(), Codec()
+        recorder = Recorder(
+            book=self.book, sessions=states, codec=codec, venue=self, recv_window_ms=5_000, position=0, report_id=0
+        )
+        account = Account(name="TRADING", venue_account="main")
+        self.desk = Desk(
+            book=self.book,
+            recorder=recorder,
+            venue=self,
+            profiles={SESSION: SessionProfile(key=SESSION, accounts={"TRADING": account}, default_account="TRADING")},
+            accounts={"TRADING": account},
+            clock=self,
+            deployment="gw",
+            day_end_seconds=0,
+            recovering={},
+        )
+        self.clients = Clients(desk=self.desk, recorder=recorder, codec=codec, sessions=states)
+        self.engine = Engine(
+            inbox=self.inbox,
+            desk=self.desk,
+            recorder=recorder,
+            clients=self.clients,
+            sessions=states,
+            writer=BatchWriter(self.database),
+            venue=self,
+            timers=Timers(0, self.time),
+            clock=self,
+            unsent=lambda *_: [],
+            on_halt=self.halted.append,
+        )
+
+    def start(self) -> None:
+        self.engine.start(self)
+
+    def stop(self) -> None:
+        self.inbox.put(i.StopRequested({}))
+        assert self.engine.join(10)
+        self.database.dispose()
+
+    def order(self, cl_ord_id: str, time_in_force: TimeInForce = TimeInForce.GTC) -> Order:
+        """Decided before the loop runs, and sent with its first batch."""
+        command = NewOrder(
+            session=SESSION,
+            cl_ord_id=cl_ord_id,
+            at=self.time,
+            account="",
+            symbol="BTCUSDT",
+            side=Side.BUY,
+            ord_type=OrdType.LIMIT,
+            time_in_force=time_in_force,
+            order_qty=Decimal(10),
+            price=Decimal(100),
+        )
+        return self.book.orders[self.desk.new_order(command)]
+
+    def nudge(self) -> None:
+        """Have the loop make a batch, which also looks at its timers."""
+        self.inbox.put(i.AlertRaised("NUDGE", "", self.time))
+
+    def receive(self, text: str, number: int = 1) -> None:
+        self.inbox.put(i.AppReceived(SESSION, text, "D", number, number + 1, True, self.time))
+
+    def rows(self, query: Any) -> list[Any]:
+        with self.database.connect() as connection:
+            return list(connection.execute(query))
+
+    # Clock, FixSender, VenuePort
+
+    def now(self) -> int:
+        return self.time
+
+    def send(self, session: str, report_id: int, body: str, *, poss_resend: bool) -> bool:
+        return True
+
+    def ask(self, session: str, test_req_id: str) -> None: ...
+
+    def market(self, venue_account: str, symbol: str) -> Market:
+        return Market(capabilities=CAPABILITIES, instrument=Instrument(symbol=symbol, base="BTC", quote="USDT"))
+
+    def clock_ms(self, venue_account: str) -> int:
+        return self.time // 1_000_000
+
+    def release(self, intents: Sequence[Intent]) -> None:
+        self.intents += intents
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path)
+    yield made
+    made.stop()
+    assert made.halted == []
+
+
+def failing_once(act: Callable[..., Any], log: list[Any]) -> Callable[..., Any]:
+    def run(*args: Any, **options: Any) -> Any:
+        log.append(args)
+        if len(log) == 1:
+            raise KeyError("a defect")
+        return act(*args, **options)
+
+    return run
+
+
+def test_one_order_that_cannot_be_settled_does_not_stop_the_others(world: World) -> None:
+    settled: list[Any] = []
+    first, second = world.order("A"), world.order("B")
+    world.desk.settle = failing_once(world.desk.settle, settled)  # type: ignore[method-assign]
+    world.start()
+    world.inbox.put(i.AvailabilityChanged("main", True, "", world.time))
+    wait_until(lambda: any(isinstance(intent, SettleIntent) for intent in world.intents), "the second is asked for")
+    assert [args[0].order_id for args in settled] == [first.order_id, second.order_id]
+    (alert,) = world.rows(select(alerts.c.code, alerts.c.text))
+    assert alert == ("QUARANTINED", f"settlement of {first.order_id}: KeyError: 'a defect'")
+
+
+def test_an_expiry_that_failed_is_tried_again(world: World) -> None:
+    expired: list[Any] = []
+    order = world.order("A", TimeInForce.DAY)
+    world.desk.expire = failing_once(world.desk.expire, expired)  # type: ignore[method-assign]
+    world.start()
+    world.nudge()
+    wait_until(lambda: bool(world.intents), "the order is sent")
+    for attempts in (1, 2):
+        world.time += DAY
+        world.nudge()
+        wait_until(lambda wanted=attempts: len(expired) == wanted, "an attempt", 10)  # type: ignore[misc]
+    assert {args[0].order_id for args in expired} == {order.order_id}
+
+
+def test_what_cannot_be_recorded_was_not_acted_on(world: World) -> None:
+    lone = "35=D\x0111=A\x0158=\ud800\x01"  # never was bytes
+    acted: list[Any] = []
+    world.clients._act = lambda *args: acted.append(args) or ""  # type: ignore[method-assign, func-returns-value]
+    world.start()
+    world.receive(lone)
+    wait_until(lambda: bool(world.rows(select(messages.c.raw))), "the message is recorded")
+    assert acted == []
+    ((body,),) = world.rows(select(reports.c.body))
+    assert "not acted on" in body
+    assert world.rows(select(messages.c.raw)) == [(b"35=D\x0111=A\x0158=\\ud800\x01",)]
+
+
+def test_a_quarantine_that_fails_does_not_end_the_engine(world: World) -> None:
+    def fail(*_: Any) -> None:
+        raise RuntimeError("a defect")
+
+    world.clients._take = fail  # type: ignore[method-assign, assignment]
+    world.start()
+    world.receive("35=D\x0111=A\x01")
+    wait_until(lambda: len(world.rows(select(alerts.c.code))) == 2, "both alerts are recorded")
+    assert [code for (code,) in world.rows(select(alerts.c.code))] == ["QUARANTINED", "QUARANTINE_FAILED"]
