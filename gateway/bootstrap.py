@@ -48,7 +48,7 @@ class EngineProcess:
         clock = SystemClock()
         day_end = _seconds_of_day(config.engine.day_end)
         self._inbox = Inbox()
-        self._venue_thread = _venue_thread(config, InboxSinks(self._inbox.put), allow_live=allow_live)
+        self._venue_thread = _venue_thread(config, InboxSinks(self._inbox.put), on_halt, allow_live=allow_live)
         self._locks = _locks(config)  # before anything of a running engine is touched
         self._database = open_database(config.database.url, config.environment, config.deployment)
         state = recover(self._database, _configured(config), clock, day_end)
@@ -138,13 +138,15 @@ def _locks(config: Config) -> list[TextIO]:
     return locks
 
 
-def _venue_thread(config: Config, sinks: Sinks, *, allow_live: bool) -> VenueThread:
+def _venue_thread(
+    config: Config, sinks: Sinks, on_death: Callable[[BaseException], None], *, allow_live: bool
+) -> VenueThread:
     builders: list[Callable[[Sinks], Venue]] = []
     for account in config.venue_accounts:
         settings = {**account.settings, "environment": config.environment}
         builders.append(partial(build_venue, account.venue, account.name, settings, allow_live=allow_live))
     try:
-        return VenueThread(builders, sinks)
+        return VenueThread(builders, sinks, on_death)
     except VenueSettingsError as error:
         raise ConfigError(str(error)) from error
 

@@ -65,7 +65,7 @@ def engine(
 
 
 def _halt(error: BaseException) -> None:
-    """Called on the engine's thread: nothing may be sent or decided any more, so the process ends at once."""
+    """Called on the thread that found it out: nothing may be sent or decided any more, so the process ends at once."""
     if isinstance(error, JournalHalted):
         logger.critical("journal halted: {}", error)
     else:

@@ -28,12 +28,19 @@ _OPERATION: dict[type[Intent], Operation] = {
 class VenueThread:
     """Runs the adapters. Every public method is for other threads."""
 
-    def __init__(self, builders: Iterable[Callable[[Sinks], Venue]], sinks: Sinks) -> None:
+    def __init__(
+        self,
+        builders: Iterable[Callable[[Sinks], Venue]],
+        sinks: Sinks,
+        on_death: Callable[[BaseException], None] = lambda _: None,
+    ) -> None:
         """Build the adapters, connecting to nothing yet. Raises VenueSettingsError.
 
-        sinks are called from this object's thread.
+        sinks are called from this object's thread, and so is on_death, when the thread ends without being asked to.
         """
         self._sinks = sinks
+        self._on_death = on_death
+        self._stopping = False
         self._available: dict[str, bool] = {}
         self._venues: dict[str, Venue] = {}
         for build in builders:
@@ -64,6 +71,7 @@ class VenueThread:
         """Close every connection and end the thread. Intents released from now on are not sent."""
         if not self._thread.is_alive():
             return
+        self._stopping = True
         self._loop.call_soon_threadsafe(lambda: self._loop.create_task(self._stop_all()))
         self._thread.join(_STOP_TIMEOUT_S)
 
@@ -105,10 +113,22 @@ class VenueThread:
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
+        error: BaseException = RuntimeError("the venues' loop was stopped by nobody")
         try:
             self._loop.run_forever()
-        finally:
-            self._loop.close()
+        except BaseException as raised:  # nobody else would hear of it on this thread
+            error = raised
+        if not self._stopping:
+            self._died(error)
+        self._loop.close()
+
+    def _died(self, error: BaseException) -> None:
+        """Nothing can be sent or heard any more: no order may be taken."""
+        for venue_account in self._venues:
+            self._available[venue_account] = False
+            self._sinks.availability(venue_account, available=False, reason=f"the venue thread died: {error!r}")
+        self._sinks.alert("VENUE_THREAD_DIED", repr(error))
+        self._on_death(error)
 
     def _start_all(self) -> None:
         self._starts = [self._loop.create_task(self._start(venue)) for venue in self._venues.values()]

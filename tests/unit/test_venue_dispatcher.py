@@ -64,6 +64,8 @@ class FakeVenue:
         self.threads.add(threading.current_thread().name)
         if intent.intent_id == 13:
             raise ZeroDivisionError("defect")
+        if intent.intent_id == 99:
+            raise SystemExit("no loop catches this")
 
     def place(self, intent: PlaceIntent) -> None:
         self._note("place", intent)
@@ -121,7 +123,8 @@ class Built:
 
             return build
 
-        self.thread = VenueThread([builder(account) for account in accounts], self.engine)
+        self.deaths: list[BaseException] = []
+        self.thread = VenueThread([builder(account) for account in accounts], self.engine, self.deaths.append)
 
 
 def test_routes_by_account_and_keeps_the_order() -> None:
@@ -192,6 +195,28 @@ def test_after_stop_nothing_is_sent_and_it_is_said() -> None:
     built.thread.release([place(1)])
     assert built.engine.alerts == ["VENUES_STOPPED"]
     assert not built.venues["a"].asked
+
+
+def test_a_thread_that_dies_takes_no_more_orders_and_says_so() -> None:
+    built = Built("a", "b")
+    built.thread.start()
+    until(lambda: built.thread.available("a") and built.thread.available("b"))
+    built.thread.release([place(99)])
+    until(lambda: bool(built.deaths))
+    assert isinstance(built.deaths[0], SystemExit)
+    assert not built.thread.available("a")
+    assert not built.thread.available("b")
+    assert built.engine.available[-2:] == [("a", False), ("b", False)]
+    assert built.engine.alerts == ["VENUE_THREAD_DIED"]
+    built.thread.stop()
+
+
+def test_a_thread_that_was_stopped_did_not_die() -> None:
+    built = Built("a")
+    built.thread.start()
+    built.thread.stop()
+    assert not built.deaths
+    assert not built.engine.alerts
 
 
 def test_two_accounts_of_one_name_are_refused() -> None:
