@@ -24,7 +24,8 @@ def _exact(value: Any) -> Any:
 
 
 Amount = Annotated[Decimal, BeforeValidator(_exact), Field(gt=0)]
-CompId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]+$")]
+# QuickFIX builds file names and an INI file of them.
+CompId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.-]+$")]
 
 
 class _Section(BaseModel):
@@ -72,6 +73,14 @@ class EngineConfig(_Section):
     day_end: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d:[0-5]\d$")] = "00:00:00"
     heart_bt_int_min: Annotated[int, Field(ge=1)] = 5
     heart_bt_int_max: Annotated[int, Field(le=3600)] = 300
+
+    @model_validator(mode="after")
+    def _some_interval_is_allowed(self) -> Self:
+        if self.heart_bt_int_min > self.heart_bt_int_max:
+            raise ValueError(
+                f"heart_bt_int_min ({self.heart_bt_int_min}) is above heart_bt_int_max ({self.heart_bt_int_max})"
+            )
+        return self
 
     @property
     def socket(self) -> Path:
@@ -141,7 +150,8 @@ class Config(_Section):
         # Their keys are in variables that carry the name in upper case: names that differ in case share a key.
         _unique("venue_accounts.name, in upper case", [v.name.upper() for v in self.venue_accounts])
         _unique("accounts.name", [a.name for a in self.accounts])
-        _unique("sessions", [s.key for s in self.sessions])
+        # As QuickFIX names a session's files: ("X", "A-B") and ("X-A", "B") would share them.
+        _unique("sessions", [f"{s.begin_string}-{s.sender_comp_id}-{s.target_comp_id}" for s in self.sessions])
         venue_accounts = {v.name for v in self.venue_accounts}
         for account in self.accounts:
             if account.venue_account not in venue_accounts:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import quickfix
 
-from gateway.errors import GatewayError
+from gateway.errors import ConfigError, GatewayError
 from gateway.fix.application import GatewayApplication
 from gateway.fix.listener import free_loopback_port, replace_listener, silence_listener
 
@@ -56,15 +56,17 @@ class Acceptor:
         self.last_numbers: dict[str, tuple[int, int]] = {}
 
     def start(self, socket_path: Path) -> None:
-        """Listen. Raises ListenerError or GatewayError; nothing is left listening then."""
+        """Listen. Raises GatewayError; nothing is left listening then."""
         handlers = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
         for attempt in range(_PORT_ATTEMPTS):
             port = free_loopback_port()
-            settings = quickfix.SessionSettings(self._settings_file(port))
-            factory = quickfix.FileStoreFactory(settings)
-            acceptor = quickfix.SocketAcceptor(self._application, factory, settings)
             try:
+                settings = quickfix.SessionSettings(self._settings_file(port))
+                factory = quickfix.FileStoreFactory(settings)
+                acceptor = quickfix.SocketAcceptor(self._application, factory, settings)
                 acceptor.start()
+            except quickfix.ConfigError as error:
+                raise ConfigError(f"QuickFIX cannot use the sessions: {error}") from error
             except quickfix.RuntimeError as error:  # another process took the port meanwhile
                 if attempt + 1 == _PORT_ATTEMPTS:
                     raise GatewayError(f"QuickFIX does not start: {error}") from error

@@ -12,6 +12,8 @@ from typing import Any
 
 import quickfix
 
+from gateway.errors import ConfigError
+
 
 def fresh_directory(directory: Path) -> None:
     """Remove what an earlier run left."""
@@ -28,10 +30,16 @@ def hydrate(
     next_in: int,
     sent: Iterable[tuple[int, bytes]],
 ) -> None:
-    """Write one session's store. created_at: of the epoch, nanoseconds UTC. sent: (MsgSeqNum, raw) in order."""
+    """Write one session's store. created_at: of the epoch, nanoseconds UTC. sent: (MsgSeqNum, raw) in order.
+
+    Raises ConfigError when the files cannot be made.
+    """
     moment = datetime.fromtimestamp(created_at // 1_000_000_000, UTC)
     created = quickfix.UtcTimeStamp(moment.hour, moment.minute, moment.second, moment.day, moment.month, moment.year)
-    store = quickfix.FileStore(created, str(directory), session_id)
+    try:
+        store = quickfix.FileStore(created, str(directory), session_id)
+    except quickfix.ConfigError as error:
+        raise ConfigError(f"the session files of {session_id.toString()} cannot be made: {error}") from error
     for number, raw in sent:
         store.set(number, raw.decode("utf-8", "surrogateescape"))
     store.setNextSenderMsgSeqNum(next_out)

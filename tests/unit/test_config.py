@@ -1,0 +1,74 @@
+"""What a configuration may not say, and how that is told."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway.config import Config, load_config
+from gateway.engine.numbers import SessionState
+from gateway.errors import ConfigError
+from gateway.fix.acceptor import Acceptor, SessionSettings
+from gateway.fix.application import GatewayApplication
+from gateway.fix.hydrate import hydrate
+
+GOOD = """
+environment = "sim"
+deployment = "test"
+[engine]
+heart_bt_int_min = 5
+[[venue_accounts]]
+name = "main"
+[[accounts]]
+name = "TRADING"
+venue_account = "main"
+[[sessions]]
+target_comp_id = "DESK"
+accounts = ["TRADING"]
+"""
+
+
+def read(tmp_path: Path, text: str) -> Config:
+    path = tmp_path / "gateway.toml"
+    path.write_text(text)
+    return load_config(path)
+
+
+@pytest.mark.parametrize("comp_id", ["A/B", "A#B", "[A]", "$HOME", "A B", "A;B", "A=B", "", "\u00c4"])
+def test_a_comp_id_has_only_what_files_and_settings_take(tmp_path: Path, comp_id: str) -> None:
+    with pytest.raises(ConfigError, match=r"sessions\.1\.target_comp_id"):
+        read(tmp_path, GOOD.replace("DESK", comp_id))
+
+
+def test_ordinary_comp_ids_are_taken(tmp_path: Path) -> None:
+    assert read(tmp_path, GOOD.replace("DESK", "Desk_1.EU-2")).sessions[0].target_comp_id == "Desk_1.EU-2"
+
+
+def test_sessions_whose_files_would_be_the_same_are_refused(tmp_path: Path) -> None:
+    more = '[[sessions]]\nsender_comp_id = "{}"\ntarget_comp_id = "{}"\naccounts = ["TRADING"]\n'
+    with pytest.raises(ConfigError, match=r"sessions: given twice: \['FIX.4.4-X-A-B'\]"):
+        read(tmp_path, GOOD + more.format("X", "A-B") + more.format("X-A", "B"))
+
+
+def test_the_shortest_heartbeat_interval_is_not_above_the_longest(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"engine: heart_bt_int_min \(400\) is above heart_bt_int_max \(300\)"):
+        read(tmp_path, GOOD.replace("heart_bt_int_min = 5", "heart_bt_int_min = 400"))
+
+
+def test_the_longest_venue_client_order_id_fits(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="deployment"):
+        read(tmp_path, GOOD.replace('"test"', '"ninechars"'))
+    deployment, order_id, leg = "eightchr", f"O{2**63 - 1}", "99999"
+    assert len(f"{deployment}-{order_id}-{leg}") <= 36
+
+
+def test_what_quickfix_refuses_is_an_error_of_ours(tmp_path: Path) -> None:
+    session = SessionSettings("FIX.4.4", "FIXGW", "no/such/directory")
+    state = SessionState(session.session_id.toString(), "FIX.4.4", 0)
+    ignore = list[object]().append
+    application = GatewayApplication(
+        put=ignore, sent=ignore, sessions={state.key: state}, heart_bt_int=(5, 60), halt=ignore
+    )
+    with pytest.raises(ConfigError, match="QuickFIX cannot use the sessions"):
+        Acceptor(application, [session], tmp_path).start(tmp_path / "socket")
+    with pytest.raises(ConfigError, match=r"the session files of FIX\.4\.4:FIXGW->no/such/directory"):
+        hydrate(tmp_path, session.session_id, created_at=0, next_out=1, next_in=1, sent=[])
