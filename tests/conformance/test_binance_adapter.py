@@ -42,7 +42,8 @@ async def make(exchange: BinanceExchange, desk: Desk) -> AsyncIterator[Make]:
 
     def build(environ: dict[str, str] | None = None, **settings: object) -> BinanceVenue:
         table = {"environment": "sim", "base_url": exchange.url, **settings}
-        venue = BinanceVenue("main", table, desk, environ=exchange.environ() if environ is None else environ)
+        keys = exchange.environ() if environ is None else environ
+        venue = BinanceVenue("main", table, desk, environ=keys, hosts=exchange.hosts)
         made.append(venue)
         return venue
 
@@ -129,6 +130,21 @@ class TestRestEntry:
 
 
 class TestBan:
+    async def test_what_one_account_brought_on_itself_the_others_heed(
+        self, make: Make, exchange: BinanceExchange, desk: Desk
+    ) -> None:
+        one, other = make(), make()
+        await one.start()
+        await other.start()
+        await exchange.reject("place", too_many=True)
+        one.place(intents(one, exchange).place())
+        await desk.expect(VenueRefused)
+        order = intents(other, exchange)
+        other.place(order.place())
+        refused = await desk.expect(VenueRefused, client_id=order.client_id)
+        assert refused.text.startswith("VENUE_RATE_LIMIT")
+        assert not await exchange.orders()
+
     async def test_nothing_is_sent_before_the_time_and_cancels_go_first(
         self, make: Make, exchange: BinanceExchange, desk: Desk
     ) -> None:

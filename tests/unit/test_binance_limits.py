@@ -10,7 +10,7 @@ from gateway.domain.intents import AmendIntent, CancelIntent, PlaceIntent
 from gateway.domain.values import OrdType, Side, TimeInForce
 from gateway.venues.binance.clock import TimeSample, VenueClock
 from gateway.venues.binance.filters import RateLimit
-from gateway.venues.binance.limits import Limits
+from gateway.venues.binance.limits import Hosts, Limits, retry_at_ms
 from gateway.venues.binance.requests import UnsupportedOrderError, amend_params, cancel_params, place_params
 
 MINUTE = 60_000
@@ -92,6 +92,42 @@ class TestLimits:
         limits.accepted()
         limits.pause(NOW + MINUTE, 0)
         assert limits.paused_for_ms(NOW + MINUTE) == 1_000
+
+    def test_accounts_of_one_address_share_weight_and_bans_but_not_orders(self) -> None:
+        hosts = Hosts()
+        one, other, elsewhere = (Limits(0, hosts[url]) for url in ("http://one", "http://one", "http://other"))
+        for limits in (one, other, elsewhere):
+            limits.learn([weight(0, 10), orders(0)])
+        one.observe([orders(10)], NOW)
+        assert one.refuses_place(NOW) is not None
+        assert other.refuses_place(NOW) is None
+        for _ in range(5):
+            one.spend(NOW, 1)
+            other.spend(NOW, 1)
+        refusal = other.refuses_place(NOW)
+        assert refusal is not None
+        assert "used=10" in refusal
+        one.pause(NOW, NOW + 5_000)
+        assert other.paused_for_ms(NOW) == 5_000
+        assert elsewhere.refuses_place(NOW) is None
+
+    def test_a_ban_is_at_most_what_the_venue_documents_and_a_long_one_is_alerted_once(self) -> None:
+        alerts: list[str] = []
+        limits = Limits(0, alert=lambda code, text: alerts.append(f"{code} {text}"))
+        limits.pause(NOW, NOW + 300_000)
+        assert not alerts
+        limits.pause(NOW, retry_at_ms("9" * 5_000, NOW))
+        limits.pause(NOW + 1, NOW + 10**15)
+        assert limits.paused_for_ms(NOW + 1) == 3 * 86_400_000
+        assert alerts == ["VENUE_BAN the venue takes nothing for 259200 s: neither orders nor cancels"]
+
+    def test_numbers_that_are_none(self) -> None:
+        limits = Limits(0)
+        limits.learn([weight(0)])
+        limits.observe_headers({"X-MBX-USED-WEIGHT-1M": "9" * 5_000, f"X-MBX-USED-WEIGHT-{'1' * 5_000}M": "100"}, NOW)
+        assert limits.refuses_place(NOW) is None
+        assert retry_at_ms("soon", NOW) == 0
+        assert retry_at_ms("7", NOW) == NOW + 7_000
 
     @pytest.mark.parametrize(
         "limit", [RateLimit("RAW_REQUESTS", "MINUTE", 5, 1, 9), RateLimit("ORDERS", "EON", 1, 1, 9)]

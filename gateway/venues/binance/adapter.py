@@ -23,7 +23,7 @@ from gateway.venues.binance.clock import VenueClock
 from gateway.venues.binance.desk import Desk
 from gateway.venues.binance.environments import Credentials, endpoints, load_credentials
 from gateway.venues.binance.filters import RateLimit
-from gateway.venues.binance.limits import PLACE_WEIGHT, Limits
+from gateway.venues.binance.limits import PLACE_WEIGHT, Hosts, Limits
 from gateway.venues.binance.payload import PayloadError, Raw
 from gateway.venues.binance.requests import (
     CAPABILITIES,
@@ -51,6 +51,7 @@ _CANCEL_WEIGHT = 1
 _AMEND_WEIGHT = 4
 _QUERY_TIMEOUT_S = 10.0
 _QUERY_WINDOW_MS = 5_000
+_HOSTS = Hosts()  # one address a process, so one budget a process
 
 
 class BinanceVenue:
@@ -67,6 +68,7 @@ class BinanceVenue:
         allow_live: bool = False,
         environ: Mapping[str, str] = os.environ,
         now_ns: Callable[[], int] = time.time_ns,
+        hosts: Hosts = _HOSTS,
     ) -> None:
         """Raises VenueSettingsError. Connects to nothing yet."""
         self.venue_account = venue_account
@@ -80,7 +82,7 @@ class BinanceVenue:
         self._credentials = self._load_credentials()
         self._sinks = sinks
         self._clock = VenueClock(now_ns)
-        self._limits = Limits(self._settings.cancel_reserve)
+        self._limits = Limits(self._settings.cancel_reserve, hosts[self._endpoints.rest_url], sinks.alert)
         self._desk = Desk(venue_account, sinks, self._clock, self._limits, self._resync_clock)
         self._settlements = Settlements(self._desk, self._ask)
         self._stream = UserStream(

@@ -9,7 +9,7 @@ from yarl import URL
 
 from gateway.venues.binance.channel import Answer, RequestLostError
 from gateway.venues.binance.environments import Credentials
-from gateway.venues.binance.limits import Limits
+from gateway.venues.binance.limits import Limits, retry_at_ms
 from gateway.venues.binance.requests import Params
 from gateway.venues.binance.signing import rest_query
 
@@ -73,5 +73,4 @@ class RestClient:
         now_ms = self._clock_ms()
         self._limits.observe_headers(response.headers, now_ms)
         retry_after = response.headers.get("Retry-After", "")
-        retry_at_ms = now_ms + int(retry_after) * 1_000 if retry_after.isdecimal() else 0
-        return Answer(response.status, body, body, body, retry_at_ms)
+        return Answer(response.status, body, body, body, retry_at_ms(retry_after, now_ms))

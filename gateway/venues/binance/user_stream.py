@@ -18,7 +18,7 @@ from gateway.venues.binance.channel import RequestLostError
 from gateway.venues.binance.clock import VenueClock
 from gateway.venues.binance.environments import Credentials
 from gateway.venues.binance.errors import TIMESTAMP_OUTSIDE_WINDOW
-from gateway.venues.binance.limits import Limits
+from gateway.venues.binance.limits import Limits, retry_at_ms
 from gateway.venues.binance.payload import PayloadError, decode
 from gateway.venues.binance.requests import Params
 from gateway.venues.binance.signing import ws_payload
@@ -206,7 +206,7 @@ class UserStream:
 
     def _pause(self, retry_after: str) -> None:
         now_ms = self._clock.clock_ms()
-        self._limits.pause(now_ms, now_ms + int(retry_after) * 1_000 if retry_after.isdecimal() else 0)
+        self._limits.pause(now_ms, retry_at_ms(retry_after, now_ms))
 
     async def _subscribe(self, connection: WsConnection, credentials: Credentials) -> None:
         stamp: Params = {"recvWindow": _RECV_WINDOW_MS, "timestamp": self._clock.clock_ms()}
