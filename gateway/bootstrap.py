@@ -119,6 +119,12 @@ class EngineProcess:
         # Which thread is which, for whoever looks at them from outside.
         logger.info("threads engine={} venues={}", self._engine.thread_id, self._venue_thread.thread_id)
 
+    def reload_keys(self) -> None:
+        """Have every venue account read its key again. What is wrong with one is alerted, and it keeps what it has."""
+        logger.info("reloading venue keys")
+        for account in self._config.venue_accounts:
+            self._venue_thread.reload_keys(account.name)
+
     def stop(self) -> bool:
         """Log clients out, write the last batch, close the venues; orders stay. Returns whether it ended in time."""
         self._acceptor.stop()

@@ -12,7 +12,7 @@ from loguru import logger
 from sqlalchemy import make_url
 
 from gateway.cli.parent import stop_with_parent
-from gateway.cli.signals import Signals
+from gateway.cli.signals import RELOAD_KEYS, Signals
 from gateway.config import load_config
 from gateway.errors import ConfigError, GatewayError, JournalHalted
 from gateway.logs import setup_logging
@@ -47,7 +47,7 @@ def engine(
             if error.name != "quickfix":
                 raise
             raise ConfigError(ENGINE_MISSING) from error
-        signals = Signals(signal.SIGINT, signal.SIGTERM)  # after quickfix was imported: it resets them
+        signals = Signals(signal.SIGINT, signal.SIGTERM, RELOAD_KEYS)  # after quickfix was imported: it resets them
         process = EngineProcess(settings, allow_live=allow_live, on_halt=_halt)
         process.start()
     except ConfigError as error:
@@ -58,7 +58,8 @@ def engine(
         raise typer.Exit(1) from error
     database = make_url(settings.database.url)  # printed without its password
     logger.info("engine started environment={} database={}", settings.environment, database.render_as_string())
-    signals.wait()
+    while signals.wait() == RELOAD_KEYS:
+        process.reload_keys()
     clean = process.stop()
     logger.info("engine stopped clean={}", clean)
     raise typer.Exit(0 if clean else 1)

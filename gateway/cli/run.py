@@ -1,7 +1,9 @@
 """`fixgw run`: the gateway, all of its processes."""
 
 import os
+import re
 import signal
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +11,7 @@ from typing import Annotated
 import typer
 
 from gateway.cli.engine import ENGINE_MISSING, EXIT_CONFIG
-from gateway.cli.signals import Signals
+from gateway.cli.signals import RELOAD_KEYS, Signals
 from gateway.cli.supervisor import Child, Supervisor
 from gateway.config import Config, load_config
 from gateway.errors import ConfigError
@@ -18,6 +20,8 @@ from gateway.logs import setup_logging
 ENGINE_STOP_S = 75.0
 """More than the engine's own deadlines for stopping take together."""
 FRONT_STOP_S = 10.0
+
+_KEY_VARIABLE = re.compile(r"FIXGW_.*_(API_KEY|API_SECRET|PRIVATE_KEY)(_FILE)?$")
 
 
 def run(
@@ -59,10 +63,21 @@ def run(
     fatal = frozenset({EXIT_CONFIG})
     # The engine comes first when stopping too: its Logouts reach the clients through the front.
     children = [
-        Child("engine", ["engine", "--config", str(config), *live, *ours], fatal, ENGINE_STOP_S),
-        Child("front", [*_front_arguments(settings, ready_file), *ours], fatal, FRONT_STOP_S),
+        Child("engine", ["engine", "--config", str(config), *live, *ours], fatal, ENGINE_STOP_S, has_keys=True),
+        Child(
+            "front",
+            [*_front_arguments(settings, ready_file), *ours],
+            fatal,
+            FRONT_STOP_S,
+            env=_without_keys(os.environ),
+        ),
     ]
-    raise typer.Exit(Supervisor(children, Signals(*_stop_signals())).run())
+    raise typer.Exit(Supervisor(children, Signals(*_stop_signals(), RELOAD_KEYS)).run())
+
+
+def _without_keys(environ: Mapping[str, str]) -> dict[str, str]:
+    """For the process that faces the network."""
+    return {name: value for name, value in environ.items() if not _KEY_VARIABLE.match(name)}
 
 
 def _stop_signals() -> list[signal.Signals]:

@@ -3,6 +3,9 @@
 import signal
 from queue import Empty, SimpleQueue
 
+RELOAD_KEYS = signal.SIGUSR2
+"""To `fixgw run` or its engine: read the venue keys again."""
+
 
 class Signals:
     """Takes signals from now on, one after the other. To be made on the main thread.

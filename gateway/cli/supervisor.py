@@ -4,11 +4,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from loguru import logger
 
-from gateway.cli.signals import Signals
+from gateway.cli.signals import RELOAD_KEYS, Signals
 
 _BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 _HEALTHY_AFTER_S = 30.0
@@ -18,13 +19,16 @@ _HEALTHY_AFTER_S = 30.0
 class Child:
     """One supervised process. fatal: exit codes after which starting again does not help.
 
-    stop_seconds: how long it may take to end when asked to.
+    stop_seconds: how long it may take to end when asked to. env: its environment; None: ours.
+    has_keys: it reads keys, and again when told to.
     """
 
     name: str
     arguments: list[str]
     fatal: frozenset[int]
     stop_seconds: float
+    env: Mapping[str, str] | None = None
+    has_keys: bool = False
     process: "subprocess.Popen[bytes] | None" = None
     started_at: float = 0.0
     restart_at: float = 0.0
@@ -33,10 +37,15 @@ class Child:
     def start(self) -> None:
         """Start it, in a process group of its own so that Ctrl-C reaches the supervisor alone."""
         self.process = subprocess.Popen(  # noqa: S603 - our own module with arguments of ours
-            [sys.executable, "-m", "gateway", *self.arguments], start_new_session=True
+            [sys.executable, "-m", "gateway", *self.arguments], start_new_session=True, env=self.env
         )
         self.started_at = time.monotonic()
         logger.info("started process={} pid={}", self.name, self.process.pid)
+
+    def reload_keys(self) -> None:
+        """Tell it, if it runs and has any."""
+        if self.has_keys and self.process is not None and self.process.poll() is None:
+            self.process.send_signal(RELOAD_KEYS)
 
     def stop(self) -> None:
         """Ask it to end, wait, and insist."""
@@ -52,7 +61,7 @@ class Child:
 
 
 class Supervisor:
-    """Runs until a signal tells it to stop, or until a child says that it cannot work."""
+    """Runs until a signal tells it to stop (RELOAD_KEYS is passed on), or until a child says that it cannot work."""
 
     def __init__(self, children: list[Child], signals: Signals) -> None:
         """children: in the order in which they are started, and stopped."""
@@ -64,7 +73,10 @@ class Supervisor:
         try:
             for child in self._children:
                 child.start()
-            while self._signals.wait(0.05) is None:
+            while (number := self._signals.wait(0.05)) in (None, RELOAD_KEYS):
+                if number is not None:
+                    for child in self._children:
+                        child.reload_keys()
                 code = self._look()
                 if code is not None:
                     return code

@@ -7,6 +7,7 @@ Keys come from the process's environment, one set a kind of environment and venu
     FIXGW_<SIM|TESTNET|LIVE>_<ACCOUNT>_API_SECRET        HMAC, or
     FIXGW_<SIM|TESTNET|LIVE>_<ACCOUNT>_PRIVATE_KEY_FILE  Ed25519: the path of a PEM file
 
+The first two may end in _FILE and name a file that has the value, so that it can be changed while the process runs.
 ACCOUNT is the venue account's name upper-cased, with every character but A-Z and 0-9 replaced by an underscore.
 """
 
@@ -88,10 +89,14 @@ class Credentials:
 
 
 def load_credentials(environment: Environment, venue_account: str, environ: Mapping[str, str]) -> Credentials:
-    """Read an account's key. Raises VenueSettingsError naming the variable that is missing or wrong."""
+    """Read an account's key. Raises VenueSettingsError naming the variable or file that is missing or wrong."""
     prefix = f"FIXGW_{environment.upper()}_{re.sub('[^A-Z0-9]', '_', venue_account.upper())}"
     key_name, secret_name, file_name = (f"{prefix}_{part}" for part in ("API_KEY", "API_SECRET", "PRIVATE_KEY_FILE"))
-    api_key, secret, key_file = (environ.get(name, "").strip() for name in (key_name, secret_name, file_name))
+    try:
+        api_key, secret = (_value(name, environ) for name in (key_name, secret_name))
+    except KeyFileError as error:
+        raise VenueSettingsError(f"venue account {venue_account!r}: {error}") from None
+    key_file = environ.get(file_name, "").strip()
     if not api_key:
         raise VenueSettingsError(f"venue account {venue_account!r}: environment variable {key_name} is not set")
     if secret and key_file:
@@ -106,3 +111,21 @@ def load_credentials(environment: Environment, venue_account: str, environ: Mapp
         return Credentials(api_key, Ed25519Signer.from_pem_file(Path(key_file)))
     except KeyFileError as error:
         raise VenueSettingsError(f"venue account {venue_account!r}: {file_name}: {error}") from None
+
+
+def _value(name: str, environ: Mapping[str, str]) -> str:
+    """Of the variable, or of the file that the variable with _FILE names; empty without either."""
+    value, file = (environ.get(variable, "").strip() for variable in (name, f"{name}_FILE"))
+    if value and file:
+        raise KeyFileError(f"set {name} or {name}_FILE, not both")
+    if not file:
+        return value
+    try:
+        value = Path(file).read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise KeyFileError(f"{name}_FILE: cannot read {file}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        value = ""
+    if not value:
+        raise KeyFileError(f"{name}_FILE: {file} holds no key")
+    return value
