@@ -121,6 +121,7 @@ class Engine:
             self._commit()  # the reserved numbers, before anything can be sent under them
             while not self._stopping:
                 self._turn()
+            self._writer.close()
         except BaseException as error:  # fail-stop: an engine that cannot commit must not go on
             self._on_halt(error)
 

@@ -134,7 +134,8 @@ class ClientSide(asyncio.Protocol):
         try:
             _, engine = await loop.create_unix_connection(lambda: EngineSide(self), str(self._settings.engine_socket))
         except OSError as error:
-            level = "DEBUG" if self._front.engine_away else "ERROR"
+            # Whether the engine died or is being stopped, the supervisor says.
+            level = "DEBUG" if self._front.engine_away else "WARNING"
             self._front.engine_away = True
             self.close(level, f"the engine is away ({type(error).__name__})")
             return

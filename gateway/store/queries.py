@@ -112,8 +112,3 @@ def _messages(connection: Connection, order: Row[Any], events: Sequence[tuple[in
     )
     found |= {row.id: row for row in connection.execute(sent)}
     return [found[key] for key in sorted(found)]
-
-
-def latest_alerts(connection: Connection, limit: int = 100) -> Rows:
-    """Alerts, newest first."""
-    return connection.execute(select(alerts).order_by(alerts.c.id.desc()).limit(limit)).all()

@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import QueuePool, select
 
 from gateway.domain.book import Book
 from gateway.domain.commands import NewOrder
@@ -82,6 +82,7 @@ class World:
     def stop(self) -> None:
         self.inbox.put(i.StopRequested({}))
         assert self.engine.join(10)
+        assert cast("QueuePool", self.database.pool).checkedout() == 0, "the writer gave its connection back"
         self.database.dispose()
 
     def order(self, cl_ord_id: str, time_in_force: TimeInForce = TimeInForce.GTC) -> Order:

@@ -365,7 +365,7 @@ async def test_an_engine_that_is_away_is_logged_once(settings: FrontSettings, lo
             reader, writer = await connect(front)
             writer.write(LOGON)
             assert await is_closed(reader)
-        assert len([line for line in log if "ERROR" in line and "engine is away" in line]) == 1
+        assert len([line for line in log if "WARNING" in line and "engine is away" in line]) == 1
         stand_in = Engine()
         server = await asyncio.start_unix_server(stand_in.on_connect, settings.engine_socket)
         await log_on(front, stand_in)  # and works again when the engine is back

@@ -35,7 +35,6 @@ class VenueClock:
     def __init__(self, now_ns: Callable[[], int]) -> None:
         self.now_ns = now_ns
         self.offset_ns = 0
-        self.measured_ns = 0  # our time of the last measurement; 0: never measured
 
     def clock_ms(self) -> int:
         """The venue's time now, milliseconds UTC."""
@@ -45,5 +44,4 @@ class VenueClock:
         """Take the offset of the quickest answer, the one that pins it down best; returns it in ns."""
         best = min(samples, key=lambda sample: sample.round_trip_ns)
         self.offset_ns = best.offset_ns
-        self.measured_ns = best.received_ns
         return best.offset_ns
