@@ -67,7 +67,10 @@ async def test_closed_ranges_are_answered_over_restarts(gateway: Gateway) -> Non
     first, last, restarted = before[0].seq, before[-1].seq, after[0].seq
     assert restarted > last + 100, "numbers go on at the reserved bound"
 
-    expected = {message.seq: message[17] for message in [*before, *after]}
+    # A report whose row was not committed at the crash came again under a new number; its own is then a gap.
+    came_again = {m[17] for way, m in client.transcript if way == "in" and m.type == "8" and m.get(97) == "Y"}
+    expected = {message.seq: message[17] for message in [*before, *after] if message[17] not in came_again}
+    assert before[0].seq in expected
     for begin, end in [
         (first, last),
         (first + 1, last - 1),
@@ -80,7 +83,6 @@ async def test_closed_ranges_are_answered_over_restarts(gateway: Gateway) -> Non
     ]:
         got = {message.seq: message[17] for message in await resent(client, begin, end)}
         wanted = {seq: exec_id for seq, exec_id in expected.items() if begin <= seq <= end}
-        # Reports in doubt at the crash came again under new numbers, which are none of these.
         assert wanted.items() <= got.items(), (begin, end)
     await client.logout()
 
