@@ -1,6 +1,11 @@
-"""The engine dies at each named point in turn; then the client, SQL, the exchange and the messages must agree."""
+"""The engine dies at each named point in turn; then the client, SQL, the exchange and the messages must agree.
+
+Each point takes a quarter of a minute, since "the exchange does not have it" counts only after that. The suite arms those
+around the commit, the venue and the send; FIXGW_CRASH_POINTS=all arms every one.
+"""
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -26,6 +31,8 @@ PASSES = {
     "released": 63,
 }
 OF_A_RESET = {"epoch_committed"}  # see test_numbers_epochs.py
+IN_THE_SUITE = ("decided", "committed", "venue_written", "sent")
+ARMED = tuple(PASSES) if os.environ.get("FIXGW_CRASH_POINTS") == "all" else IN_THE_SUITE
 SETTLE_TIMEOUT_S = 60.0
 
 
@@ -33,7 +40,7 @@ def test_every_point_has_its_test() -> None:
     assert PASSES.keys() | OF_A_RESET == POINTS
 
 
-@pytest.mark.parametrize("point", PASSES)
+@pytest.mark.parametrize("point", ARMED)
 async def test_the_books_agree_after_a_crash(point: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     marker = tmp_path / "crashed"
     monkeypatch.setenv(VARIABLE, f"{point}:{PASSES[point]}:{marker}")
