@@ -129,6 +129,24 @@ class TestRestEntry:
         assert refused.text == "-2010 Market is closed."
 
 
+async def test_queries_leave_the_rest_of_the_weight_to_cancels(
+    make: Make, exchange: BinanceExchange, desk: Desk
+) -> None:
+    venue = make()
+    await venue.start()
+    order = intents(venue, exchange)
+    venue.place(order.place())
+    accepted = await desk.expect(VenueAccepted)
+    for counter in exchange.hosts[exchange.url].weights.values():
+        counter.length_ms = 86_400_000
+        counter.interval = venue.clock_ms() // counter.length_ms
+        counter.used = counter.limit
+    venue.settle(order.settle(accepted.venue_order_id))
+    venue.cancel(order.cancel(accepted.venue_order_id))
+    await desk.expect(VenueClosed)
+    assert not [call for call in desk.calls if call[1] == Operation.SETTLE]
+
+
 class TestBan:
     async def test_what_one_account_brought_on_itself_the_others_heed(
         self, make: Make, exchange: BinanceExchange, desk: Desk

@@ -37,6 +37,17 @@ class TestLimits:
         assert refusal.startswith("VENUE_WEIGHT_RESERVED_FOR_CANCELS used=80 limit=80 of 100")
         assert limits.paused_for_ms(NOW) == 0  # cancels and queries go on
 
+    def test_queries_wait_before_new_orders_are_refused(self) -> None:
+        limits = Limits(cancel_reserve=0.2)
+        limits.learn([weight(0)])
+        limits.observe([weight(68)], NOW)
+        assert limits.query_wait_ms(NOW + 1_000, 4) == 0
+        assert limits.query_wait_ms(NOW + 1_000, 5) == 59_000
+        assert limits.refuses_place(NOW + 1_000) is None
+        assert limits.query_wait_ms(NOW + MINUTE, 500) == 0, "one that never fits goes alone"
+        limits.pause(NOW + MINUTE, NOW + 2 * MINUTE)
+        assert limits.query_wait_ms(NOW + MINUTE, 1) == MINUTE
+
     def test_a_new_interval_starts_from_nothing(self) -> None:
         limits = Limits(0.2)
         limits.learn([weight(0)])

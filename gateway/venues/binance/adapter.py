@@ -247,6 +247,8 @@ class BinanceVenue:
     async def _ask(self, method: str, params: Params, intent: SettleIntent) -> Answer:
         """A query for a settlement, on whichever channel stands. It changes nothing, so it is stamped when sent."""
         path, weight = _QUERIES[method]
+        while wait_ms := self._limits.query_wait_ms(self._clock.clock_ms(), weight):  # noqa: ASYNC110 - time alone helps
+            await asyncio.sleep(wait_ms / 1_000)
         now_ms = self._clock.clock_ms()
         self._limits.spend(now_ms, weight)
         stamped: Params = {**params, "recvWindow": _QUERY_WINDOW_MS, "timestamp": now_ms}

@@ -1,7 +1,8 @@
 """How much the venue still lets us send. Source: Binance Spot API, "Rate limits".
 
 Weight is counted per address and minute, new orders per account in several intervals; cancels cost weight alone. So a
-share of the weight is kept for cancels and queries: new orders are refused early, here, when only that is left.
+share of the weight is kept for cancels: new orders are refused early, here, when only that is left, and queries wait
+even earlier, since they can.
 After a 429 or 418 nothing is sent before the time the venue named. That, too, is about the address, so the accounts of
 one process share it.
 
@@ -24,6 +25,7 @@ _FIRST_PAUSE_MS = 1_000
 _LONGEST_PAUSE_MS = 120_000
 _LONGEST_BAN_MS = 3 * 86_400_000  # documented; what a broken answer names beyond it would be for ever
 _ALERT_PAUSE_MS = 300_000
+_QUERY_SHARE = 0.9  # of what new orders may use: settling many orders must not stop new ones
 _DIGITS = 15  # of a number in a header; more is no count
 
 PLACE_WEIGHT = 1
@@ -139,6 +141,16 @@ class Limits:
             elif counter.used >= counter.limit:
                 return f"VENUE_ORDER_LIMIT used={counter.used} limit={counter.limit}/{counter.label}"
         return None
+
+    def query_wait_ms(self, now_ms: int, weight: int) -> int:
+        """How long a query of this weight should wait; 0 when it need not. Ask again after that."""
+        wait_ms = self.paused_for_ms(now_ms)
+        for counter in self._host.weights.values():
+            counter.roll(now_ms)
+            free = int(counter.limit * (1 - self._reserve) * _QUERY_SHARE)
+            if counter.used and counter.used + weight > free:
+                wait_ms = max(wait_ms, (counter.interval + 1) * counter.length_ms - now_ms)
+        return wait_ms
 
     def paused_for_ms(self, now_ms: int) -> int:
         """How long nothing may be sent; 0 when it may."""
