@@ -12,12 +12,14 @@ from sqlalchemy import Engine as Database
 
 from gateway.config import Config, LimitsConfig, SessionConfig
 from gateway.domain.session_profile import Account, Limits, SessionProfile
+from gateway.engine.breaks import Breaks
 from gateway.engine.clients import Clients
 from gateway.engine.clock import SystemClock
 from gateway.engine.desk import Desk
 from gateway.engine.inbox import Inbox, StopRequested
 from gateway.engine.lock import hold
 from gateway.engine.loop import Engine
+from gateway.engine.reconciler import Reconciler
 from gateway.engine.recorder import Recorder
 from gateway.engine.recovery import Configured, Recovered, recover
 from gateway.engine.timers import Timers
@@ -52,7 +54,7 @@ class EngineProcess:
         self._locks = _locks(config)  # before anything of a running engine is touched
         self._database = open_database(config.database.url, config.environment, config.deployment)
         state = recover(self._database, _configured(config), clock, day_end)
-        venues, codec = Venues(self._venue_thread), Codec()
+        venues, codec = Venues(self._venue_thread, self._inbox.put), Codec()
         recorder = Recorder(
             book=state.book,
             sessions=state.sessions,
@@ -73,12 +75,25 @@ class EngineProcess:
             deployment=config.deployment,
             day_end_seconds=day_end,
             recovering=state.unsettled,
+            unreconciled={a.name for a in config.venue_accounts},
         )
         timers = Timers(day_end, clock.now())
         for order in state.book.orders.values():
             if order.is_open:
                 timers.watch_expiry(order)
                 timers.watch(order, clock.now())
+        reconciler = Reconciler(
+            accounts=[a.name for a in config.venue_accounts],
+            desk=desk,
+            recorder=recorder,
+            breaks=Breaks(recorder, state.breaks, state.break_id),
+            venue=venues,
+            clock=clock,
+            prefix=config.deployment + "-",
+            every_seconds=config.engine.reconcile_seconds,
+            cancel_orphans=config.engine.orphans == "cancel",
+            last_reconciled=state.last_reconciled,
+        )
         self._engine = Engine(
             inbox=self._inbox,
             desk=desk,
@@ -88,6 +103,7 @@ class EngineProcess:
             writer=BatchWriter(self._database),
             venue=venues,
             timers=timers,
+            reconciler=reconciler,
             clock=clock,
             unsent=self._unsent,
             on_halt=on_halt,

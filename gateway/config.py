@@ -66,6 +66,8 @@ class EngineConfig(_Section):
 
     recv_window_ms: how long after its timestamp the venue may accept a request.
     day_end: when DAY orders end, HH:MM:SS in UTC.
+    reconcile_seconds: how often books and venue are compared, beside each start and reconnect; 0: only then.
+    orphans: what becomes of open orders at the venue that carry our prefix and are not in the books.
     """
 
     directory: Path = Path("var")
@@ -73,6 +75,8 @@ class EngineConfig(_Section):
     day_end: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d:[0-5]\d$")] = "00:00:00"
     heart_bt_int_min: Annotated[int, Field(ge=1)] = 5
     heart_bt_int_max: Annotated[int, Field(le=3600)] = 300
+    reconcile_seconds: Annotated[int, Field(ge=0, le=86_400)] = 60
+    orphans: Literal["keep", "cancel"] = "keep"
 
     @model_validator(mode="after")
     def _some_interval_is_allowed(self) -> Self:

@@ -102,7 +102,7 @@ class Processes:
         self._start("gateway", ["run", "--config", str(self.config), "--ready-file", str(ready)], self.gateway_log)
         self.gateway_port = self._port(ready)
         # Clients may log on from here on, but orders are refused until the venue's state is known.
-        self._await(lambda: "available=True" in self.gateway_log.read_text(errors="replace"))
+        self._await(lambda: "reconciled account=" in self.gateway_log.read_text(errors="replace"))
         # The next start with this file listens where this one does.
         self.config.write_text(
             _CONFIG.format(directory=self.directory, exchange_url=self.exchange_url, port=self.gateway_port)

@@ -43,6 +43,7 @@ class Book:
         self.executions: dict[TradeKey, Execution] = {}
         self._executions_by_position: dict[int, Execution] = {}
         self.open_orders: dict[str, int] = defaultdict(int)  # by session and by account, see open_count
+        self.working: set[str] = set()  # ids of the orders that can still execute
         self.last_order_number = 0
         self._by_cl_ord_id: dict[tuple[str, str], str] = {}
         self._by_client_id: dict[str, tuple[str, int]] = {}
@@ -152,6 +153,7 @@ class Book:
             self._open_qty[key] = add(self._open_qty[key], subtract(now, was))
         if bool(was) is not bool(now):  # an order is open as long as anything of it can execute
             step = 1 if now else -1
+            (self.working.add if now else self.working.discard)(after.order_id)
             self.open_orders["session " + after.session] += step
             self.open_orders["account " + after.account] += step
         if before is not None and before.cum_qty != after.cum_qty:

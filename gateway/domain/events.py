@@ -294,3 +294,18 @@ class VenueReportIgnored(Event):
     """A report that changes nothing and deserves a person's look: it contradicts what we know."""
 
     text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrayCancelSubmitted(Event):
+    """Something works at the venue under our prefix that should not: a cancel of it is to be sent.
+
+    order_id is empty, since no order of ours changes; of_order and leg name the one it once was (else "" and 0).
+    """
+
+    venue_account: str
+    symbol: str
+    client_id: str
+    venue_order_id: str
+    of_order: str
+    leg: int

@@ -44,6 +44,7 @@ class Capabilities:
     times_in_force: frozenset[TimeInForce]
     gateway_expires: frozenset[TimeInForce] = field(default_factory=frozenset)
     post_only: bool = False
+    snapshot: bool = False  # lists open orders and trades of the whole account
     amend_qty_down: bool = False  # reduces quantity in place, keeping priority
     dead_man_timer: bool = False
 

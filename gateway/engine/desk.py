@@ -44,7 +44,8 @@ class Desk:
         clock: Clock,
         deployment: str,
         day_end_seconds: int,
-        recovering: Mapping[str, set[str]],
+        recovering: dict[str, set[str]],
+        unreconciled: set[str],
     ) -> None:
         self._book = book
         self._recorder = recorder
@@ -55,6 +56,7 @@ class Desk:
         self._prefix = deployment + "-"
         self._day_end_seconds = day_end_seconds
         self._recovering = recovering  # by venue account, the orders whose fate this start has yet to settle
+        self._unreconciled = unreconciled  # venue accounts that this start has yet to compare with the books
 
     # --- clients
 
@@ -268,6 +270,15 @@ class Desk:
             case _:
                 return Changes(order)
 
+    def await_settlement(self, order: Order) -> None:
+        """Take no new orders for the account before this one is settled, if the start is not over for it."""
+        if order.venue_account in self._unreconciled:
+            self._recovering.setdefault(order.venue_account, set()).add(order.order_id)
+
+    def reconciled(self, venue_account: str) -> None:
+        """Books and venue were compared; what differs is being settled."""
+        self._unreconciled.discard(venue_account)
+
     def _recovered(self, order: Order) -> None:
         waiting = self._recovering.get(order.venue_account)
         if waiting:
@@ -278,7 +289,9 @@ class Desk:
     def _market(self, venue_account: str, symbol: str) -> Market:
         market = self._venue.market(venue_account, symbol)
         waiting = self._recovering.get(venue_account)
-        if waiting and not market.not_ready:
+        if market.not_ready or not (waiting or venue_account in self._unreconciled):
+            return market
+        why = "the account is being compared with the venue after the start"
+        if waiting:
             why = f"{len(waiting)} orders of before the start are being settled with the venue"
-            return Market(capabilities=market.capabilities, instrument=market.instrument, not_ready=why)
-        return market
+        return Market(capabilities=market.capabilities, instrument=market.instrument, not_ready=why)

@@ -5,6 +5,8 @@ from queue import Empty, SimpleQueue
 from threading import Event
 from typing import Any
 
+from gateway.domain.reconcile import VenueSnapshot
+
 
 @dataclass(frozen=True, slots=True)
 class AppReceived:
@@ -114,6 +116,13 @@ class AvailabilityChanged:
     available: bool
     reason: str
     at: int
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotTaken:
+    """A venue account as the venue shows it."""
+
+    snapshot: VenueSnapshot
 
 
 @dataclass(frozen=True, slots=True)

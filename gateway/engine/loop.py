@@ -7,7 +7,6 @@ the engine for good.
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from loguru import logger
@@ -24,6 +23,7 @@ from gateway.engine.event_log import event_lines
 from gateway.engine.numbers import SessionState, WaitingReport
 from gateway.engine.ports import FixSender, VenuePort
 from gateway.engine.proofs import Proofs, question
+from gateway.engine.reconciler import Reconciler
 from gateway.engine.recorder import Recorder
 from gateway.engine.timers import Timers
 from gateway.store.rows import AlertRow, MessageRow, ReportRow, VenueCallRow, storable
@@ -53,6 +53,7 @@ class Engine:
         writer: BatchWriter,
         venue: VenuePort,
         timers: Timers,
+        reconciler: Reconciler,
         clock: Clock,
         unsent: Callable[[str, int], Sequence[ReportRow]],
         on_halt: Callable[[BaseException], None],
@@ -66,6 +67,7 @@ class Engine:
         self._writer = writer
         self._venue = venue
         self._timers = timers
+        self._reconciler = reconciler
         self._clock = clock
         self._unsent = unsent
         self._proofs = Proofs(sessions.values())
@@ -74,8 +76,6 @@ class Engine:
         self._sent: list[i.MessageSent] = []
         self._waiters: list[threading.Event] = []
         self._stopping = False
-        self._up: set[str] = set()  # venue accounts that can take orders
-        self._settled: set[str] = set()  # and those that could since the start
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._handlers: dict[type[Any], Callable[[Any], None]] = {
             i.AppReceived: clients.app_received,
@@ -88,6 +88,7 @@ class Engine:
             i.ReserveNumbers: self._reserve_numbers,
             i.VenueCalled: self._venue_called,
             i.AvailabilityChanged: self._availability_changed,
+            i.SnapshotTaken: self._snapshot_taken,
             i.AlertRaised: self._alert_raised,
             i.StopRequested: self._stop_requested,
         }
@@ -147,8 +148,9 @@ class Engine:
         if any(state.waiting and state.logged_on for state in self._sessions.values()):
             return 0
         now = self._clock.now()
+        patience = min(self._timers.wait(now), self._reconciler.wait(now))
         proofs = self._proofs.wait(now)
-        return self._timers.wait(now) if proofs is None else min(proofs, self._timers.wait(now))
+        return patience if proofs is None else min(proofs, patience)
 
     def _handle(self, item: Any) -> None:
         """One item. What fails on its data is quarantined; the engine goes on."""
@@ -182,6 +184,11 @@ class Engine:
                 self._timers.expire_later(order, now)
         for order in self._orders(self._timers.to_retry(now)):
             self._see_to(order, "retry", self._desk.retry, now)
+        try:
+            self._reconciler.due(now)
+        except Exception as error:  # it is tried again
+            logger.opt(exception=error).error("reconciliation failed")
+            self._alert("QUARANTINED", f"reconciliation: {type(error).__name__}: {error}")
 
     def _see_to(self, order: Order, what: str, act: Callable[[Order, int], None], now: int) -> bool:
         """Do it to the order. As for messages, one order's trouble is not the others'. Returns whether it was done."""
@@ -257,6 +264,8 @@ class Engine:
     def _note_events(self) -> None:
         events, self._recorder.events = self._recorder.events, []
         for position, event, order, _ in events:
+            if order is not None:
+                self._reconciler.touched(order, event.at)
             if type(event) is e.OrderReceived and order is not None:
                 self._timers.watch_expiry(order)
             elif order is not None and order.requests:
@@ -323,7 +332,7 @@ class Engine:
 
     def _venue_report(self, report: v.VenueReport) -> None:
         problem = self._desk.venue_report(report)
-        if problem:
+        if problem and not self._reconciler.stray_report(report):
             self._alert(*problem.split(" ", 1))
 
     def _venue_called(self, item: i.VenueCalled) -> None:
@@ -342,17 +351,13 @@ class Engine:
 
     def _availability_changed(self, item: i.AvailabilityChanged) -> None:
         logger.info("venue account={} available={} {}", item.venue_account, item.available, item.reason)
-        was_up = item.venue_account in self._up
-        if not item.available:
-            self._up.discard(item.venue_account)
-        if not item.available or was_up:
-            return
-        self._up.add(item.venue_account)
-        settle = partial(self._desk.settle, restarted=item.venue_account not in self._settled)
-        self._settled.add(item.venue_account)
-        for order in [o for o in self._recorder.book.orders.values() if o.is_open or o.is_unknown]:
-            if order.venue_account == item.venue_account:
-                self._see_to(order, "settlement", settle, item.at)
+        if item.available:
+            self._reconciler.available(item.venue_account, item.at)
+        else:
+            self._reconciler.unavailable(item.venue_account)
+
+    def _snapshot_taken(self, item: i.SnapshotTaken) -> None:
+        self._reconciler.snapshot_taken(item.snapshot)
 
     def _alert_raised(self, item: i.AlertRaised) -> None:
         self._alert(item.code, item.text, item.session)

@@ -7,6 +7,7 @@ from gateway.domain.commands import CancelOrder, NewOrder, ReplaceOrder, Request
 from gateway.domain.decide_client import Market
 from gateway.domain.events import NewOrderRefused, RequestRefused
 from gateway.domain.intents import Intent
+from gateway.domain.reconcile import SnapshotRequest
 from gateway.domain.reports import BusinessReject, DontKnowTrade, Report
 
 Decoded = (
@@ -53,6 +54,9 @@ class VenuePort(Protocol):
 
     def clock_ms(self, venue_account: str) -> int:
         """The venue's clock, milliseconds UTC."""
+
+    def snapshot(self, request: SnapshotRequest) -> None:
+        """Have a snapshot of an account taken. It comes to the inbox as SnapshotTaken. Returns at once."""
 
     def release(self, intents: Sequence[Intent]) -> None:
         """Send committed intents, in order. Returns at once."""

@@ -11,7 +11,7 @@ from gateway.domain.book import Book
 from gateway.domain.changes import Changes
 from gateway.domain.effects import intent_of
 from gateway.domain.instruments import NO_CAPABILITIES, Capabilities
-from gateway.domain.intents import Intent
+from gateway.domain.intents import CancelIntent, Intent
 from gateway.domain.money import text_of
 from gateway.domain.order import Order
 from gateway.domain.reports import Report, report_of
@@ -83,6 +83,27 @@ class Recorder:
     def answer(self, report: Report, at: int) -> None:
         """Send a message that no event stands for: a status report, a business reject."""
         self._take_reports([self._report_row(report, 0, at)])
+
+    def record_stray_cancel(self, event: e.StrayCancelSubmitted) -> None:
+        """Cancel at the venue what belongs to no order that is open."""
+        changes = Changes()
+        changes.note(event)
+        intent = CancelIntent(
+            intent_id=self.position + 1,
+            order_id=event.of_order,
+            leg=event.leg,
+            venue_account=event.venue_account,
+            symbol=event.symbol,
+            client_id=event.client_id,
+            timestamp_ms=self._venue.clock_ms(event.venue_account),
+            recv_window_ms=self._recv_window_ms,
+            venue_order_id=event.venue_order_id,
+        )
+        row = _intent_row(intent, event.at)
+        journal = JournalRow(intent.intent_id, "", type(event).__name__, event.at, encode_event(event))
+        self._take(changes, [journal], None)
+        self.batch.intents.append(row)
+        self.intents.append(intent)
 
     def finish_batch(self) -> Batch:
         """The batch, complete: an order that changed several times in it is written once, as it ended."""

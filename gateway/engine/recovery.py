@@ -13,7 +13,7 @@ from gateway.engine.clock import Clock, day_start
 from gateway.engine.numbers import RESERVE, SessionState
 from gateway.errors import ConfigError
 from gateway.store import readers
-from gateway.store.rows import SessionRow
+from gateway.store.rows import BreakRow, SessionRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +25,9 @@ class Recovered:
     position: int
     report_id: int
     unsettled: dict[str, set[str]]
+    breaks: list[BreakRow]  # that stand
+    break_id: int
+    last_reconciled: dict[str, int]  # by venue account
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +67,9 @@ def recover(database: Database, configured: Configured, clock: Clock, day_end_se
             position=readers.last_position(connection),
             report_id=readers.last_report_id(connection),
             unsettled=_unsettled(book.orders.values()),
+            breaks=readers.standing_breaks(connection),
+            break_id=readers.last_break_id(connection),
+            last_reconciled=readers.last_reconciled_at(connection),
         )
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from gateway.store.rows import (
     AlertRow,
+    BreakRow,
     DecisionRow,
     ExecutionRow,
     IntentRow,
@@ -20,7 +21,7 @@ from gateway.store.rows import (
 class Batch:
     """Rows to be committed together; each field is the table of that name.
 
-    orders and sessions are keyed by their primary key: several changes of one in a batch are written once, the last.
+    orders, sessions and breaks are keyed by their primary key: of several changes of one, the last is written.
     """
 
     journal: list[JournalRow] = field(default_factory=list)
@@ -33,6 +34,7 @@ class Batch:
     decisions: list[DecisionRow] = field(default_factory=list)
     venue_calls: list[VenueCallRow] = field(default_factory=list)
     alerts: list[AlertRow] = field(default_factory=list)
+    breaks: dict[int, BreakRow] = field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:
@@ -48,6 +50,7 @@ class Batch:
             or self.intents
             or self.decisions
             or self.alerts
+            or self.breaks
         )
 
     def clear(self) -> None:
@@ -62,3 +65,4 @@ class Batch:
         self.decisions.clear()
         self.venue_calls.clear()
         self.alerts.clear()
+        self.breaks.clear()

@@ -15,13 +15,17 @@ from gateway.domain.events import Event
 from gateway.domain.money import ZERO, add, multiply
 from gateway.domain.values import Side
 from gateway.store.codec import decode_event
-from gateway.store.rows import ReportRow, SessionRow
-from gateway.store.tables import journal, messages, orders, reports, sessions
+from gateway.store.rows import BreakRow, ReportRow, SessionRow
+from gateway.store.tables import breaks, journal, messages, orders, reports, sessions, venue_calls
 
 ADMINISTRATIVE = ("0", "1", "2", "3", "4", "5", "A")
 """MsgType(35) of the session level: never resent, a gap fill stands in for them."""
 
+RECONCILE = "reconcile"
+"""The operation of the venue_calls row that a finished comparison leaves."""
+
 _ROWS_AT_ONCE = 5000
+_CALLS_LOOKED_AT = 200_000
 
 
 def load_open_events(connection: Connection, changed_since: int | None = None) -> Iterator[tuple[int, Event]]:
@@ -120,3 +124,25 @@ def sent_messages(connection: Connection, session: str, epoch: int) -> Iterator[
     )
     for number, raw in connection.execute(query):
         yield number, bytes(raw)
+
+
+def standing_breaks(connection: Connection) -> list[BreakRow]:
+    """Every break without an end, oldest first."""
+    query = select(breaks).where(breaks.c.resolved_at.is_(None)).order_by(breaks.c.break_id)
+    return [BreakRow(*row) for row in connection.execute(query)]
+
+
+def last_break_id(connection: Connection) -> int:
+    """The newest break's id; 0 before the first."""
+    return int(connection.execute(select(func.coalesce(func.max(breaks.c.break_id), 0))).scalar_one())
+
+
+def last_reconciled_at(connection: Connection) -> dict[str, int]:
+    """When each venue account was last compared, if that is among what was said lately; nanoseconds UTC."""
+    newest = connection.execute(select(func.max(venue_calls.c.id))).scalar()
+    query = (
+        select(venue_calls.c.venue_account, func.max(venue_calls.c.at))
+        .where(venue_calls.c.id > (newest or 0) - _CALLS_LOOKED_AT, venue_calls.c.operation == RECONCILE)
+        .group_by(venue_calls.c.venue_account)
+    )
+    return {account: int(at) for account, at in connection.execute(query)}

@@ -173,3 +173,18 @@ class AlertRow(NamedTuple):
     text: str
     session: str | None = None
     order_id: str | None = None
+
+
+class BreakRow(NamedTuple):
+    """A difference between a venue and the books. resolved_at is None while it stands."""
+
+    break_id: int
+    at: int
+    venue_account: str
+    kind: str
+    order_id: str | None
+    client_id: str
+    ours: str
+    theirs: str
+    resolution: str = ""
+    resolved_at: int | None = None

@@ -228,3 +228,25 @@ alerts = Table(
     Column("session", Text),
     Column("order_id", Text),
 )
+
+# Where a venue and the books differed: one row a break, with both sides as JSON, and how it ended.
+breaks = Table(
+    "breaks",
+    metadata,
+    Column("break_id", Key, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("venue_account", Text, nullable=False),
+    Column("kind", Text, nullable=False),  # domain/reconcile.py, BreakKind
+    Column("order_id", Text),  # NULL for an orphan
+    Column("client_id", Text, nullable=False),
+    Column("ours", Text, nullable=False),
+    Column("theirs", Text, nullable=False),
+    Column("resolution", Text, nullable=False),  # empty while it stands
+    Column("resolved_at", BigInteger),
+    Index(
+        "breaks_standing",
+        "break_id",
+        sqlite_where=sql("resolved_at IS NULL"),
+        postgresql_where=sql("resolved_at IS NULL"),
+    ),
+)

@@ -12,7 +12,7 @@ from gateway.store import tables
 from gateway.store.batch import Batch
 from gateway.store.dialects import begin_statement, insert_statement, rows_per_statement, together
 
-_UPSERTED = (tables.orders, tables.sessions)
+_UPSERTED = (tables.orders, tables.sessions, tables.breaks)
 
 
 class BatchWriter:
@@ -79,6 +79,7 @@ class BatchWriter:
         self._insert_rows("decisions", batch.decisions)
         self._insert_rows("venue_calls", batch.venue_calls)
         self._insert_rows("alerts", batch.alerts)
+        self._insert_rows("breaks", batch.breaks.values())
 
     def _insert_rows(self, table: str, rows: Iterable[tuple[object, ...]]) -> None:
         left = list(rows)

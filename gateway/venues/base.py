@@ -12,6 +12,7 @@ and answers only by reports (domain/venue_reports.py) handed to its sinks, which
 | cancel       | yes      | send a cancel; may use another channel when the first is down                 |
 | amend        | optional | only called when capabilities.amend_qty_down                                  |
 | settle       | yes      | query until the order's fate is known, then report trades before the verdict  |
+| snapshot     | optional | only called when capabilities.snapshot: list open orders, trades and balances         |
 | reload_keys  | yes      | read the account's key again and use it from now on                           |
 
 place, cancel, amend and settle start the work and return at once: an order costs no task of the loop unless its
@@ -22,7 +23,9 @@ answer that comes later still is reported. No method raises for what a venue ans
 own defect may raise, and the dispatcher turns it into VenueOutcomeUnknown.
 
 Events that happened while no stream stood are not reported by themselves: availability(available=True) says that a
-stream stands again, and the engine then settles every order it believes open. A verdict (VenueOrderWorking,
+stream stands again. The engine then asks for a snapshot and settles what differs; where there are no snapshots, it
+settles every order it believes open. A snapshot only reads; its orders must be asked for before its trades, so that
+what executes in between shows as a trade. A verdict (VenueOrderWorking,
 VenueClosed) tells the moment of the query, so a trade reported just before may be newer than the verdict's cum_qty.
 """
 
@@ -31,11 +34,16 @@ from typing import Protocol
 
 from gateway.domain.instruments import Capabilities, Instrument
 from gateway.domain.intents import AmendIntent, CancelIntent, PlaceIntent, SettleIntent
+from gateway.domain.reconcile import SnapshotRequest, VenueSnapshot
 from gateway.domain.venue_reports import VenueReport
 
 
 class VenueSettingsError(ValueError):
     """A venue account cannot be used as configured. The text says which account, what is wrong, and what is allowed."""
+
+
+class SnapshotError(Exception):
+    """No snapshot this time; the text says why. It is asked for again."""
 
 
 class Sinks(Protocol):
@@ -91,6 +99,12 @@ class Venue(Protocol):
 
     def settle(self, intent: SettleIntent) -> None:
         """Find out what became of an order, and report it."""
+
+    async def snapshot(self, request: SnapshotRequest) -> VenueSnapshot:
+        """Look at the whole account: open orders (foreign ones too), trades since the times asked for, balances.
+
+        Raises SnapshotError; it is repeated by venues/reconcile.py, not here.
+        """
 
     def reload_keys(self) -> None:
         """Read the key again, after it was rotated. Raises VenueSettingsError and keeps the old one."""

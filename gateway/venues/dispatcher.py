@@ -5,6 +5,7 @@ which must therefore be safe to call from this thread (a queue put).
 """
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable, Iterable, Sequence
 
@@ -12,8 +13,10 @@ import uvloop
 
 from gateway.domain.instruments import Capabilities, Instrument
 from gateway.domain.intents import AmendIntent, CancelIntent, Intent, PlaceIntent, SettleIntent
+from gateway.domain.reconcile import SnapshotRequest
 from gateway.domain.venue_reports import Operation, VenueOutcomeUnknown, VenueReport
 from gateway.venues.base import Sinks, Venue, VenueSettingsError
+from gateway.venues.reconcile import Snapshots, Taken
 
 _STOP_TIMEOUT_S = 15.0
 
@@ -53,6 +56,7 @@ class VenueThread:
         self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="venues", daemon=True)
         self._starts: list[asyncio.Task[None]] = []
+        self._snapshots = Snapshots(sinks)
 
     def _refuse_same_key(self, venue: Venue) -> None:
         for other in self._venues.values():
@@ -87,6 +91,12 @@ class VenueThread:
         except RuntimeError:
             # The loop is closed: the intents are committed, and the next start settles them.
             self._sinks.alert("VENUES_STOPPED", f"{len(intents)} intents were released after the venues had stopped")
+
+    def snapshot(self, request: SnapshotRequest, taken: Taken) -> None:
+        """Have an account's snapshot taken; `taken` is called from this object's thread. Returns at once."""
+        venue = self._venues[request.venue_account]
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the next start asks again
+            self._loop.call_soon_threadsafe(self._snapshots.start, venue, request, taken)
 
     def clock_ms(self, venue_account: str) -> int:
         """The venue's time, ms UTC."""
@@ -145,6 +155,7 @@ class VenueThread:
         for task in self._starts:
             task.cancel()
         await asyncio.gather(*self._starts, return_exceptions=True)
+        await self._snapshots.stop()
         results = await asyncio.gather(*(venue.stop() for venue in self._venues.values()), return_exceptions=True)
         for error in results:
             if isinstance(error, Exception):

@@ -7,6 +7,7 @@ from typing import Any
 from gateway.domain.decide_client import Market
 from gateway.domain.instruments import NO_CAPABILITIES
 from gateway.domain.intents import Intent
+from gateway.domain.reconcile import SnapshotRequest, VenueSnapshot
 from gateway.domain.venue_reports import VenueReport
 from gateway.engine import inbox as i
 from gateway.venues.dispatcher import VenueThread
@@ -38,8 +39,10 @@ class InboxSinks:
 class Venues:
     """The engine's VenuePort."""
 
-    def __init__(self, thread: VenueThread) -> None:
+    def __init__(self, thread: VenueThread, put: Callable[[Any], None]) -> None:
+        """put: into the engine's inbox."""
         self._thread = thread
+        self._put = put
         self.release: Callable[[Sequence[Intent]], None] = thread.release
         self.clock_ms = thread.clock_ms
 
@@ -53,3 +56,10 @@ class Venues:
             return Market(capabilities=NO_CAPABILITIES, instrument=None, not_ready=why)
         why = "" if thread.available(venue_account) else "the venue is not connected"
         return Market(capabilities=capabilities, instrument=thread.instrument(venue_account, symbol), not_ready=why)
+
+    def snapshot(self, request: SnapshotRequest) -> None:
+        """Have a snapshot taken; it comes to the inbox."""
+        self._thread.snapshot(request, self._taken)
+
+    def _taken(self, snapshot: VenueSnapshot) -> None:
+        self._put(i.SnapshotTaken(snapshot))

@@ -14,6 +14,7 @@ from gateway.domain.book import Book
 from gateway.domain.decide_client import Market
 from gateway.domain.instruments import Instrument
 from gateway.domain.intents import Intent
+from gateway.domain.reconcile import SnapshotRequest
 from gateway.domain.session_profile import Account, SessionProfile
 from gateway.domain.values import LiquidityInd
 from gateway.domain.venue_reports import VenueAccepted, VenueTraded
@@ -63,6 +64,8 @@ class _Venue:
 
     def release(self, intents: Sequence[Intent]) -> None: ...
 
+    def snapshot(self, request: SnapshotRequest) -> None: ...
+
 
 class Stages:
     """The engine's parts without their threads, and a stop-watch for each."""
@@ -93,6 +96,7 @@ class Stages:
             deployment="test",
             day_end_seconds=0,
             recovering={},
+            unreconciled=set(),
         )
         self.database = open_database(f"sqlite:///{directory / 'stages.db'}", "sim", "test")
         self.writer = BatchWriter(self.database)

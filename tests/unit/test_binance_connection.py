@@ -10,13 +10,14 @@ import msgspec
 import pytest
 from aiohttp import web
 
+from gateway.venues.backoff import backoff_s
 from gateway.venues.binance.channel import Answer
 from gateway.venues.binance.clock import VenueClock
 from gateway.venues.binance.environments import Credentials
 from gateway.venues.binance.limits import Limits
 from gateway.venues.binance.payload import Raw
 from gateway.venues.binance.signing import HmacSigner
-from gateway.venues.binance.user_stream import Hooks, UserStream, backoff_s
+from gateway.venues.binance.user_stream import Hooks, UserStream
 from gateway.venues.binance.ws_api import Listener, WsConnection
 
 Script = Callable[[web.WebSocketResponse, dict[str, Any]], Awaitable[None]]

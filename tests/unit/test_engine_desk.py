@@ -12,6 +12,7 @@ from gateway.domain.decide_client import Market
 from gateway.domain.instruments import Instrument
 from gateway.domain.intents import Intent
 from gateway.domain.order import Order
+from gateway.domain.reconcile import SnapshotRequest
 from gateway.domain.session_profile import Account, SessionProfile
 from gateway.domain.values import OrdType, Side, TimeInForce
 from gateway.engine.clock import SystemClock
@@ -34,6 +35,8 @@ class _Venue:
         return time.time_ns() // 1_000_000
 
     def release(self, intents: Sequence[Intent]) -> None: ...
+
+    def snapshot(self, request: SnapshotRequest) -> None: ...
 
 
 class Office:
@@ -61,6 +64,7 @@ class Office:
             deployment="gw",
             day_end_seconds=0,
             recovering={},
+            unreconciled=set(),
         )
 
     def order(self, cl_ord_id: str) -> str:

@@ -15,14 +15,17 @@ from gateway.domain.decide_client import Market
 from gateway.domain.instruments import Instrument
 from gateway.domain.intents import Intent, SettleIntent
 from gateway.domain.order import Order
+from gateway.domain.reconcile import SnapshotRequest
 from gateway.domain.session_profile import Account, SessionProfile
 from gateway.domain.values import OrdType, Side, TimeInForce
 from gateway.engine import inbox as i
+from gateway.engine.breaks import Breaks
 from gateway.engine.clients import Clients
 from gateway.engine.clock import DAY
 from gateway.engine.desk import Desk
 from gateway.engine.loop import Engine
 from gateway.engine.numbers import SessionState
+from gateway.engine.reconciler import Reconciler
 from gateway.engine.recorder import Recorder
 from gateway.engine.timers import Timers
 from gateway.fix.codec import Codec
@@ -60,6 +63,7 @@ class World:
             deployment="gw",
             day_end_seconds=0,
             recovering={},
+            unreconciled=set(),
         )
         self.clients = Clients(desk=self.desk, recorder=recorder, codec=codec, sessions=states)
         self.engine = Engine(
@@ -71,6 +75,18 @@ class World:
             writer=BatchWriter(self.database),
             venue=self,
             timers=Timers(0, self.time),
+            reconciler=Reconciler(
+                accounts=["main"],
+                desk=self.desk,
+                recorder=recorder,
+                breaks=Breaks(recorder, [], 0),
+                venue=self,
+                clock=self,
+                prefix="gw-",
+                every_seconds=0,
+                cancel_orphans=False,
+                last_reconciled={},
+            ),
             clock=self,
             unsent=lambda *_: [],
             on_halt=self.halted.append,
@@ -130,6 +146,8 @@ class World:
 
     def release(self, intents: Sequence[Intent]) -> None:
         self.intents += intents
+
+    def snapshot(self, request: SnapshotRequest) -> None: ...
 
 
 @pytest.fixture

@@ -62,6 +62,7 @@ ROW_TYPES = {
     "decisions": rows.DecisionRow,
     "venue_calls": rows.VenueCallRow,
     "alerts": rows.AlertRow,
+    "breaks": rows.BreakRow,
 }
 
 
@@ -87,6 +88,8 @@ def test_a_batch_of_everything_comes_back_as_it_was(engine: Engine, writer: Batc
     batch.decisions.append(rows.DecisionRow(1, "1001", "A1", SESSION, "accepted", "OK", "", "{}", AT))
     batch.venue_calls.append(rows.VenueCallRow(AT, "main", "out", "place", "1001", 2, "{}"))
     batch.alerts.append(rows.AlertRow(AT, "warning", "DK_TRADE", "DontKnowTrade", SESSION, "1001"))
+    standing = rows.BreakRow(1, AT, "main", "orphan", None, "gw-O9-1", "null", '{"qty":"1"}')
+    batch.breaks[1] = standing
 
     writer.commit(batch)
 
@@ -100,6 +103,11 @@ def test_a_batch_of_everything_comes_back_as_it_was(engine: Engine, writer: Batc
     assert stored(engine, tables.decisions) == batch.decisions
     assert stored(engine, tables.venue_calls) == batch.venue_calls
     assert stored(engine, tables.alerts) == batch.alerts
+    assert stored(engine, tables.breaks) == [standing]
+
+    resolved = standing._replace(resolution="canceled", resolved_at=AT + 1)
+    writer.commit(Batch(breaks={1: resolved}))
+    assert stored(engine, tables.breaks) == [resolved]
 
 
 @pytest.mark.parametrize("number", [1, 3, 4, 5, 63, 64, 65, 85, 201])

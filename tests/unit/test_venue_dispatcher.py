@@ -11,9 +11,10 @@ import pytest
 
 from gateway.domain.instruments import Capabilities, Instrument
 from gateway.domain.intents import AmendIntent, CancelIntent, Intent, PlaceIntent, SettleIntent
+from gateway.domain.reconcile import SnapshotRequest, VenueSnapshot
 from gateway.domain.values import OrdType, Side, TimeInForce
 from gateway.domain.venue_reports import Operation, VenueOutcomeUnknown, VenueReport
-from gateway.venues.base import Sinks, Venue, VenueSettingsError
+from gateway.venues.base import Sinks, SnapshotError, Venue, VenueSettingsError
 from gateway.venues.binance.adapter import BinanceVenue
 from gateway.venues.dispatcher import VenueThread
 from gateway.venues.registry import build_venue
@@ -42,6 +43,7 @@ class FakeVenue:
         self.asked: list[tuple[str, int]] = []
         self.threads: set[str] = set()
         self.stopped = False
+        self.looks = 0
         self.instruments: Mapping[str, Instrument] = {"BTCUSDT": Instrument(symbol="BTCUSDT", base="BTC", quote="USDT")}
 
     @property
@@ -78,6 +80,12 @@ class FakeVenue:
 
     def settle(self, intent: SettleIntent) -> None:
         self._note("settle", intent)
+
+    async def snapshot(self, request: SnapshotRequest) -> VenueSnapshot:
+        self.looks += 1
+        if self.looks == 1:
+            raise SnapshotError("not now")
+        return VenueSnapshot(request=request, asked_at=1, orders=(), trades=())
 
     def reload_keys(self) -> None:
         raise VenueSettingsError("no such variable")
@@ -185,6 +193,20 @@ def test_tells_what_adapters_know() -> None:
     built.thread.reload_keys("a")
     until(lambda: "VENUE_KEY_NOT_RELOADED" in built.engine.alerts)
     built.thread.stop()
+
+
+def test_a_snapshot_is_tried_again_until_it_is_there() -> None:
+    built = Built("a")
+    built.thread.start()
+    taken: list[VenueSnapshot] = []
+    request = SnapshotRequest(venue_account="a", request_id=1, trades_since_ms={})
+    built.thread.snapshot(request, taken.append)
+    until(lambda: bool(taken))
+    assert taken[0].request is request
+    assert built.engine.alerts == ["RECONCILE_DELAYED"]
+    built.thread.stop()
+    built.thread.snapshot(request, taken.append)
+    assert len(taken) == 1
 
 
 def test_after_stop_nothing_is_sent_and_it_is_said() -> None:

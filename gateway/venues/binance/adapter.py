@@ -13,6 +13,7 @@ import msgspec
 
 from gateway.domain.instruments import Instrument
 from gateway.domain.intents import AmendIntent, CancelIntent, Intent, PlaceIntent, SettleIntent
+from gateway.domain.reconcile import SnapshotRequest, VenueSnapshot
 from gateway.domain.values import OrdRejReason
 from gateway.domain.venue_reports import Operation
 from gateway.venues.base import Sinks
@@ -37,6 +38,7 @@ from gateway.venues.binance.rest import NotSentError, RestClient
 from gateway.venues.binance.settings import BinanceSettings, OrderEntry
 from gateway.venues.binance.settlement import Settlements
 from gateway.venues.binance.silence import SilenceWatch
+from gateway.venues.binance.snapshot import Snapshots
 from gateway.venues.binance.startup import check_key, learn_instruments, measure_clock, repeat_until_done
 from gateway.venues.binance.user_stream import Hooks, UserStream, ws_params
 from gateway.venues.binance.ws_api import Listener, WsConnection
@@ -45,6 +47,8 @@ _QUERIES = {  # method: REST path and weight
     "order.status": ("/api/v3/order", 4),
     "myTrades": ("/api/v3/myTrades", 5),
     "allOrders": ("/api/v3/allOrders", 20),
+    "openOrders.status": ("/api/v3/openOrders", 80),
+    "account.status": ("/api/v3/account", 20),
 }
 _ORDER_PATH = "/api/v3/order"
 _CANCEL_WEIGHT = 1
@@ -85,6 +89,7 @@ class BinanceVenue:
         self._limits = Limits(self._settings.cancel_reserve, hosts[self._endpoints.rest_url], sinks.alert)
         self._desk = Desk(venue_account, sinks, self._clock, self._limits, self._resync_clock)
         self._settlements = Settlements(self._desk, self._ask)
+        self._snapshots = Snapshots(self._desk, self._ask)
         self._stream = UserStream(
             self._endpoints.ws_url,
             credentials=lambda: self._credentials,
@@ -214,6 +219,10 @@ class BinanceVenue:
         """Find out what became of an order."""
         self._settlements.start(intent)
 
+    async def snapshot(self, request: SnapshotRequest) -> VenueSnapshot:
+        """Look at the whole account. Raises SnapshotError."""
+        return await self._snapshots.take(request)
+
     # Sending
 
     def _over_ws(self, connection: WsConnection, method: str, params: Params, intent: Intent, call: OrderCall) -> None:
@@ -244,8 +253,10 @@ class BinanceVenue:
         else:
             call.answered(answer)
 
-    async def _ask(self, method: str, params: Params, intent: SettleIntent) -> Answer:
-        """A query for a settlement, on whichever channel stands. It changes nothing, so it is stamped when sent."""
+    async def _ask(self, method: str, params: Params, intent: SettleIntent | None = None) -> Answer:
+        """A query, for a settlement or a snapshot, on whichever channel stands. It changes nothing, so it is stamped
+        when sent.
+        """
         path, weight = _QUERIES[method]
         while wait_ms := self._limits.query_wait_ms(self._clock.clock_ms(), weight):  # noqa: ASYNC110 - time alone helps
             await asyncio.sleep(wait_ms / 1_000)
@@ -253,7 +264,7 @@ class BinanceVenue:
         self._limits.spend(now_ms, weight)
         stamped: Params = {**params, "recvWindow": _QUERY_WINDOW_MS, "timestamp": now_ms}
         text = msgspec.json.encode(stamped)
-        self._desk.record("out", Operation.SETTLE, intent, f"{method} {text.decode()}")
+        self._record_query("out", f"{method} {text.decode()}", intent)
         connection = self._stream.connection
         if connection is not None:
             credentials = self._credentials
@@ -261,8 +272,14 @@ class BinanceVenue:
             answer = await connection.request(method, body, _QUERY_TIMEOUT_S)
         else:
             answer = await self._started_rest().signed("GET", path, stamped, self._credentials, _QUERY_TIMEOUT_S)
-        self._desk.record("in", Operation.SETTLE, intent, status_line(answer))
+        self._record_query("in", status_line(answer), intent)
         return answer
+
+    def _record_query(self, direction: str, text: str, intent: SettleIntent | None) -> None:
+        if intent is not None:
+            self._desk.record(direction, Operation.SETTLE, intent, text)
+        else:
+            self._sinks.call(direction=direction, operation="snapshot", order_id="", intent_id=0, text=text)
 
     def _hold(self, intent: CancelIntent) -> bool:
         """During a ban, keep a cancel whose signed window outlasts it, to go out first when it ends."""

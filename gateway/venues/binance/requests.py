@@ -12,6 +12,7 @@ CAPABILITIES = Capabilities(
     times_in_force=frozenset(TimeInForce),
     gateway_expires=frozenset({TimeInForce.DAY, TimeInForce.GTD}),
     post_only=True,
+    snapshot=True,
     amend_qty_down=True,
     dead_man_timer=False,
 )

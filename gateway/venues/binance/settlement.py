@@ -16,6 +16,7 @@ from typing import NoReturn
 from gateway.domain.intents import SettleIntent
 from gateway.domain.money import ZERO, add
 from gateway.domain.venue_reports import VenueClosed, VenueOrderMissing, VenueOrderWorking, VenueReport, VenueTraded
+from gateway.venues.backoff import backoff_s
 from gateway.venues.binance import answers
 from gateway.venues.binance.answers import OrderState
 from gateway.venues.binance.channel import Answer, RequestLostError
@@ -23,11 +24,11 @@ from gateway.venues.binance.desk import Desk
 from gateway.venues.binance.errors import TIMESTAMP_OUTSIDE_WINDOW, Kind
 from gateway.venues.binance.payload import PayloadError, Raw
 from gateway.venues.binance.requests import Params
-from gateway.venues.binance.user_stream import backoff_s
 
 _PAGE = 1_000
 _HISTORY_MARGIN_MS = 120_000  # more than the longest recvWindow and the venue's own timeouts
 _ALERT_EVERY = 10
+_AT_ONCE = 8  # more would only queue up at the venue, before orders and cancels
 
 Ask = Callable[[str, Params, SettleIntent], Awaitable[Answer]]
 
@@ -58,6 +59,7 @@ class Settlements:
         self._ask = ask
         self._running: dict[tuple[str, int], _Running] = {}
         self._suspected: set[tuple[str, str]] = set()  # (client id, venue order id) that were alerted
+        self._turns = asyncio.Semaphore(_AT_ONCE)
 
     def start(self, intent: SettleIntent) -> None:
         """Settle in the background."""
@@ -93,7 +95,8 @@ class Settlements:
         while True:
             wait_s = 0.0
             try:
-                reports = await self._verdict(intent)
+                async with self._turns:  # not while it waits to ask again
+                    reports = await self._verdict(intent)
             except (_NotYetError, RequestLostError, PayloadError) as error:
                 attempt += 1
                 if attempt % _ALERT_EVERY == 0:

@@ -8,6 +8,7 @@ from urllib.parse import quote
 import msgspec
 
 from gateway.domain.instruments import Instrument
+from gateway.venues.backoff import backoff_s
 from gateway.venues.base import VenueSettingsError
 from gateway.venues.binance.channel import Answer, RequestLostError
 from gateway.venues.binance.clock import TimeSample, VenueClock
@@ -17,7 +18,6 @@ from gateway.venues.binance.payload import PayloadError, decode
 from gateway.venues.binance.requests import Params
 from gateway.venues.binance.rest import RestClient
 from gateway.venues.binance.settings import BinanceSettings
-from gateway.venues.binance.user_stream import backoff_s
 
 _T = TypeVar("_T")
 _SAMPLES = 5

@@ -7,13 +7,13 @@ events that come twice are deduplicated later.
 """
 
 import asyncio
-import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import aiohttp
 import msgspec
 
+from gateway.venues.backoff import backoff_s
 from gateway.venues.binance.channel import RequestLostError
 from gateway.venues.binance.clock import VenueClock
 from gateway.venues.binance.environments import Credentials
@@ -24,8 +24,6 @@ from gateway.venues.binance.requests import Params
 from gateway.venues.binance.signing import ws_payload
 from gateway.venues.binance.ws_api import Listener, WsConnection
 
-_FIRST_BACKOFF_S = 0.1
-_LONGEST_BACKOFF_S = 30.0
 _LOGON_TIMEOUT_S = 10.0
 _RETIRE_S = 20.0
 _RECV_WINDOW_MS = 5_000
@@ -44,12 +42,6 @@ class OpenError(Exception):
     def __init__(self, text: str, code: int = 0) -> None:
         super().__init__(text)
         self.code = code
-
-
-def backoff_s(attempt: int) -> float:
-    """How long to wait before the attempt after this many failures: doubling, bounded, and spread by chance."""
-    longest = min(_LONGEST_BACKOFF_S, _FIRST_BACKOFF_S * 2.0 ** min(attempt, 20))
-    return longest * (0.5 + random.random() / 2)  # noqa: S311 - spreads load, guards nothing
 
 
 def ws_params(params: Params, credentials: Credentials, body: bytes | None = None) -> bytes:

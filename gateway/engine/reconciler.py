@@ -1,0 +1,268 @@
+"""Books and venue compared: at the start, after every reconnect, and from time to time.
+
+One question per venue account replaces one per order; only what differs, and what no snapshot can tell (requests on
+their way, doubtful outcomes), is settled order by order.
+
+Right after a connection was lost a difference is what was missed, and acted on at once. In between, the words that
+explain it may be under way: the snapshot is kept for a moment, and what moved around it is not judged.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from loguru import logger
+
+from gateway.domain import events as e
+from gateway.domain import venue_reports as v
+from gateway.domain.order import Order
+from gateway.domain.reconcile import (
+    SETTLED,
+    STRAY,
+    Difference,
+    OrderAtVenue,
+    SnapshotRequest,
+    VenueSnapshot,
+    compare_orders,
+    is_restless,
+    missed_trades,
+)
+from gateway.engine.breaks import Breaks
+from gateway.engine.clock import NANOSECONDS, Clock
+from gateway.engine.desk import Desk
+from gateway.engine.ports import VenuePort
+from gateway.engine.recorder import Recorder
+from gateway.store.codec import encode_json
+from gateway.store.readers import RECONCILE
+from gateway.store.rows import AlertRow, VenueCallRow, storable
+
+GRACE = 2 * NANOSECONDS
+"""How long the venue's words may take: a difference younger than this is none."""
+
+_LOOK_EVERY = 60 * NANOSECONDS
+_TRADES_MARGIN = 60 * NANOSECONDS  # more than clocks differ and words are late
+
+
+@dataclass(slots=True)
+class _Account:
+    up: bool = False
+    been_up: bool = False
+    waits_for: int = 0  # the request whose snapshot is awaited
+    at_once: bool = True  # the next snapshot follows a gap in the stream
+    next_at: int = 0
+    trades_seen: int = 0  # trades up to here were compared, nanoseconds UTC
+    held: tuple[int, VenueSnapshot] | None = None  # to be judged at that time
+
+
+class Reconciler:
+    """Only the engine's thread uses it."""
+
+    def __init__(
+        self,
+        *,
+        accounts: Iterable[str],
+        desk: Desk,
+        recorder: Recorder,
+        breaks: Breaks,
+        venue: VenuePort,
+        clock: Clock,
+        prefix: str,
+        every_seconds: int,
+        cancel_orphans: bool,
+        last_reconciled: Mapping[str, int],
+    ) -> None:
+        """every_seconds: 0 for at start and reconnect only. last_reconciled: by venue account, nanoseconds UTC."""
+        self._accounts = {name: _Account(trades_seen=last_reconciled.get(name, 0)) for name in accounts}
+        self._desk = desk
+        self._recorder = recorder
+        self._book = recorder.book
+        self._breaks = breaks
+        self._venue = venue
+        self._clock = clock
+        self._prefix = prefix
+        self._every = every_seconds * NANOSECONDS
+        self._cancel_orphans = cancel_orphans
+        self._requests = 0
+        self._touched: dict[str, int] = {}  # when orders last changed
+        self._symbols: dict[tuple[str, str], int] = {}  # when orders of (venue account, symbol) last changed
+        for order in self._book.orders.values():
+            self._symbols[order.venue_account, order.symbol] = clock.now()
+
+    # --- what happens
+
+    def touched(self, order: Order, at: int) -> None:
+        """An event of the order was decided."""
+        self._touched[order.order_id] = at
+        self._symbols[order.venue_account, order.symbol] = at
+        if self._breaks:
+            self._breaks.order_changed(self._book.orders.get(order.order_id, order), at)  # as the batch left it
+
+    def available(self, venue_account: str, at: int) -> None:
+        """The account's event stream stands, after it did not."""
+        state = self._accounts.get(venue_account)
+        if state is None or state.up:
+            return
+        restarted, state.been_up, state.up, state.at_once = not state.been_up, True, True, True
+        snapshots = self._venue.market(venue_account, "").capabilities.snapshot
+        for order in list(self._book.orders.values()):
+            unsure = is_restless(order) or not snapshots
+            if unsure and order.venue_account == venue_account and (order.is_open or order.is_unknown):
+                self._try("settlement", order.order_id, partial(self._desk.settle, order, at, restarted=restarted))
+        if snapshots:
+            self._ask(venue_account, state, at)
+        else:
+            self._desk.reconciled(venue_account)
+            logger.info("reconciled account={} order by order", venue_account)
+
+    def unavailable(self, venue_account: str) -> None:
+        """What was asked will not be answered, or too late to mean anything."""
+        state = self._accounts.get(venue_account)
+        if state is not None:
+            state.up, state.waits_for, state.held = False, 0, None
+
+    def snapshot_taken(self, snapshot: VenueSnapshot) -> None:
+        """A snapshot arrived: judged now after a gap, else when late words have had their time."""
+        account, now = snapshot.request.venue_account, self._clock.now()
+        state = self._accounts[account]
+        if snapshot.request.request_id != state.waits_for:
+            return
+        state.waits_for = 0
+        if state.at_once:
+            self._compare(account, state, snapshot, grace=0)
+        else:
+            state.held = (now + GRACE, snapshot)
+
+    def stray_report(self, report: v.VenueReport) -> bool:
+        """A report about what is not in the books. Returns whether it says that a standing orphan ended."""
+        if not isinstance(report, v.VenueClosed):
+            return False
+        how = f"{report.reason} at the venue, cum_qty={report.cum_qty}"
+        return self._breaks.stray_ended(report.venue_account, report.client_id, how, self._clock.now())
+
+    # --- time
+
+    def due(self, now: int) -> None:
+        """Ask and compare what is due."""
+        for name, state in self._accounts.items():
+            if state.held is not None and state.held[0] <= now:
+                (_, snapshot), state.held = state.held, None
+                self._compare(name, state, snapshot, grace=GRACE)
+            if state.up and state.next_at <= now:
+                state.next_at = now + (self._every or _LOOK_EVERY)
+                self._forget(now)
+                wanted = self._every or state.at_once  # one that follows a gap must come, whatever became of the last
+                if wanted and not state.waits_for and state.held is None:
+                    self._ask(name, state, now)
+
+    def wait(self, now: int) -> float:
+        """Seconds until something is due; infinite when nothing ever is."""
+        times = [state.next_at for state in self._accounts.values() if state.up]
+        times += [state.held[0] for state in self._accounts.values() if state.held is not None]
+        return max(0.0, (min(times) - now) / NANOSECONDS) if times else math.inf
+
+    def _forget(self, now: int) -> None:
+        """What was quiet this long is judged in any case."""
+        self._touched = {order_id: at for order_id, at in self._touched.items() if at > now - 10 * _LOOK_EVERY}
+
+    # --- asking and comparing
+
+    def _ask(self, venue_account: str, state: _Account, now: int) -> None:
+        state.next_at = now + (self._every or _LOOK_EVERY)
+        state.held = None
+        self._requests += 1
+        state.waits_for = self._requests
+        request = SnapshotRequest(
+            venue_account=venue_account,
+            request_id=self._requests,
+            trades_since_ms=self._trades_wanted(venue_account, state, now),
+        )
+        self._venue.snapshot(request)
+
+    def _trades_wanted(self, venue_account: str, state: _Account, now: int) -> dict[str, int]:
+        """Symbols that an order of ours may have traded in since the last comparison, and since when (ms UTC)."""
+        book, since = self._book, state.trades_seen
+        if since < now - 10 * _LOOK_EVERY:  # long ago, or never: no trade is older than the oldest order
+            since = max(since, min((o.received_at for o in book.orders.values()), default=now))
+        since -= _TRADES_MARGIN
+        symbols = {symbol for (account, symbol), at in self._symbols.items() if account == venue_account and at > since}
+        working = (book.orders[order_id] for order_id in book.working)
+        symbols.update(order.symbol for order in working if order.venue_account == venue_account)
+        return dict.fromkeys(sorted(symbols), since // 1_000_000)
+
+    def _compare(self, venue_account: str, state: _Account, snapshot: VenueSnapshot, *, grace: int) -> None:
+        now = self._clock.now()
+        trades = missed_trades(self._book, snapshot)
+        traded = {d.order.order_id for d in trades if d.order is not None}
+        for difference in trades:
+            self._try("missed trade", difference.client_id, partial(self._apply, venue_account, difference, now))
+        for _, event, order, _ in self._recorder.events:  # of this batch: touched() hears of them after the commit
+            if order is not None:
+                self._touched[order.order_id] = event.at
+        quiet_since, touched = snapshot.asked_at - grace, self._touched
+
+        def judged(order_id: str) -> bool:
+            return order_id not in traded and touched.get(order_id, 0) < quiet_since
+
+        differences = compare_orders(self._book, snapshot, prefix=self._prefix, judged=judged)
+        for difference in differences:
+            self._try("break", difference.client_id, partial(self._act, venue_account, difference, now))
+        for order_id in traded:  # whatever else the venue has done with it
+            self._try("settlement", order_id, partial(self._settle, self._book.orders[order_id], now))
+        self._breaks.compared(venue_account, {(d.kind, d.client_id) for d in differences}, judged, now)
+        state.trades_seen, state.at_once = snapshot.asked_at, False
+        self._desk.reconciled(venue_account)
+        self._note(venue_account, snapshot, len(trades) + len(differences))
+
+    def _apply(self, venue_account: str, difference: Difference, now: int) -> None:
+        trade = difference.theirs
+        assert isinstance(trade, v.VenueTraded)
+        self._desk.venue_report(trade)
+        self._breaks.found_and_ended(venue_account, difference, "applied and reported", now)
+
+    def _act(self, venue_account: str, difference: Difference, now: int) -> None:
+        self._breaks.found(venue_account, difference, now)
+        if difference.kind in SETTLED and difference.order is not None:
+            self._settle(difference.order, now)
+        elif difference.kind in STRAY and self._cancel_orphans:
+            theirs, order, leg = difference.theirs, difference.order, difference.leg
+            assert isinstance(theirs, OrderAtVenue)
+            self._recorder.record_stray_cancel(
+                e.StrayCancelSubmitted(
+                    order_id="",
+                    at=now,
+                    venue_account=venue_account,
+                    symbol=theirs.symbol,
+                    client_id=theirs.client_id,
+                    venue_order_id=theirs.venue_order_id,
+                    of_order=order.order_id if order is not None else "",
+                    leg=leg.number if leg is not None else 0,
+                )
+            )
+
+    def _settle(self, order: Order, now: int) -> None:
+        if order.is_open or order.is_unknown:
+            self._desk.settle(order, now, restarted=False)
+            self._desk.await_settlement(order)
+
+    def _try(self, what: str, of: str, act: Callable[[], None]) -> None:
+        """One order's trouble is not the others'."""
+        try:
+            act()
+        except Exception as error:
+            logger.opt(exception=error).error("{} failed of={}", what, of)
+            text = storable(f"{what} of {of}: {type(error).__name__}: {error}")
+            self._recorder.batch.alerts.append(AlertRow(self._clock.now(), "warning", "QUARANTINED", text))
+
+    def _note(self, venue_account: str, snapshot: VenueSnapshot, found: int) -> None:
+        logger.info("reconciled account={} orders={} breaks={}", venue_account, len(snapshot.orders), found)
+        seen = encode_json(
+            {
+                "open_orders": len(snapshot.orders),
+                "trades": len(snapshot.trades),
+                "breaks": found,
+                "balances": {b.asset: {"free": b.free, "locked": b.locked} for b in snapshot.balances},
+            }
+        )
+        row = VenueCallRow(snapshot.asked_at, venue_account, "in", RECONCILE, None, None, storable(seen, 50_000))
+        self._recorder.batch.venue_calls.append(row)

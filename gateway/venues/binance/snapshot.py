@@ -1,0 +1,117 @@
+"""One look at a whole account: its open orders, its trades since a time, its balances.
+
+Source: Binance Spot API, web-socket-api.md (openOrders.status, myTrades, account.status); REST answers are the same.
+Orders are asked for before trades, so that what executes in between shows as a trade and not as a missing order.
+"""
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from gateway.domain.reconcile import Balance, OrderAtVenue, SnapshotRequest, VenueSnapshot
+from gateway.domain.venue_reports import VenueTraded
+from gateway.venues.base import SnapshotError
+from gateway.venues.binance import answers
+from gateway.venues.binance.answers import OrderRef
+from gateway.venues.binance.channel import Answer, RequestLostError
+from gateway.venues.binance.desk import Desk
+from gateway.venues.binance.errors import TIMESTAMP_OUTSIDE_WINDOW, Kind
+from gateway.venues.binance.payload import PayloadError, Raw, count_of, decode, less_prevented, number
+from gateway.venues.binance.requests import Params
+
+_PAGE = 1_000
+
+Ask = Callable[[str, Params], Awaitable[Answer]]
+
+
+class _OpenOrder(msgspec.Struct):
+    symbol: str
+    orderId: int  # noqa: N815 - the venue's names
+    clientOrderId: str  # noqa: N815
+    origQty: str  # noqa: N815
+    executedQty: str  # noqa: N815
+    preventedQuantity: str = "0"  # noqa: N815
+
+
+class _Balance(msgspec.Struct):
+    asset: str
+    free: str
+    locked: str
+
+
+class _Account(msgspec.Struct):
+    balances: list[_Balance]
+
+
+_OPEN_ORDERS = msgspec.json.Decoder(list[_OpenOrder])
+_ACCOUNT = msgspec.json.Decoder(_Account)
+
+
+def open_orders(raw: Raw) -> tuple[OrderAtVenue, ...]:
+    """Answer to openOrders.status. Raises PayloadError."""
+    return tuple(
+        OrderAtVenue(
+            symbol=order.symbol,
+            client_id=order.clientOrderId,
+            venue_order_id=str(order.orderId),
+            qty=less_prevented(order.origQty, order.preventedQuantity),
+            cum_qty=count_of(order.executedQty),
+        )
+        for order in decode(_OPEN_ORDERS, raw)
+    )
+
+
+def balances(raw: Raw) -> tuple[Balance, ...]:
+    """Answer to account.status, without assets of which there is nothing. Raises PayloadError."""
+    every = (Balance(b.asset, number(b.free), number(b.locked)) for b in decode(_ACCOUNT, raw).balances)
+    return tuple(balance for balance in every if balance.free or balance.locked)
+
+
+class Snapshots:
+    """Asks the questions of a snapshot, one after the other: they are heavy, and orders go first."""
+
+    def __init__(self, desk: Desk, ask: Ask) -> None:
+        self._desk = desk
+        self._ask = ask
+
+    async def take(self, request: SnapshotRequest) -> VenueSnapshot:
+        """Raises SnapshotError when one of the questions was not answered."""
+        try:
+            return await self._take(request)
+        except (RequestLostError, PayloadError) as error:
+            raise SnapshotError(str(error)) from error
+
+    async def _take(self, request: SnapshotRequest) -> VenueSnapshot:
+        asked_at = self._desk.clock.now_ns()
+        orders = open_orders(await self._query("openOrders.status", {}))
+        trades: list[VenueTraded] = []
+        for symbol, since_ms in request.trades_since_ms.items():
+            trades += await self._trades(symbol, since_ms)
+        held = balances(await self._query("account.status", {}))
+        return VenueSnapshot(request=request, asked_at=asked_at, orders=orders, trades=tuple(trades), balances=held)
+
+    async def _trades(self, symbol: str, since_ms: int) -> list[VenueTraded]:
+        ref = OrderRef(self._desk.venue_account, symbol, "")
+        found: list[VenueTraded] = []
+        page: Params = {"startTime": since_ms}
+        while True:
+            some = answers.trades(ref, await self._query("myTrades", {"symbol": symbol, "limit": _PAGE, **page}))
+            found += some
+            if len(some) < _PAGE:
+                return found
+            page = {"fromId": answers.highest_trade_id(some) + 1}
+
+    async def _query(self, method: str, params: Params) -> Raw:
+        desk = self._desk
+        paused_ms = desk.limits.paused_for_ms(desk.clock.clock_ms())
+        if paused_ms:
+            raise SnapshotError(f"the venue takes nothing for another {paused_ms} ms")
+        answer = await self._ask(method, params)
+        if answer.ok:
+            return answer.result
+        failure = answer.failure()
+        if failure.kind is Kind.RATE_LIMITED:
+            desk.limits.pause(desk.clock.clock_ms(), failure.retry_at_ms)
+        if failure.code == TIMESTAMP_OUTSIDE_WINDOW:
+            desk.resync_clock()
+        raise SnapshotError(f"{method}: {failure.text}")
