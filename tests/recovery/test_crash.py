@@ -76,7 +76,7 @@ async def test_a_commit_that_fails_stops_the_engine_and_nothing_is_sent(
     client.new_order("BTCUSDT", "buy", "2", price="30000", time_in_force="gtc")
     await client.wait_closed(20)
     wait_until(lambda: "journal halted" in gateway.log()[seen:], "the engine halts")
-    wait_until(lambda: "engine started" in gateway.log()[seen:], "a fresh engine starts")
+    wait_until(lambda: "available=True" in gateway.log()[seen:], "a fresh engine starts and has its venue")
     database.execute("DROP TRIGGER full")
     database.commit()
     database.close()

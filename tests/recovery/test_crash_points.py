@@ -1,7 +1,7 @@
 """The engine dies at each named point in turn; then the client, SQL, the exchange and the messages must agree.
 
-Each point takes a quarter of a minute, since "the exchange does not have it" counts only after that. The suite arms those
-around the commit, the venue and the send; FIXGW_CRASH_POINTS=all arms every one.
+Each point takes a quarter of a minute, since "the exchange does not have it" counts only after that. The suite arms
+those around the commit, the venue and the send; FIXGW_CRASH_POINTS=all arms every one.
 """
 
 import asyncio
