@@ -147,6 +147,8 @@ class EngineProcess:
         self._venue_thread.stop()
         self._inbox.put(StopRequested(self._acceptor.last_numbers))
         clean = self._engine.join(_STOP_TIMEOUT_S)
+        if clean:
+            self._acceptor.close()
         self._database.dispose()
         return clean
 

@@ -50,6 +50,7 @@ class Acceptor:
         self._sessions = sessions
         self._store = store
         self._acceptor: Any = None
+        self._stopped = False
         self._listener: int | None = None
         self._socket_path: Path | None = None
         self._keep: tuple[Any, ...] = ()  # the acceptor uses these without owning them
@@ -78,6 +79,7 @@ class Acceptor:
             self._socket_path = socket_path
         except Exception:
             self.stop()
+            self.close()
             raise
         for number, handler in handlers.items():  # QuickFIX resets them
             signal.signal(number, handler)
@@ -88,9 +90,12 @@ class Acceptor:
         QuickFIX's stop() closes and walks its listening sockets while its own thread, if that wakes, deletes them
         (seen as a segmentation fault in two stops of five). So that thread must have nothing to wake for: first the
         sessions are logged out, then the listener is silenced, and only then it is stopped.
+
+        The sessions stay until close(): the engine may be sending reports to one, and finds no connection.
         """
-        if self._acceptor is None:
+        if self._acceptor is None or self._stopped:
             return
+        self._stopped = True
         self._log_out()
         other_end = None
         if self._listener is not None and self._socket_path is not None:
@@ -101,6 +106,9 @@ class Acceptor:
         if other_end is not None:
             os.close(other_end)
         self.last_numbers = self._numbers()
+
+    def close(self) -> None:
+        """Let QuickFIX's sessions go, when nothing sends to them any more."""
         self._acceptor = None
 
     def _log_out(self) -> None:

@@ -11,6 +11,7 @@ STOPS = 4
 # Each stop is made on an acceptor of its own; a crash takes the process down.
 SCRIPT = """
 import socket, sys, time
+import quickfix
 from pathlib import Path
 from gateway.client.message import encode, utc_timestamp
 from gateway.engine.numbers import SessionState
@@ -40,6 +41,9 @@ for number in range(count):
     acceptor.stop()
     assert acceptor.last_numbers[state.key][0] == (2 if client == "logged on" else 1)
     assert not (store / "socket").exists()
+    assert quickfix.Session.lookupSession(session.session_id) is not None, "the engine may be sending to it"
+    acceptor.close()
+    assert quickfix.Session.lookupSession(session.session_id) is None
 print("stopped")
 """
 
