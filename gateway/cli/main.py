@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import typer
 
+from gateway.cli.db import db
 from gateway.cli.engine import engine
 from gateway.cli.front import front
 from gateway.cli.order import order
@@ -54,5 +55,6 @@ app.add_typer(send, name="send")
 _add(orders)
 _add(order)
 _add(sessions)
+app.add_typer(db, name="db")
 _add(engine, hidden=True)
 _add(front, hidden=True)
