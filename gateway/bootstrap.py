@@ -30,7 +30,7 @@ from gateway.fix.codec import Codec
 from gateway.fix.hydrate import fresh_directory, hydrate
 from gateway.fix.sender import Sender
 from gateway.store import readers
-from gateway.store.database import database_file, open_database
+from gateway.store.database import database_file, instance_of, open_database
 from gateway.store.rows import ReportRow
 from gateway.store.writer import BatchWriter
 from gateway.venues.base import Sinks, Venue, VenueSettingsError
@@ -73,6 +73,7 @@ class EngineProcess:
             accounts=accounts,
             clock=clock,
             deployment=config.deployment,
+            instance=instance_of(self._database),
             day_end_seconds=day_end,
             recovering=state.unsettled,
             unreconciled={a.name for a in config.venue_accounts},

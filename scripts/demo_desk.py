@@ -37,14 +37,14 @@ class Exchange:
     async def fills(self, report: FixMessage, qty: str | None = None) -> None:
         """Execute part of an order, or all that is left, at its own price."""
         self._screen.exchange(f"fills {qty or 'the rest'}", time.time_ns())
-        await self._control("fill", clientOrderId=_venue_id(report), **({"qty": qty} if qty else {}))
+        await self._control("fill", orderId=_venue_id(report), **({"qty": qty} if qty else {}))
 
     async def expires_rest(self, report: FixMessage) -> None:
         """End the order, as at the end of an immediate-or-cancel order's instant."""
         self._screen.exchange("has no more at this price and ends the order", time.time_ns())
-        await self._control("expire", clientOrderId=_venue_id(report))
+        await self._control("expire", orderId=_venue_id(report))
 
-    async def _control(self, command: str, **body: str) -> None:
+    async def _control(self, command: str, **body: str | int) -> None:
         async with self._http.post(f"{self._url}/sim/{command}", json=body) as answer:
             if answer.status != 200:
                 raise StepFailed(f"the exchange's control API refused {command} {body}: {await answer.text()}")
@@ -100,6 +100,6 @@ def _same(tag: int, found: str | None, wanted: str) -> bool:
         return False
 
 
-def _venue_id(report: FixMessage) -> str:
-    """The id that the venue knows the order's first leg by: deployment, OrderID(37), leg."""
-    return f"demo-{report[37]}-1"
+def _venue_id(report: FixMessage) -> int:
+    """The venue's own id of the order, SecondaryOrderID(198)."""
+    return int(report[198])

@@ -43,6 +43,7 @@ class Desk:
         accounts: Mapping[str, Account],
         clock: Clock,
         deployment: str,
+        instance: str,
         day_end_seconds: int,
         recovering: dict[str, set[str]],
         unreconciled: set[str],
@@ -53,7 +54,9 @@ class Desk:
         self._profiles = profiles
         self._accounts = accounts
         self._clock = clock
-        self._prefix = deployment + "-"
+        self._deployment_prefix = deployment + "-"
+        # Another database of the deployment counts from O1 too, and the venue takes a client id again.
+        self._prefix = f"{deployment}-{instance}-" if instance else self._deployment_prefix
         self._day_end_seconds = day_end_seconds
         self._recovering = recovering  # by venue account, the orders whose fate this start has yet to settle
         self._unreconciled = unreconciled  # venue accounts that this start has yet to compare with the books
@@ -214,9 +217,10 @@ class Desk:
         """Returns a problem for a person to look at, its code first, or ""."""
         found = self._book.by_venue_ids(report.venue_account, report.symbol, report.client_id, report.venue_order_id)
         if found is None:
-            ours = report.client_id.startswith(self._prefix)
-            what = f"UNKNOWN_VENUE_ORDER {type(report).__name__} for {report.client_id}, which is not in the books"
-            return what if ours else ""
+            if not report.client_id.startswith(self._deployment_prefix):
+                return ""
+            where = "the books" if report.client_id.startswith(self._prefix) else "this database"
+            return f"UNKNOWN_VENUE_ORDER {type(report).__name__} for {report.client_id}, which is not in {where}"
         order, leg_number = found
         if report.venue_account != order.venue_account:
             # Two venue accounts that reach one account of the exchange hear the same words: they count once.

@@ -1,5 +1,7 @@
 """Opening the database: for the engine, which owns it, and for those who only read."""
 
+import secrets
+import string
 from pathlib import Path
 
 from sqlalchemy import URL, Engine, select
@@ -9,6 +11,9 @@ from gateway.errors import ConfigError
 from gateway.store.dialects import make_engine, parse_url, prepare_storage, use_write_ahead_log
 from gateway.store.schema import check_schema, upgrade
 from gateway.store.tables import meta
+
+_INSTANCE_LETTERS = string.ascii_lowercase + string.digits
+_INSTANCE_LENGTH = 4
 
 
 def open_database(url: str, environment: str, deployment: str | None = None) -> Engine:
@@ -29,6 +34,7 @@ def open_database(url: str, environment: str, deployment: str | None = None) -> 
         _stamp(engine, "environment", environment)
         if deployment is not None:
             _stamp(engine, "deployment", deployment)
+        _name(engine)
     except DBAPIError as error:
         engine.dispose()
         raise ConfigError(f"database {parsed.render_as_string()} cannot be opened: {error.orig}") from error
@@ -81,6 +87,20 @@ def _existing(url: str) -> URL:
 
 def _nothing_there(url: URL) -> ConfigError:
     return ConfigError(f"database {url.render_as_string()}: nothing there yet; fixgw run creates it")
+
+
+def instance_of(engine: Engine) -> str:
+    """What tells this database's ids from those of another one of the deployment, such as one that was deleted."""
+    with engine.connect() as connection:
+        return str(connection.execute(select(meta.c.value).where(meta.c.key == "instance")).scalar_one())
+
+
+def _name(engine: Engine) -> None:
+    """Give a new database its instance id, by chance and for good."""
+    with engine.begin() as connection:
+        if connection.execute(select(meta.c.value).where(meta.c.key == "instance")).scalar() is None:
+            name = "".join(secrets.choice(_INSTANCE_LETTERS) for _ in range(_INSTANCE_LENGTH))
+            connection.execute(meta.insert().values(key="instance", value=name))
 
 
 def _stamp(engine: Engine, key: str, value: str) -> None:

@@ -16,7 +16,7 @@ from gateway.store.columns import ExactDecimal, Key
 
 metadata = MetaData()
 
-# What the database is for: `environment`, `deployment`.
+# What the database is for: `environment`, `deployment`; and `instance`, which makes its ids its own.
 meta = Table(
     "meta",
     metadata,

@@ -94,6 +94,7 @@ class Stages:
             accounts={"TRADING": account},
             clock=SystemClock(),
             deployment="test",
+            instance="",
             day_end_seconds=0,
             recovering={},
             unreconciled=set(),

@@ -62,6 +62,7 @@ class Office:
             accounts={"TRADING": account},
             clock=SystemClock(),
             deployment="gw",
+            instance="k3x9",
             day_end_seconds=0,
             recovering={},
             unreconciled=set(),
@@ -120,3 +121,16 @@ def test_ids_that_a_wiped_exchange_gives_again_do_not_lose_a_fill() -> None:
     assert not office.traded(new, "1", "7")
     assert [office.now(order_id).cum_qty for order_id in (old, new)] == [Decimal(1), Decimal(1)]
     assert len(office.recorder.batch.executions) == 2
+
+
+def test_client_ids_tell_one_database_of_a_deployment_from_another() -> None:
+    """A database that was deleted counted from O1 as well, and the venue may still have its orders."""
+    office = Office()
+    order_id = office.order("X")
+    assert office.client_id(order_id) == f"gw-k3x9-{order_id}-1"
+    names: dict[str, Any] = {"venue_account": "main", "symbol": "BTCUSDT", "venue_order_id": "5"}
+    old = office.desk.venue_report(v.VenueAccepted(**names, client_id=f"gw-a1b2-{order_id}-1"))
+    assert old.endswith(f"for gw-a1b2-{order_id}-1, which is not in this database")
+    assert office.desk.venue_report(v.VenueAccepted(**names, client_id="gw-k3x9-O99-1")).endswith("not in the books")
+    assert not office.desk.venue_report(v.VenueAccepted(**names, client_id="web_1"))
+    assert not office.now(order_id).acknowledged

@@ -61,6 +61,7 @@ class World:
             accounts={"TRADING": account},
             clock=self,
             deployment="gw",
+            instance="",
             day_end_seconds=0,
             recovering={},
             unreconciled=set(),

@@ -1,6 +1,7 @@
 """Opening the database: schema, stamps, file modes; what is refused and what the person is told."""
 
 import os
+import re
 import sqlite3
 import stat
 import subprocess
@@ -17,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from gateway.errors import ConfigError
 from gateway.store import tables
 from gateway.store.batch import Batch
-from gateway.store.database import open_database, open_for_reading, upgrade_database
+from gateway.store.database import instance_of, open_database, open_for_reading, upgrade_database
 from gateway.store.schema import CURRENT_REVISION, alembic_config
 from gateway.store.writer import BatchWriter
 from tests.fixtures.store_rows import JOURNAL
@@ -51,7 +52,7 @@ def test_a_database_opens_again_with_all_it_held(database_url: str) -> None:
     with engine.connect() as connection:
         assert connection.execute(select(tables.journal)).one() == JOURNAL
         stamps = {row.key: row.value for row in connection.execute(select(tables.meta))}
-    assert stamps == {"environment": "testnet", "deployment": "fx"}
+    assert stamps == {"environment": "testnet", "deployment": "fx", "instance": instance_of(engine)}
     engine.dispose()
 
 
@@ -205,3 +206,13 @@ def test_a_first_start_that_is_cut_off_leaves_nothing_half_made(tmp_path: Path) 
     with sqlite3.connect(path) as connection:
         assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
     open_database(f"sqlite:///{path}", "sim").dispose()
+
+
+def test_every_database_has_an_instance_id_of_its_own_and_keeps_it(tmp_path: Path) -> None:
+    names = []
+    for name in ("one", "one", "other"):
+        engine = open_database(f"sqlite:///{tmp_path}/{name}.db", "sim")
+        names.append(instance_of(engine))
+        engine.dispose()
+    assert names[0] == names[1] != names[2]
+    assert re.fullmatch("[a-z0-9]{4}", names[0])

@@ -250,8 +250,8 @@ def _looks_like(intent: SettleIntent, state: OrderState, until_ms: int) -> bool:
 
 
 def _our_prefix(intent: SettleIntent) -> str:
-    """What the client ids of all our orders begin with."""
-    return intent.client_id.removesuffix(f"{intent.order_id}-{intent.leg}")
+    """What the client ids of all orders of the deployment begin with."""
+    return intent.client_id.partition("-")[0] + "-"
 
 
 def _total(trades: list[VenueTraded]) -> Decimal:
