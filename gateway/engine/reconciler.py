@@ -87,16 +87,21 @@ class Reconciler:
         self._touched: dict[str, int] = {}  # when orders last changed
         self._symbols: dict[tuple[str, str], int] = {}  # when orders of (venue account, symbol) last changed
         for order in self._book.orders.values():
-            self._symbols[order.venue_account, order.symbol] = clock.now()
+            self._note_symbol(order, clock.now())
 
     # --- what happens
 
     def touched(self, order: Order, at: int) -> None:
         """An event of the order was decided."""
         self._touched[order.order_id] = at
-        self._symbols[order.venue_account, order.symbol] = at
+        self._note_symbol(order, at)
         if self._breaks:
             self._breaks.order_changed(self._book.orders.get(order.order_id, order), at)  # as the batch left it
+
+    def _note_symbol(self, order: Order, at: int) -> None:
+        """Only of what was sent: a refused order's symbol may be anything, and no venue could answer for it."""
+        if order.legs:
+            self._symbols[order.venue_account, order.symbol] = at
 
     def available(self, venue_account: str, at: int) -> None:
         """The account's event stream stands, after it did not."""

@@ -218,3 +218,23 @@ async def test_an_order_closed_at_the_exchange_ends_by_its_own_query_alone(
     await client.expect("8", {11: cl_ord_id, 150: "4"}, timeout=20)
     wait_until(lambda: rows(gateway)[0].resolved_at is not None, "the break ends")
     await client.logout()
+
+
+async def test_an_order_for_a_symbol_that_does_not_exist_does_not_keep_the_gateway_closed(
+    exchange: Exchange, gateway: Gateway
+) -> None:
+    """The comparison at a start asks for trades by symbol; what was refused here never was at the exchange."""
+    client = gateway.client()
+    await client.connect()
+    refused = client.new_order("NOSUCH", "buy", "1", price="30000", time_in_force="gtc")
+    answer = await client.expect("8", {11: refused})
+    assert answer[39] == "8"
+    await client.logout()
+    gateway.stop()
+    gateway.start()
+    client = gateway.client()
+    await client.connect()
+    accepted = client.new_order("BTCUSDT", "buy", "1", price="30000", time_in_force="gtc")
+    answer = await client.expect("8", {11: accepted})
+    assert answer[39] == "0", answer
+    await client.logout()

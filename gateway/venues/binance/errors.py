@@ -12,6 +12,7 @@ import msgspec
 from gateway.domain.values import OrdRejReason
 
 TIMESTAMP_OUTSIDE_WINDOW = -1021
+UNKNOWN_SYMBOL = -1121
 
 _UNKNOWN_OUTCOME = frozenset({
     -1000,  # "an unknown error occurred while processing": processing had begun
@@ -35,7 +36,7 @@ _BY_CODE = {
     -1106: OrdRejReason.UNSUPPORTED,
     -1115: OrdRejReason.UNSUPPORTED,
     -1116: OrdRejReason.UNSUPPORTED,
-    -1121: OrdRejReason.UNKNOWN_SYMBOL,
+    UNKNOWN_SYMBOL: OrdRejReason.UNKNOWN_SYMBOL,
     _NO_SUCH_ORDER: OrdRejReason.UNKNOWN_ORDER,
     -2014: OrdRejReason.BROKER_OPTION,
     -2015: OrdRejReason.BROKER_OPTION,

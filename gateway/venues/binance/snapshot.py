@@ -15,13 +15,17 @@ from gateway.venues.binance import answers
 from gateway.venues.binance.answers import OrderRef
 from gateway.venues.binance.channel import Answer, RequestLostError
 from gateway.venues.binance.desk import Desk
-from gateway.venues.binance.errors import TIMESTAMP_OUTSIDE_WINDOW, Kind
+from gateway.venues.binance.errors import TIMESTAMP_OUTSIDE_WINDOW, UNKNOWN_SYMBOL, Kind
 from gateway.venues.binance.payload import PayloadError, Raw, count_of, decode, less_prevented, number
 from gateway.venues.binance.requests import Params
 
 _PAGE = 1_000
 
 Ask = Callable[[str, Params], Awaitable[Answer]]
+
+
+class UnknownSymbolError(SnapshotError):
+    """The venue does not list the symbol that was asked for."""
 
 
 class _OpenOrder(msgspec.Struct):
@@ -95,7 +99,14 @@ class Snapshots:
         found: list[VenueTraded] = []
         page: Params = {"startTime": since_ms}
         while True:
-            some = answers.trades(ref, await self._query("myTrades", {"symbol": symbol, "limit": _PAGE, **page}))
+            try:
+                result = await self._query("myTrades", {"symbol": symbol, "limit": _PAGE, **page})
+            except UnknownSymbolError:
+                # Not listed (any more): one symbol must not keep all the others from being compared.
+                text = f"the venue does not know {symbol}; its trades are left out"
+                self._desk.sinks.alert("RECONCILE_SYMBOL_UNKNOWN", text)
+                return found
+            some = answers.trades(ref, result)
             found += some
             if len(some) < _PAGE:
                 return found
@@ -114,4 +125,6 @@ class Snapshots:
             desk.limits.pause(desk.clock.clock_ms(), failure.retry_at_ms)
         if failure.code == TIMESTAMP_OUTSIDE_WINDOW:
             desk.resync_clock()
+        if failure.code == UNKNOWN_SYMBOL:
+            raise UnknownSymbolError(f"{method}: {failure.text}")
         raise SnapshotError(f"{method}: {failure.text}")
