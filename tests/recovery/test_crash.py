@@ -55,11 +55,11 @@ async def test_a_new_order_is_refused_until_the_old_ones_are_settled(exchange: E
     await client.connect(timeout=20)
     wait_until(lambda: gateway.log().count("available=True") >= 2, "the venue is back")
     refused = client.new_order("BTCUSDT", "buy", "1", price="30000", time_in_force="gtc")
-    answer = await client.expect("8", {11: refused})
+    answer = await client.expect("8", {11: refused}, timeout=30)
     assert (answer[39], answer[150]) == ("8", "8")
     assert "VENUE_UNAVAILABLE" in answer[58]
     cancel = client.cancel(first)  # cancels always pass
-    await client.expect("8", {11: cancel, 150: "6"})
+    await client.expect("8", {11: cancel, 150: "6"}, timeout=30)
     await exchange.control("release")
     await client.logout()
 
