@@ -61,7 +61,9 @@ def injected_exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exch
 
 @pytest.fixture(scope="package")
 def injected_gateway(tmp_path_factory: pytest.TempPathFactory, injected_exchange: Exchange) -> Iterator[Gateway]:
-    process = InjectingGateway(tmp_path_factory.mktemp("injected"), injected_exchange.url)
+    directory = tmp_path_factory.mktemp("injected")
+    # What is put into the exchange's mouth is not what it does: no comparing of the two.
+    process = InjectingGateway(directory, injected_exchange.url, engine="reconcile_seconds = 0")
     process.start()
     yield process
     process.stop()
