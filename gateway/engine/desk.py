@@ -121,7 +121,7 @@ class Desk:
             return ""
         if self._repeats(command, order):
             return order.order_id
-        capabilities = self._market(order.venue_account, order.symbol).capabilities
+        capabilities = self._venue.capabilities(order.venue_account)
         self._recorder.record(decide_cancel(command, order, capabilities), capabilities)
         return order.order_id
 
@@ -194,21 +194,21 @@ class Desk:
 
     def expire(self, order: Order, at: int) -> None:
         """The order's time in force is over."""
-        capabilities = self._market(order.venue_account, order.symbol).capabilities
+        capabilities = self._venue.capabilities(order.venue_account)
         self._recorder.record(
             decide_expire(c.ExpireOrder(order_id=order.order_id, at=at), order, capabilities), capabilities
         )
 
     def retry(self, order: Order, at: int) -> None:
         """Something of the order waits to be sent again."""
-        capabilities = self._market(order.venue_account, order.symbol).capabilities
+        capabilities = self._venue.capabilities(order.venue_account)
         self._recorder.record(
             decide_retry(c.RetryOrder(order_id=order.order_id, at=at), order, capabilities), capabilities
         )
 
     def settle(self, order: Order, at: int, *, restarted: bool) -> None:
         """Ask the venue how the order stands: after a start, and after a connection was lost."""
-        capabilities = self._market(order.venue_account, order.symbol).capabilities
+        capabilities = self._venue.capabilities(order.venue_account)
         self._recorder.record(decide_settle(order, at, restarted=restarted), capabilities)
 
     # --- venues
@@ -230,7 +230,7 @@ class Desk:
             )
         problem = self._reused(order, report)
         at = self._clock.now()
-        capabilities = self._market(order.venue_account, order.symbol).capabilities
+        capabilities = self._venue.capabilities(order.venue_account)
         if isinstance(report, v.VenueTraded | v.VenueTradeBusted | v.VenueTradeCorrected):
             changes = self._decide_trade(order, leg_number, report, capabilities, at)
         else:

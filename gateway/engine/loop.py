@@ -16,7 +16,7 @@ from gateway.domain import venue_reports as v
 from gateway.domain.order import Order
 from gateway.engine import inbox as i
 from gateway.engine.clients import Clients
-from gateway.engine.clock import Clock
+from gateway.engine.clock import NANOSECONDS, Clock
 from gateway.engine.crash_points import crash_point
 from gateway.engine.desk import Desk
 from gateway.engine.event_log import event_lines
@@ -35,8 +35,14 @@ BATCH_LIMIT = 500
 SEND_LIMIT = 500
 """Reports sent to a session at a time: a long queue must neither hold up the others nor use up the reserved numbers."""
 
-SENT_LINGER_S = 0.005
-"""How long sent rows alone wait for company: they are safe to lose (the report goes again with PossResend)."""
+LINGER = 5_000_000  # ns
+"""How long records alone wait for a batch that has to be committed anyway.
+
+They are safe to lose: a report whose sending is not recorded goes again with PossResend, and what a venue was asked
+stands in the intents. Committed one by one they would keep the next order waiting behind a disk write of their own.
+"""
+
+_RECORDS = frozenset({i.MessageSent, i.VenueCalled})
 
 
 class Engine:
@@ -76,6 +82,7 @@ class Engine:
         self._sent: list[i.MessageSent] = []
         self._waiters: list[threading.Event] = []
         self._stopping = False
+        self._linger_until = 0  # when records that wait have to be committed alone; 0: none wait
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._handlers: dict[type[Any], Callable[[Any], None]] = {
             i.AppReceived: clients.app_received,
@@ -136,18 +143,33 @@ class Engine:
         for item in items:
             self._handle(item)
         self._due()
+        if items and self._may_linger(items):
+            return
+        self._linger_until = 0
         crash_point("decided")
         self._commit()
         crash_point("committed")
         self._release()
         crash_point("released")
 
+    def _may_linger(self, items: Sequence[Any]) -> bool:
+        """Whether nothing but records came, and nothing waits for this batch."""
+        recorder = self._recorder
+        if recorder.events or recorder.reports or recorder.intents or self._waiters:
+            return False
+        return all(type(item) in _RECORDS for item in items) and self._clock.now() < self._lingers_until()
+
+    def _lingers_until(self) -> int:
+        if not self._linger_until:
+            self._linger_until = self._clock.now() + LINGER
+        return self._linger_until
+
     def _patience(self) -> float:
+        now = self._clock.now()
         if self._sent or not self._recorder.batch.is_empty:
-            return SENT_LINGER_S
+            return max(0, self._lingers_until() - now) / NANOSECONDS
         if any(state.waiting and state.logged_on for state in self._sessions.values()):
             return 0
-        now = self._clock.now()
         patience = min(self._timers.wait(now), self._reconciler.wait(now))
         proofs = self._proofs.wait(now)
         return patience if proofs is None else min(proofs, patience)

@@ -6,6 +6,7 @@ from typing import Protocol
 from gateway.domain.commands import CancelOrder, NewOrder, ReplaceOrder, RequestStatus
 from gateway.domain.decide_client import Market
 from gateway.domain.events import NewOrderRefused, RequestRefused
+from gateway.domain.instruments import Capabilities
 from gateway.domain.intents import Intent
 from gateway.domain.reconcile import SnapshotRequest
 from gateway.domain.reports import BusinessReject, DontKnowTrade, Report
@@ -51,6 +52,9 @@ class VenuePort(Protocol):
 
     def market(self, venue_account: str, symbol: str) -> Market:
         """What can be traded now."""
+
+    def capabilities(self, venue_account: str) -> Capabilities:
+        """What the account's venue can do; nothing, where the account is not configured."""
 
     def clock_ms(self, venue_account: str) -> int:
         """The venue's clock, milliseconds UTC."""

@@ -109,7 +109,7 @@ class Reconciler:
         if state is None or state.up:
             return
         restarted, state.been_up, state.up, state.at_once = not state.been_up, True, True, True
-        snapshots = self._venue.market(venue_account, "").capabilities.snapshot
+        snapshots = self._venue.capabilities(venue_account).snapshot
         for order in list(self._book.orders.values()):
             unsure = is_restless(order) or not snapshots
             if unsure and order.venue_account == venue_account and (order.is_open or order.is_unknown):

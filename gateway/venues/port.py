@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gateway.domain.decide_client import Market
-from gateway.domain.instruments import NO_CAPABILITIES
+from gateway.domain.instruments import NO_CAPABILITIES, Capabilities
 from gateway.domain.intents import Intent
 from gateway.domain.reconcile import SnapshotRequest, VenueSnapshot
 from gateway.domain.venue_reports import VenueReport
@@ -46,15 +46,20 @@ class Venues:
         self.release: Callable[[Sequence[Intent]], None] = thread.release
         self.clock_ms = thread.clock_ms
 
-    def market(self, venue_account: str, symbol: str) -> Market:
-        """What can be traded now. A venue account that is no longer configured can do nothing."""
-        thread = self._thread
+    def capabilities(self, venue_account: str) -> Capabilities:
+        """What the account's venue can do; nothing, where the account is not configured."""
         try:
-            capabilities = thread.capabilities(venue_account)
+            return self._thread.capabilities(venue_account)
         except KeyError:
-            why = f"venue account {venue_account} is not configured"
-            return Market(capabilities=NO_CAPABILITIES, instrument=None, not_ready=why)
+            return NO_CAPABILITIES
+
+    def market(self, venue_account: str, symbol: str) -> Market:
+        """What can be traded now."""
+        thread = self._thread
+        capabilities = self.capabilities(venue_account)
         why = "" if thread.available(venue_account) else "the venue is not connected"
+        if capabilities is NO_CAPABILITIES:
+            why = f"venue account {venue_account} is not configured"
         return Market(capabilities=capabilities, instrument=thread.instrument(venue_account, symbol), not_ready=why)
 
     def snapshot(self, request: SnapshotRequest) -> None:

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from gateway.domain.book import Book
 from gateway.domain.decide_client import Market
-from gateway.domain.instruments import Instrument
+from gateway.domain.instruments import Capabilities, Instrument
 from gateway.domain.intents import Intent
 from gateway.domain.reconcile import SnapshotRequest
 from gateway.domain.session_profile import Account, SessionProfile
@@ -58,6 +58,9 @@ class _Venue:
 
     def market(self, venue_account: str, symbol: str) -> Market:
         return self._market
+
+    def capabilities(self, venue_account: str) -> Capabilities:
+        return BinanceVenue.capabilities
 
     def clock_ms(self, venue_account: str) -> int:
         return time.time_ns() // 1_000_000

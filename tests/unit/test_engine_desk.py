@@ -9,7 +9,7 @@ from gateway.domain import venue_reports as v
 from gateway.domain.book import Book
 from gateway.domain.commands import NewOrder
 from gateway.domain.decide_client import Market
-from gateway.domain.instruments import Instrument
+from gateway.domain.instruments import Capabilities, Instrument
 from gateway.domain.intents import Intent
 from gateway.domain.order import Order
 from gateway.domain.reconcile import SnapshotRequest
@@ -30,6 +30,9 @@ class _Venue:
 
     def market(self, venue_account: str, symbol: str) -> Market:
         return Market(capabilities=CAPABILITIES, instrument=Instrument(symbol=symbol, base="BTC", quote="USDT"))
+
+    def capabilities(self, venue_account: str) -> Capabilities:
+        return CAPABILITIES
 
     def clock_ms(self, venue_account: str) -> int:
         return time.time_ns() // 1_000_000

@@ -12,7 +12,7 @@ from sqlalchemy import QueuePool, select
 from gateway.domain.book import Book
 from gateway.domain.commands import NewOrder
 from gateway.domain.decide_client import Market
-from gateway.domain.instruments import Instrument
+from gateway.domain.instruments import Capabilities, Instrument
 from gateway.domain.intents import Intent, SettleIntent
 from gateway.domain.order import Order
 from gateway.domain.reconcile import SnapshotRequest
@@ -23,14 +23,15 @@ from gateway.engine.breaks import Breaks
 from gateway.engine.clients import Clients
 from gateway.engine.clock import DAY
 from gateway.engine.desk import Desk
-from gateway.engine.loop import Engine
+from gateway.engine.loop import BATCH_LIMIT, Engine
 from gateway.engine.numbers import SessionState
 from gateway.engine.reconciler import Reconciler
 from gateway.engine.recorder import Recorder
 from gateway.engine.timers import Timers
 from gateway.fix.codec import Codec
+from gateway.store.batch import Batch
 from gateway.store.database import open_database
-from gateway.store.tables import alerts, messages, reports
+from gateway.store.tables import alerts, messages, reports, venue_calls
 from gateway.store.writer import BatchWriter
 from gateway.venues.binance.requests import CAPABILITIES
 from tests.fixtures.processes import wait_until
@@ -142,6 +143,9 @@ class World:
     def market(self, venue_account: str, symbol: str) -> Market:
         return Market(capabilities=CAPABILITIES, instrument=Instrument(symbol=symbol, base="BTC", quote="USDT"))
 
+    def capabilities(self, venue_account: str) -> Capabilities:
+        return CAPABILITIES
+
     def clock_ms(self, venue_account: str) -> int:
         return self.time // 1_000_000
 
@@ -217,3 +221,33 @@ def test_a_quarantine_that_fails_does_not_end_the_engine(world: World) -> None:
     world.receive("35=D\x0111=A\x01")
     wait_until(lambda: len(world.rows(select(alerts.c.code))) == 2, "both alerts are recorded")
     assert [code for (code,) in world.rows(select(alerts.c.code))] == ["QUARANTINED", "QUARANTINE_FAILED"]
+
+
+def _called(world: World) -> i.VenueCalled:
+    return i.VenueCalled("out", "place", "", 0, "{}", world.time)
+
+
+def test_records_wait_for_a_batch_that_has_to_be_committed(world: World) -> None:
+    """A disk write of their own would keep the order behind them waiting."""
+    sizes: list[int] = []
+    writer = world.engine._writer
+    commit = writer.commit
+
+    def counted(batch: Batch) -> None:
+        if batch.venue_calls:
+            sizes.append(len(batch.venue_calls))
+        commit(batch)
+
+    writer.commit = counted  # type: ignore[method-assign]
+    for _ in range(BATCH_LIMIT + 1):  # more than one turn takes
+        world.inbox.put(_called(world))
+    world.receive("35=D\x0111=A\x01")
+    world.start()
+    wait_until(lambda: bool(world.rows(select(messages.c.raw))), "the order is recorded")
+    assert sizes == [BATCH_LIMIT + 1]
+
+
+def test_records_alone_are_committed_all_the_same(world: World) -> None:
+    world.start()
+    world.inbox.put(_called(world))
+    wait_until(lambda: len(world.rows(select(venue_calls.c.id))) == 1, "the record is in SQL")
