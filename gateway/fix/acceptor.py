@@ -77,7 +77,7 @@ class Acceptor:
         try:
             self._listener = replace_listener(port, socket_path)
             self._socket_path = socket_path
-        except Exception:
+        except Exception:  # whatever it was: a TCP port that is open to everybody must not stay behind
             self.stop()
             self.close()
             raise

@@ -1,5 +1,6 @@
 """What becomes of each order request: its answer or its loss, turned into reports."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 
 from gateway.domain.intents import CancelIntent, Intent, PlaceIntent
@@ -14,7 +15,7 @@ from gateway.venues.binance.silence import SilenceWatch
 UNAVAILABLE = "VENUE_UNAVAILABLE"
 
 
-class OrderCall:
+class OrderCall(ABC):
     """One request about an order, waiting for its answer on either channel."""
 
     operation: Operation
@@ -63,9 +64,9 @@ class OrderCall:
             may_retry=failure.kind is Kind.RATE_LIMITED or failure.code == TIMESTAMP_OUTSIDE_WINDOW,
         )
 
+    @abstractmethod
     def read(self, result: Raw) -> Iterable[VenueReport]:
         """The reports in a successful answer. Raises PayloadError."""
-        raise NotImplementedError
 
     def done(self, reports: Iterable[VenueReport]) -> None:
         """Tell them."""
