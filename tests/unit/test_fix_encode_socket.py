@@ -15,7 +15,7 @@ from gateway.domain.values import ExecType
 from gateway.fix.encode import encode
 from gateway.wire.framing import body_length, checksum, parse_stream
 from gateway.wire.raw import Fields, split_fields, to_text
-from tests.unit.test_fix_encode import FILL, ORDER, PARTIES, PARTLY, SPECS, cancel_reject, report
+from tests.fixtures.fix_reports import FILL, ORDER, PARTIES, PARTLY, SPECS, cancel_reject, report
 
 SOH = "\x01"
 DEADLINE = 10  # seconds

@@ -1,0 +1,152 @@
+"""The WebSocket connection against a server that misbehaves, over real sockets."""
+
+import asyncio
+from typing import Any
+
+import aiohttp
+import msgspec
+import pytest
+from aiohttp import web
+
+from gateway.venues.binance.channel import Answer
+from gateway.venues.binance.payload import Raw
+from gateway.venues.binance.ws_api import Listener, WsConnection
+from tests.unit.binance_ws.support import Heard, Waiter, answer
+
+
+class TestConnection:
+    async def test_answers_find_their_requests_in_any_order(self, serve: Any, session: aiohttp.ClientSession) -> None:
+        waiting: list[dict[str, Any]] = []
+
+        async def script(socket: web.WebSocketResponse, request: dict[str, Any]) -> None:
+            waiting.append(request)
+            if len(waiting) == 3:
+                for asked in reversed(waiting):
+                    await socket.send_str(answer(asked, asked["params"]["n"]).decode())
+
+        server = await serve(script)
+        connection = await WsConnection.open(session, server.url, Heard().listener())
+        waiters = [Waiter() for _ in range(3)]
+        for number, waiter in enumerate(waiters):
+            connection.send("order.place", b'{"n":%d}' % number, waiter, 5)
+        for number, waiter in enumerate(waiters):
+            await waiter.news()
+            assert bytes(waiter.answers[0].result) == b"%d" % number
+        assert [request["params"]["n"] for request in server.requests] == [0, 1, 2]
+        await connection.close("test")
+
+    @pytest.mark.parametrize(
+        "frame",
+        [b"not json", b"{", b"[]", b"17", b'"text"', b'{"id":999,"status":200}', b'{"id":null,"status":400}', b"{}",
+         b'{"id":{},"status":200}', b"\xff\xfe", b'{"id":1e999}', b"[" * 5_000],
+    )  # fmt: skip
+    async def test_rubbish_frames_are_told_and_survived(
+        self, serve: Any, session: aiohttp.ClientSession, frame: bytes
+    ) -> None:
+        async def script(socket: web.WebSocketResponse, request: dict[str, Any]) -> None:
+            await socket.send_frame(frame, aiohttp.WSMsgType.TEXT)
+            await socket.send_str(answer(request, {}).decode())
+
+        server = await serve(script)
+        heard = Heard()
+        connection = await WsConnection.open(session, server.url, heard.listener())
+        waiter = Waiter()
+        connection.send("ping", b"{}", waiter, 5)
+        await waiter.news()
+        assert waiter.answers
+        assert len(heard.unreadable) == 1
+        await connection.close("test")
+
+    async def test_an_unreadable_answer_is_a_loss_after_the_write(
+        self, serve: Any, session: aiohttp.ClientSession
+    ) -> None:
+        async def script(socket: web.WebSocketResponse, request: dict[str, Any]) -> None:
+            await socket.send_str(msgspec.json.encode({"id": request["id"], "status": "two hundred"}).decode())
+
+        server = await serve(script)
+        connection = await WsConnection.open(session, server.url, Heard().listener())
+        waiter = Waiter()
+        connection.send("order.place", b"{}", waiter, 5)
+        await waiter.news()
+        assert waiter.losses[0][1] is True
+        assert waiter.losses[0][0].startswith("unreadable answer")
+        await connection.close("test")
+
+    async def test_written_and_not_written_are_told_apart(self, serve: Any, session: aiohttp.ClientSession) -> None:
+        arrived = asyncio.Event()
+
+        async def script(socket: web.WebSocketResponse, request: dict[str, Any]) -> None:
+            arrived.set()
+
+        server = await serve(script)
+        connection = await WsConnection.open(session, server.url, Heard().listener())
+        written, unwritten, late = Waiter(), Waiter(), Waiter()
+        connection.send("order.place", b"{}", written, 5)
+        await arrived.wait()
+        connection.send("order.place", b"{}", unwritten, 5)
+        await connection.close("test")  # before the writer had its turn
+        connection.send("order.place", b"{}", late, 5)
+        await late.news()
+        assert written.losses == [("test", True)]
+        assert unwritten.losses == [("test", False)]
+        assert late.losses == [("test", False)]
+        assert len(server.requests) == 1
+
+    async def test_a_late_answer_is_still_given(self, serve: Any, session: aiohttp.ClientSession) -> None:
+        gate = asyncio.Event()
+
+        async def script(socket: web.WebSocketResponse, request: dict[str, Any]) -> None:
+            await gate.wait()
+            await socket.send_str(answer(request, {}).decode())
+
+        server = await serve(script)
+        connection = await WsConnection.open(session, server.url, Heard().listener())
+        waiter = Waiter()
+        connection.send("order.place", b"{}", waiter, 0.05)
+        await waiter.news()
+        assert waiter.losses == [("no answer in time", True)]
+        gate.set()
+        await waiter.news()
+        assert len(waiter.answers) == 1
+        await connection.close("test")
+        assert len(waiter.losses) == 1
+
+    async def test_a_handler_that_fails_puts_its_own_request_in_doubt_and_no_other(
+        self, serve: Any, session: aiohttp.ClientSession
+    ) -> None:
+        async def script(socket: web.WebSocketResponse, request: dict[str, Any]) -> None:
+            await socket.send_str(answer(request, {}).decode())
+
+        class Broken(Waiter):
+            def answered(self, answer: Answer) -> None:
+                raise ZeroDivisionError
+
+        server = await serve(script)
+        connection = await WsConnection.open(session, server.url, Heard().listener())
+        broken, other = Broken(), Waiter()
+        connection.send("order.place", b"{}", broken, 5)
+        connection.send("order.place", b"{}", other, 5)
+        await other.news()
+        assert other.answers
+        assert broken.losses == [("our handling of the answer failed: ZeroDivisionError()", True)]
+        assert not connection.closed.done()
+        await connection.close("test")
+
+    async def test_an_event_that_cannot_be_taken_ends_the_connection(
+        self, serve: Any, session: aiohttp.ClientSession
+    ) -> None:
+        async def script(socket: web.WebSocketResponse, request: dict[str, Any]) -> None:
+            await socket.send_str('{"event":{"e":"x"}}')
+
+        def fail(raw: Raw) -> None:
+            raise ZeroDivisionError
+
+        server = await serve(script)
+        listener = Listener(event=fail, rate_limits=lambda limits, n: None, unreadable=lambda text: None)
+        connection = await WsConnection.open(session, server.url, listener)
+        waiter = Waiter()
+        connection.send("order.place", b"{}", waiter, 5)
+        await waiter.news()
+        assert waiter.losses[0][1] is True
+        assert "ZeroDivisionError" in await connection.closed
+        await connection.close("test")

@@ -1,0 +1,44 @@
+"""The front, its stand-in engine, and what it logs."""
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from loguru import logger
+
+from gateway.front import FrontSettings
+from tests.unit.front.support import Engine
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> FrontSettings:
+    return FrontSettings(host="127.0.0.1", port=0, engine_socket=tmp_path / "engine.sock")
+
+
+@pytest.fixture
+async def engine(settings: FrontSettings) -> AsyncIterator[Engine]:
+    stand_in = Engine()
+    server = await asyncio.start_unix_server(stand_in.on_connect, settings.engine_socket)
+    yield stand_in
+    server.close()
+
+
+@pytest.fixture(autouse=True)
+async def no_callback_failed() -> AsyncIterator[None]:
+    """The event loop only logs what a protocol's callback raises; here it fails the test."""
+    failures: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
+    yield
+    gc.collect()  # a task whose failure nobody fetched reports it when collected
+    assert failures == []
+
+
+@pytest.fixture
+def log() -> Iterator[list[str]]:
+    lines: list[str] = []
+    sink = logger.add(lambda line: lines.append(str(line)), level="DEBUG")
+    yield lines
+    logger.remove(sink)

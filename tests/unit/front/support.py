@@ -1,0 +1,99 @@
+"""A stand-in engine, and the two ends of a connection through the front."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import simplefix
+
+from gateway.front import Front, FrontSettings
+
+WAIT = 10  # seconds until a test gives up
+
+
+def fix(msg_type: str, *fields: tuple[int, str]) -> bytes:
+    message = simplefix.FixMessage()
+    for tag, value in [(8, "FIX.4.4"), (35, msg_type), (49, "DESK"), (56, "FIXGW"), (34, "1"), *fields]:
+        message.append_pair(tag, value)
+    return bytes(message.encode())
+
+
+LOGON = fix("A", (98, "0"), (108, "30"), (554, "s3cret-password"))
+ANSWER = fix("A", (98, "0"), (108, "30"))
+ORDER = fix("D", (11, "c1"), (58, "first"))
+
+
+@dataclass
+class Engine:
+    """Answers nothing by itself: a test reads and writes through the connections it accepted."""
+
+    accepted: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = field(default_factory=asyncio.Queue)
+
+    async def connection(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.wait_for(self.accepted.get(), WAIT)
+
+    async def on_connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self.accepted.put((reader, writer))
+
+
+@asynccontextmanager
+async def running(settings: FrontSettings) -> AsyncIterator[Front]:
+    front = Front(settings)
+    await front.start()
+    try:
+        yield front
+    finally:
+        await front.stop()
+
+
+async def connect(front: Front) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    return await asyncio.open_connection("127.0.0.1", front.port, limit=1 << 22)
+
+
+@dataclass
+class Session:
+    """Both ends of a connection in its pumping phase. Kept whole: streams close when they are collected."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    engine_reader: asyncio.StreamReader
+    engine_writer: asyncio.StreamWriter
+
+
+async def log_on(front: Front, engine: Engine) -> Session:
+    reader, writer = await connect(front)
+    writer.write(LOGON)
+    engine_reader, engine_writer = await engine.connection()
+    assert await exactly(engine_reader, LOGON)
+    engine_writer.write(ANSWER)
+    assert await exactly(reader, ANSWER)
+    return Session(reader, writer, engine_reader, engine_writer)
+
+
+async def exactly(reader: asyncio.StreamReader, expected: bytes) -> bool:
+    return await asyncio.wait_for(reader.readexactly(len(expected)), WAIT) == expected
+
+
+async def is_closed(reader: asyncio.StreamReader) -> bool:
+    """Nothing more arrives but the end."""
+    try:
+        return await asyncio.wait_for(reader.read(), WAIT) == b""
+    except ConnectionResetError:
+        return True
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(WAIT):
+        while not condition():  # noqa: ASYNC110  # conditions of a process under test have no event
+            await asyncio.sleep(0.005)
+
+
+async def settled(size: Callable[[], int]) -> int:
+    """The size once it no longer changes."""
+    async with asyncio.timeout(WAIT):
+        last = -1
+        while (now := size()) != last:
+            last = now
+            await asyncio.sleep(0.1)
+    return last
