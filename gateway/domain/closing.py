@@ -1,5 +1,7 @@
 """What becomes of an order when a venue order of it no longer works."""
 
+from decimal import Decimal
+
 from gateway.domain import events as e
 from gateway.domain.advance import reject, reject_pending
 from gateway.domain.changes import Changes
@@ -102,21 +104,33 @@ def _next_leg(changes: Changes, request: Request, at: int) -> None:
 
 def _replaced_to_filled(changes: Changes, request: Request, at: int) -> None:
     """A replace to no more than what has executed: accepted, with OrderQty = CumQty, and the order is filled."""
-    order = changes.order
+    assert changes.order is not None
+    replaced(changes, request, at, order_qty=changes.order.cum_qty)
+    reject_pending(changes, at)
+
+
+def replaced(
+    changes: Changes, request: Request, at: int, *, order_qty: Decimal | None = None, leg_qty: Decimal | None = None
+) -> None:
+    """The replace took effect, for order_qty where that is not what was asked for.
+
+    leg_qty: the working leg's new total, when it was amended in place.
+    """
+    order, terms = changes.order, request.terms
     assert order is not None
-    assert request.terms is not None
+    assert terms is not None
     changes.emit(
         e.OrderReplaced(
             order_id=order.order_id,
             at=at,
             cl_ord_id=request.cl_ord_id,
             orig_cl_ord_id=request.orig_cl_ord_id,
-            order_qty=order.cum_qty,
-            price=request.terms.price,
-            stop_px=request.terms.stop_px,
+            order_qty=terms.order_qty if order_qty is None else order_qty,
+            price=terms.price,
+            stop_px=terms.stop_px,
+            leg_qty=leg_qty,
         )
     )
-    reject_pending(changes, at)
 
 
 def _end_unasked(changes: Changes, reason: CloseReason, text: str, at: int) -> None:

@@ -64,8 +64,6 @@ def decide_new_order(
 def _check_new(
     command: c.NewOrder, account: Account, profile: SessionProfile, market: Market, book: Book
 ) -> risk.Decision:
-    if market.not_ready:
-        return risk.Decision(risk.deny("VENUE_UNAVAILABLE", OrdRejReason.BROKER_OPTION, why=market.not_ready))
     terms = risk.OrderTerms(
         symbol=command.symbol,
         side=command.side,
@@ -78,6 +76,14 @@ def _check_new(
         expire_time=command.expire_time,
         opens_qty=command.order_qty,
     )
+    return _check(terms, account, profile, market, book, command.at)
+
+
+def _check(
+    terms: risk.OrderTerms, account: Account, profile: SessionProfile, market: Market, book: Book, at: int
+) -> risk.Decision:
+    if market.not_ready:
+        return risk.Decision(risk.deny("VENUE_UNAVAILABLE", OrdRejReason.BROKER_OPTION, why=market.not_ready))
     return risk.check_order(
         terms,
         instrument=market.instrument,
@@ -85,7 +91,7 @@ def _check_new(
         profile=profile,
         account=account,
         book=book,
-        at=command.at,
+        at=at,
     )
 
 
@@ -251,8 +257,6 @@ def _check_replace(
     market: Market,
     book: Book,
 ) -> risk.Decision:
-    if market.not_ready:
-        return risk.Decision(risk.deny("VENUE_UNAVAILABLE", OrdRejReason.BROKER_OPTION, why=market.not_ready))
     grows = subtract(subtract(command.order_qty, order.cum_qty), order.exposed_qty)
     terms = risk.OrderTerms(
         symbol=order.symbol,
@@ -267,15 +271,7 @@ def _check_replace(
         cum_qty=order.cum_qty,
         is_new=False,
     )
-    return risk.check_order(
-        terms,
-        instrument=market.instrument,
-        capabilities=market.capabilities,
-        profile=profile,
-        account=account,
-        book=book,
-        at=command.at,
-    )
+    return _check(terms, account, profile, market, book, command.at)
 
 
 def decide_expire(command: c.ExpireOrder, order: Order, capabilities: Capabilities) -> Changes:

@@ -12,7 +12,7 @@ from gateway.domain import events as e
 from gateway.domain import venue_reports as v
 from gateway.domain.advance import advance, amended_leg_qty, reject
 from gateway.domain.changes import Changes
-from gateway.domain.closing import close_leg, lost, place_refused, settled_missing
+from gateway.domain.closing import close_leg, lost, place_refused, replaced, settled_missing
 from gateway.domain.instruments import Capabilities
 from gateway.domain.money import ZERO, add, subtract
 from gateway.domain.order import Leg, LegState, Order, Phase, Request, RequestKind
@@ -44,28 +44,7 @@ def _accepted(changes: Changes, leg: Leg, report: v.VenueReport, at: int) -> Non
     )
     head = order.requests[0] if order.requests else None
     if head is not None and head.phase is Phase.PLACING:
-        _replaced(changes, head, at)
-
-
-def _replaced(
-    changes: Changes, request: Request, at: int, leg_qty: Decimal | None = None, taken_away: Decimal = ZERO
-) -> None:
-    """taken_away: what the venue took off the amended quantity by itself, which we heard of before the amend."""
-    order = changes.order
-    assert order is not None
-    assert request.terms is not None
-    changes.emit(
-        e.OrderReplaced(
-            order_id=order.order_id,
-            at=at,
-            cl_ord_id=request.cl_ord_id,
-            orig_cl_ord_id=request.orig_cl_ord_id,
-            order_qty=subtract(request.terms.order_qty, taken_away),
-            price=request.terms.price,
-            stop_px=request.terms.stop_px,
-            leg_qty=leg_qty,
-        )
-    )
+        replaced(changes, head, at)
 
 
 def _traded(changes: Changes, leg: Leg, report: v.VenueTraded, at: int) -> None:
@@ -137,7 +116,10 @@ def _resized(changes: Changes, leg_number: int, qty: Decimal, at: int) -> None:
         return
     head = order.requests[0] if order.requests else None
     if head is not None and head.amend and amended_leg_qty(order, leg, head) == qty:
-        _replaced(changes, head, at, leg_qty=min(qty, leg.qty), taken_away=max(subtract(qty, leg.qty), ZERO))
+        # What the venue took off the amended quantity by itself was heard of before the amend.
+        taken_away = max(subtract(qty, leg.qty), ZERO)
+        order_qty = subtract(head.terms.order_qty, taken_away) if head.terms is not None else None
+        replaced(changes, head, at, order_qty=order_qty, leg_qty=min(qty, leg.qty))
     elif qty < leg.qty:
         changes.emit(
             e.OrderRestated(
