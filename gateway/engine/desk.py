@@ -228,7 +228,7 @@ class Desk:
                 f"VENUE_ACCOUNT_MISMATCH {type(report).__name__} for {report.client_id} from venue account "
                 f"{report.venue_account}: ignored, {order.order_id} is at {order.venue_account}"
             )
-        problem = self._reused(order, report)
+        problem = self._reused(order, leg_number, report)
         at = self._clock.now()
         capabilities = self._venue.capabilities(order.venue_account)
         if isinstance(report, v.VenueTraded | v.VenueTradeBusted | v.VenueTradeCorrected):
@@ -239,10 +239,10 @@ class Desk:
         self._recovered(order)
         return problem
 
-    def _reused(self, order: Order, report: v.VenueReport) -> str:
+    def _reused(self, order: Order, leg_number: int, report: v.VenueReport) -> str:
         """What to say when the venue gives an order id again, as only one that was wiped does. The report counts."""
-        if report.venue_order_id is None:
-            return ""
+        if report.venue_order_id is None or order.legs[leg_number - 1].venue_order_id is not None:
+            return ""  # it was looked at when the leg got it
         named = self._book.by_venue_ids(report.venue_account, report.symbol, "", report.venue_order_id)
         if named is None or named[0].order_id == order.order_id:
             return ""

@@ -284,15 +284,16 @@ class Engine:
                 logger.opt(exception=error).error("no proof asked for session={}", state.key)
 
     def _note_events(self) -> None:
-        events, self._recorder.events = self._recorder.events, []
-        for position, event, order, _ in events:
-            if order is not None:
-                self._reconciler.touched(order, event.at)
-            if type(event) is e.OrderReceived and order is not None:
-                self._timers.watch_expiry(order)
-            elif order is not None and order.requests:
-                self._timers.watch(self._recorder.book.orders[order.order_id], event.at)
-            if type(event) is e.VenueReportIgnored:
+        recorder = self._recorder
+        events, recorder.events = recorder.events, []
+        changed, recorder.changed = recorder.changed, {}
+        for order, at in changed.values():
+            self._reconciler.touched(order, at)
+            self._timers.watch(order, at)
+        for position, event, after, _ in events:
+            if type(event) is e.OrderReceived and after is not None:
+                self._timers.watch_expiry(after)
+            elif type(event) is e.VenueReportIgnored:
                 self._alert("VENUE_CONTRADICTS", f"exec_id={position} order_id={event.order_id} {event.text}")
         logger.opt(lazy=True).info("{}", lambda: event_lines(events))
 

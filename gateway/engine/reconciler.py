@@ -92,11 +92,11 @@ class Reconciler:
     # --- what happens
 
     def touched(self, order: Order, at: int) -> None:
-        """An event of the order was decided."""
+        """A batch changed the order, and left it like this."""
         self._touched[order.order_id] = at
         self._note_symbol(order, at)
         if self._breaks:
-            self._breaks.order_changed(self._book.orders.get(order.order_id, order), at)  # as the batch left it
+            self._breaks.order_changed(order, at)
 
     def _note_symbol(self, order: Order, at: int) -> None:
         """Only of what was sent: a refused order's symbol may be anything, and no venue could answer for it."""
@@ -201,9 +201,8 @@ class Reconciler:
         traded = {d.order.order_id for d in trades if d.order is not None}
         for difference in trades:
             self._try("missed trade", difference.client_id, partial(self._apply, venue_account, difference, now))
-        for _, event, order, _ in self._recorder.events:  # of this batch: touched() hears of them after the commit
-            if order is not None:
-                self._touched[order.order_id] = event.at
+        for order, at in self._recorder.changed.values():  # of this batch: touched() hears of them after the commit
+            self._touched[order.order_id] = at
         quiet_since, touched = snapshot.asked_at - grace, self._touched
 
         def judged(order_id: str) -> bool:

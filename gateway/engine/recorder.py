@@ -45,7 +45,7 @@ class Recorder:
         self.reports: list[ReportRow] = []
         self.intents: list[Intent] = []
         self.events: list[LoggedEvent] = []
-        self._changed: dict[str, tuple[Order, int]] = {}
+        self.changed: dict[str, tuple[Order, int]] = {}  # orders as this batch leaves them, and when they changed
         self._sessions = sessions
         self._codec = codec
         self._venue = venue
@@ -107,9 +107,8 @@ class Recorder:
 
     def finish_batch(self) -> Batch:
         """The batch, complete: an order that changed several times in it is written once, as it ended."""
-        for order, at in self._changed.values():
+        for order, at in self.changed.values():
             self.batch.orders[order.order_id] = _order_row(order, at)
-        self._changed.clear()
         return self.batch
 
     def _report_row(self, report: Report, ahead: int, at: int) -> ReportRow:
@@ -135,7 +134,7 @@ class Recorder:
         self.position += len(journal)
         event, _, after = changes.steps[-1]
         if after is not None and event.order_id:
-            self._changed[after.order_id] = (after, event.at)
+            self.changed[after.order_id] = (after, event.at)
         if decision is not None:
             batch.decisions.append(_decision_row(first, changes, decision))
 
