@@ -127,6 +127,7 @@ class Stages:
             )
         self.timed("commit before the venue request", lambda: self.writer.commit(recorder.finish_batch()))
         rows.clear()
+        recorder.changed.clear()
         recorder.intents.clear()
         accepted = [_accepted(order_id) for order_id in order_ids]
         traded = [_traded(order_id) for order_id in order_ids]
@@ -144,6 +145,7 @@ class Stages:
             rows.venue_calls += [VenueCallRow(at, "main", "in", "place", order_id, 1, _CALL)] * 4
         self.timed("commit before the reports", lambda: self.writer.commit(recorder.finish_batch()))
         rows.clear()
+        recorder.changed.clear()
         recorder.reports.clear()
         recorder.events.clear()
 
