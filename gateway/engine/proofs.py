@@ -13,6 +13,9 @@ from gateway.engine.numbers import RESERVE, SessionState
 ASK_AFTER = 2 * NANOSECONDS
 """From the first report without proof to the question: one question serves all that was sent meanwhile."""
 
+ASK_AGAIN = 10 * NANOSECONDS
+"""From a question to the next about the same reports: a gap fill after a reconnect can take an answer with it."""
+
 _ANSWER = re.compile(r"\x01112=REPORT-(\d{1,18})\x01")
 
 
@@ -38,11 +41,15 @@ class Proofs:
         """The sessions to be asked now."""
         asked = []
         for state in self._sessions:
-            if not state.logged_on or state.last_report_id <= state.asked_report_id:
+            if not state.logged_on or state.last_report_id <= state.proven_report_id:
                 if self._due:
                     self._due.pop(state.key, None)
-            elif self._due.setdefault(state.key, now + ASK_AFTER) <= now and _has_numbers(state):
-                del self._due[state.key]
+                continue
+            due = self._due.setdefault(state.key, now + ASK_AFTER)
+            if state.last_report_id > state.asked_report_id and due > now + ASK_AFTER:
+                due = self._due[state.key] = now + ASK_AFTER
+            if due <= now and _has_numbers(state):
+                self._due[state.key] = now + ASK_AGAIN
                 asked.append(state)
         return asked
 
