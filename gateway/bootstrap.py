@@ -1,6 +1,7 @@
 """The one place that wires: configuration in, a running engine process out."""
 
 import os
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -14,9 +15,10 @@ from gateway.config import Config, LimitsConfig, SessionConfig
 from gateway.domain.session_profile import Account, Limits, SessionProfile
 from gateway.engine.breaks import Breaks
 from gateway.engine.clients import Clients
-from gateway.engine.clock import SystemClock
+from gateway.engine.clock import NANOSECONDS, SystemClock
 from gateway.engine.desk import Desk
-from gateway.engine.inbox import Inbox, StopRequested
+from gateway.engine.disconnects import DISCONNECT, LOGOUT, Disconnects
+from gateway.engine.inbox import Inbox, LogonsAccepted, StopRequested
 from gateway.engine.lock import hold
 from gateway.engine.loop import Engine
 from gateway.engine.reconciler import Reconciler
@@ -39,6 +41,12 @@ from gateway.venues.port import InboxSinks, Venues
 from gateway.venues.registry import build_venue
 
 _STOP_TIMEOUT_S = 30.0
+_CANCEL_WHEN_OFF = {
+    "none": frozenset[str](),
+    "disconnect": frozenset({DISCONNECT}),
+    "logout": frozenset({LOGOUT}),
+    "both": frozenset({DISCONNECT, LOGOUT}),
+}
 
 
 class EngineProcess:
@@ -65,11 +73,12 @@ class EngineProcess:
             report_id=state.report_id,
         )
         accounts = _accounts(config)
+        profiles = {s.key: _profile(s, accounts) for s in config.sessions}
         desk = Desk(
             book=state.book,
             recorder=recorder,
             venue=venues,
-            profiles={s.key: _profile(s, accounts) for s in config.sessions},
+            profiles=profiles,
             accounts=accounts,
             clock=clock,
             deployment=config.deployment,
@@ -95,6 +104,7 @@ class EngineProcess:
             cancel_orphans=config.engine.orphans == "cancel",
             last_reconciled=state.last_reconciled,
         )
+        self._disconnects = Disconnects(profiles, state.sessions)
         self._engine = Engine(
             inbox=self._inbox,
             desk=desk,
@@ -105,6 +115,7 @@ class EngineProcess:
             venue=venues,
             timers=timers,
             reconciler=reconciler,
+            disconnects=self._disconnects,
             clock=clock,
             unsent=self._unsent,
             on_halt=on_halt,
@@ -133,6 +144,7 @@ class EngineProcess:
         self._engine.start(self._sender)
         self._venue_thread.start()
         self._acceptor.start(self._config.engine.socket)
+        self._inbox.put(LogonsAccepted(time.time_ns()))
         # Which thread is which, for whoever looks at them from outside.
         logger.info("threads engine={} venues={}", self._engine.thread_id, self._venue_thread.thread_id)
 
@@ -144,6 +156,7 @@ class EngineProcess:
 
     def stop(self) -> bool:
         """Log clients out, write the last batch, close the venues; orders stay. Returns whether it ended in time."""
+        self._disconnects.retire()
         self._acceptor.stop()
         self._venue_thread.stop()
         self._inbox.put(StopRequested(self._acceptor.last_numbers))
@@ -199,6 +212,9 @@ def _profile(session: SessionConfig, accounts: Mapping[str, Account]) -> Session
         limits=_limits(f"session={session.target_comp_id}", session.limits),
         report_pending_new=session.report_pending_new,
         remainder_expires=session.immediate_remainder == "expired",
+        max_order_age=session.max_order_age_seconds * NANOSECONDS if session.max_order_age_seconds else None,
+        cancel_when_off=_CANCEL_WHEN_OFF[session.cancel_on_disconnect],
+        cancel_grace=session.cancel_on_disconnect_grace_seconds * NANOSECONDS,
     )
 
 

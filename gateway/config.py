@@ -120,7 +120,12 @@ class AccountConfig(_Section):
 
 
 class SessionConfig(_Section):
-    """One FIX session. sender_comp_id is the gateway's id as we send it, target_comp_id the client's."""
+    """One FIX session. sender_comp_id is the gateway's id as we send it, target_comp_id the client's.
+
+    cancel_on_disconnect: which end of a connection has the session's open orders canceled, after the grace period,
+    which begins again with the engine: a lost connection, the client's own Logout(5), or both.
+    max_order_age_seconds: an order or replace whose OrigSendingTime(122) or TransactTime(60) is older is refused.
+    """
 
     begin_string: Literal["FIX.4.2", "FIX.4.4"] = "FIX.4.4"
     sender_comp_id: CompId = "FIXGW"
@@ -128,6 +133,9 @@ class SessionConfig(_Section):
     accounts: Annotated[tuple[str, ...], Field(min_length=1)]
     report_pending_new: bool = False
     immediate_remainder: Literal["canceled", "expired"] = "canceled"
+    cancel_on_disconnect: Literal["none", "disconnect", "logout", "both"] = "none"
+    cancel_on_disconnect_grace_seconds: Annotated[int, Field(ge=0, le=86_400)] = 10
+    max_order_age_seconds: Annotated[int, Field(ge=1, le=86_400)] | None = None
     limits: LimitsConfig = LimitsConfig()
 
     @property

@@ -62,8 +62,9 @@ def _finish_without_venue(changes: Changes, order: Order, at: int) -> None:
             reject(changes, request, CxlRejReason.OTHER, text, at)
     if last is None:
         return
-    if last.kind is RequestKind.CANCEL:
-        changes.emit(e.OrderCanceled(order_id=order.order_id, at=at, cl_ord_id=last.cl_ord_id, text=text))
+    if last.kind is not RequestKind.EXPIRE:
+        why = last.why or text
+        changes.emit(e.OrderCanceled(order_id=order.order_id, at=at, cl_ord_id=last.cl_ord_id, text=why))
     else:
         changes.emit(e.OrderExpired(order_id=order.order_id, at=at, text=text))
     reject_pending(changes, at)
@@ -97,7 +98,7 @@ def reject_pending(changes: Changes, at: int) -> None:
     assert changes.order is not None
     for request in changes.order.requests:
         still_pending = changes.order.request(request.cl_ord_id) is not None  # a chain may have taken it along
-        if request.kind is not RequestKind.EXPIRE and still_pending:
+        if not request.kind.is_ours and still_pending:
             reject(changes, request, CxlRejReason.TOO_LATE, "the order is over", at)
 
 

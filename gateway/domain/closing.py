@@ -28,11 +28,15 @@ def close_leg(changes: Changes, leg: Leg, reason: CloseReason, text: str, at: in
         return
     cancel = _first(order, RequestKind.CANCEL)
     expiry = _first(order, RequestKind.EXPIRE)
+    withdrawal = _first(order, RequestKind.WITHDRAW)
     replacing = _replacing_by_cancel(order)
     if cancel is not None and reason is CloseReason.CANCELED:
         _finish_cancel(changes, cancel, text, at)
     elif expiry is not None and reason is CloseReason.CANCELED:
         changes.emit(e.OrderExpired(order_id=order.order_id, at=at, text=text))
+        reject_pending(changes, at)
+    elif withdrawal is not None and reason is CloseReason.CANCELED:
+        changes.emit(e.OrderCanceled(order_id=order.order_id, at=at, cl_ord_id="", text=withdrawal.why))
         reject_pending(changes, at)
     elif replacing is not None and reason is CloseReason.CANCELED:
         _next_leg(changes, replacing, at)

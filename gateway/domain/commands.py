@@ -40,6 +40,7 @@ class NewOrder(ClientCommand):
     stop_px: Decimal | None = None
     expire_time: int | None = None  # GTD: when it ends
     post_only: bool = False
+    sent_at: int | None = None  # when the client first sent it, by its own clock; None: it does not say
     echo: Echo = ()
 
 
@@ -67,6 +68,7 @@ class ReplaceOrder(ClientCommand):
     account: str | None = None
     expire_time: int | None = None
     post_only: bool = False  # False is not a wish to lose it: ExecInst(18) may be absent
+    sent_at: int | None = None  # as of a new order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +87,15 @@ class ExpireOrder:
 
     order_id: str
     at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawOrder:
+    """The gateway's own: the order must not rest any longer, for the reason in `text`, which the client is told."""
+
+    order_id: str
+    at: int
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,8 @@ from gateway.domain.order import Order, Phase, RequestKind
 from gateway.domain.session_profile import Account, SessionProfile
 from gateway.domain.values import CxlRejReason, OrdRejReason, TimeInForce
 
+_SECOND = 1_000_000_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Market:
@@ -64,6 +66,9 @@ def decide_new_order(
 def _check_new(
     command: c.NewOrder, account: Account, profile: SessionProfile, market: Market, book: Book
 ) -> risk.Decision:
+    denial = _too_old(command, profile)
+    if denial is not None:
+        return risk.Decision(denial)
     terms = risk.OrderTerms(
         symbol=command.symbol,
         side=command.side,
@@ -92,6 +97,21 @@ def _check(
         account=account,
         book=book,
         at=at,
+    )
+
+
+def _too_old(command: c.NewOrder | c.ReplaceOrder, profile: SessionProfile) -> risk.Denial | None:
+    """What was made before an outage and arrives after it is no longer what the client wants."""
+    limit = profile.max_order_age
+    if limit is None or command.sent_at is None or command.at - command.sent_at <= limit:
+        return None
+    age = (command.at - command.sent_at) // _SECOND
+    return risk.deny(
+        "MAX_ORDER_AGE",
+        OrdRejReason.TOO_LATE_TO_ENTER,
+        limit=f"{limit // _SECOND}s",
+        age=f"{age}s",
+        session=profile.key,
     )
 
 
@@ -257,6 +277,9 @@ def _check_replace(
     market: Market,
     book: Book,
 ) -> risk.Decision:
+    denial = _too_old(command, profile)
+    if denial is not None:
+        return risk.Decision(denial)
     grows = subtract(subtract(command.order_qty, order.cum_qty), order.exposed_qty)
     terms = risk.OrderTerms(
         symbol=order.symbol,
@@ -277,18 +300,30 @@ def _check_replace(
 def decide_expire(command: c.ExpireOrder, order: Order, capabilities: Capabilities) -> Changes:
     """Cancel at the venue what has outlived its time in force; the order ends once the venue confirms."""
     changes = Changes(order)
-    if order.is_open and not any(r.kind is RequestKind.EXPIRE for r in order.requests):
+    if order.is_open and not any(r.kind.is_ours for r in order.requests):
         changes.emit(e.ExpiryRequested(order_id=order.order_id, at=command.at))
         advance(changes, capabilities, command.at)
     return changes
 
 
+def decide_withdraw(command: c.WithdrawOrder, order: Order, capabilities: Capabilities) -> Changes:
+    """Cancel at the venue what nobody is there to look after; the order ends once the venue confirms.
+
+    A cancel of the client's that is pending may still be refused, so it does not stand in for this one.
+    """
+    changes = Changes(order)
+    if order.is_open and not any(r.kind.is_ours for r in order.requests):
+        changes.emit(e.WithdrawalRequested(order_id=order.order_id, at=command.at, text=command.text))
+        advance(changes, capabilities, command.at)
+    return changes
+
+
 def decide_retry(command: c.RetryOrder, order: Order, capabilities: Capabilities) -> Changes:
-    """Send again what the venue could not yet act on: cancels of legs it did not know, expiries it refused."""
+    """Send again what the venue could not yet act on: cancels of legs it did not know, our own that it refused."""
     changes = Changes(order)
     for request in order.requests:
-        refused_expiry = request.kind is RequestKind.EXPIRE and request.phase is Phase.REFUSED
-        if request.phase is Phase.RETURNED or refused_expiry:
+        refused = request.kind.is_ours and request.phase is Phase.REFUSED
+        if request.phase is Phase.RETURNED or refused:
             changes.emit(e.CancelRetried(order_id=order.order_id, at=command.at, cl_ord_id=request.cl_ord_id))
     advance(changes, capabilities, command.at)
     return changes

@@ -15,7 +15,7 @@ from gateway.domain.changes import Changes
 from gateway.domain.closing import close_leg, lost, place_refused, replaced, settled_missing
 from gateway.domain.instruments import Capabilities
 from gateway.domain.money import ZERO, add, subtract
-from gateway.domain.order import Leg, LegState, Order, Phase, Request, RequestKind
+from gateway.domain.order import Leg, LegState, Order, Phase, Request
 from gateway.domain.transitions import SENT_PHASE
 from gateway.domain.values import CxlRejReason
 
@@ -212,13 +212,13 @@ def _working(changes: Changes, leg: Leg, report: v.VenueOrderWorking, at: int) -
 def _settle_request(changes: Changes, leg: Leg, request: Request, at: int) -> None:
     """The leg works as before. What was in doubt is sent again, what was refused is refused for good.
 
-    Two refusals are not final: an amend to less than has executed by now can still be had as a cancel, and an expiry
-    must come true; it stays refused until the timer tries again, since a tight loop would not make it truer.
+    Two refusals are not final: an amend to less than has executed by now can still be had as a cancel, and what is
+    ours must come true; it stays refused until the timer tries again, since a tight loop would not make it truer.
     """
     order = changes.order
     assert order is not None
     if request.phase is Phase.REFUSED:
-        if request.kind is RequestKind.EXPIRE:
+        if request.kind.is_ours:
             return
         if not request.amend or amended_leg_qty(order, leg, request) > leg.cum_qty:
             reject(changes, request, CxlRejReason.OTHER, request.text, at)

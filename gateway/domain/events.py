@@ -168,8 +168,15 @@ class ExpiryRequested(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawalRequested(Event):
+    """It must not rest any longer; the gateway wants it canceled at the venue. text: why, as the client is told."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CancelSubmitted(Event):
-    """A cancel of a leg is to be sent, for this request (empty: an expiry)."""
+    """A cancel of a leg is to be sent, for this request (empty: the gateway's own)."""
 
     leg: int
     cl_ord_id: str

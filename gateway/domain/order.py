@@ -29,6 +29,12 @@ class RequestKind(Value):
     CANCEL = "cancel"
     REPLACE = "replace"
     EXPIRE = "expire"  # the gateway's own, for DAY and GTD; invisible to the client until it is done
+    WITHDRAW = "withdraw"  # the gateway's own, for what must not rest any longer; likewise invisible
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the gateway wants it, not the client: it must come true, so it is tried until it does."""
+        return self in (RequestKind.EXPIRE, RequestKind.WITHDRAW)
 
 
 class Phase(Value):
@@ -54,6 +60,7 @@ class Request(NamedTuple):
     amend: bool = False  # the venue request under way, or refused, is an amend in place
     early: bool = False  # its cancel was sent before the venue was known to have the leg
     text: str = ""  # the venue's words when it refused
+    why: str = ""  # of a withdrawal: what the client is told
 
 
 class LegState(Value):

@@ -36,3 +36,6 @@ class SessionProfile:
     limits: Limits = field(default_factory=Limits)
     report_pending_new: bool = False
     remainder_expires: bool = False
+    max_order_age: int | None = None  # ns; an order or replace that was made longer ago is refused
+    cancel_when_off: frozenset[str] = frozenset()  # "disconnect", "logout": what has its open orders canceled
+    cancel_grace: int = 0  # ns; that long after it went off, or after the engine's start

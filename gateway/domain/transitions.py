@@ -170,6 +170,11 @@ def _expiry_requested(order: Order, _event: e.ExpiryRequested) -> Order:
     return changed(order, requests=(*order.requests, Request(RequestKind.EXPIRE, "", order.cl_ord_id)))
 
 
+def _withdrawal_requested(order: Order, event: e.WithdrawalRequested) -> Order:
+    request = Request(RequestKind.WITHDRAW, "", order.cl_ord_id, why=event.text)
+    return changed(order, requests=(*order.requests, request))
+
+
 def _cancel_submitted(order: Order, event: e.CancelSubmitted) -> Order:
     early = order.legs[event.leg - 1].state is not LegState.OPEN
     return _sent(order, event.cl_ord_id, phase=Phase.CANCELING, amend=False, early=early)
@@ -232,12 +237,12 @@ def _resized(order: Order, qty: Any) -> tuple[Leg, ...]:
 
 
 def _canceled(order: Order, event: e.OrderCanceled) -> Order:
-    requests = _without(order, event.cl_ord_id) if event.cl_ord_id else order.requests
+    requests = tuple(r for r in order.requests if not r.kind.is_ours and r.cl_ord_id != event.cl_ord_id)
     return changed(order, ended=Ended.CANCELED, text=event.text, requests=requests)
 
 
 def _expired(order: Order, event: e.OrderExpired) -> Order:
-    requests = tuple(r for r in order.requests if r.kind is not RequestKind.EXPIRE)
+    requests = tuple(r for r in order.requests if not r.kind.is_ours)
     return changed(order, ended=Ended.EXPIRED, text=event.text, requests=requests)
 
 
@@ -269,6 +274,7 @@ _APPLY: dict[type[e.Event], Callable[[Order, Any], Order]] = {
     e.CancelRequested: _cancel_requested,
     e.ReplaceRequested: _replace_requested,
     e.ExpiryRequested: _expiry_requested,
+    e.WithdrawalRequested: _withdrawal_requested,
     e.CancelSubmitted: _cancel_submitted,
     e.AmendSubmitted: _amend_submitted,
     e.CancelReturned: _cancel_returned,

@@ -13,6 +13,7 @@ from gateway.domain.decide_client import (
     decide_new_order,
     decide_replace,
     decide_retry,
+    decide_withdraw,
     refuse_new_order,
     refuse_request,
 )
@@ -198,6 +199,12 @@ class Desk:
         self._recorder.record(
             decide_expire(c.ExpireOrder(order_id=order.order_id, at=at), order, capabilities), capabilities
         )
+
+    def withdraw(self, order: Order, at: int, *, text: str) -> None:
+        """Cancel the order for a reason of our own, which the client is told."""
+        capabilities = self._venue.capabilities(order.venue_account)
+        command = c.WithdrawOrder(order_id=order.order_id, at=at, text=text)
+        self._recorder.record(decide_withdraw(command, order, capabilities), capabilities)
 
     def retry(self, order: Order, at: int) -> None:
         """Something of the order waits to be sent again."""

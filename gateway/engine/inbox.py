@@ -63,6 +63,13 @@ class MessageSent:
 
 
 @dataclass(frozen=True, slots=True)
+class LogonsAccepted:
+    """The engine listens: clients can log on from now on."""
+
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class LoggedOn:
     """The session is up: waiting reports may go."""
 

@@ -7,6 +7,7 @@ the engine for good.
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from loguru import logger
@@ -19,6 +20,7 @@ from gateway.engine.clients import Clients
 from gateway.engine.clock import NANOSECONDS, Clock
 from gateway.engine.crash_points import crash_point
 from gateway.engine.desk import Desk
+from gateway.engine.disconnects import Disconnects
 from gateway.engine.event_log import event_lines
 from gateway.engine.numbers import SessionState, WaitingReport
 from gateway.engine.ports import FixSender, VenuePort
@@ -60,6 +62,7 @@ class Engine:
         venue: VenuePort,
         timers: Timers,
         reconciler: Reconciler,
+        disconnects: Disconnects,
         clock: Clock,
         unsent: Callable[[str, int], Sequence[ReportRow]],
         on_halt: Callable[[BaseException], None],
@@ -74,6 +77,7 @@ class Engine:
         self._venue = venue
         self._timers = timers
         self._reconciler = reconciler
+        self._disconnects = disconnects
         self._clock = clock
         self._unsent = unsent
         self._proofs = Proofs(sessions.values())
@@ -87,10 +91,11 @@ class Engine:
         self._handlers: dict[type[Any], Callable[[Any], None]] = {
             i.AppReceived: clients.app_received,
             i.CallbackFailed: clients.callback_failed,
-            i.AdminReceived: clients.admin_received,
+            i.AdminReceived: self._admin_received,
             i.MessageSent: self._message_sent,
             i.LoggedOn: self._logged_on,
             i.LoggedOut: self._logged_out,
+            i.LogonsAccepted: lambda item: self._disconnects.begin(item.at),
             i.EpochReset: self._epoch_reset,
             i.ReserveNumbers: self._reserve_numbers,
             i.VenueCalled: self._venue_called,
@@ -170,7 +175,7 @@ class Engine:
             return max(0, self._lingers_until() - now) / NANOSECONDS
         if any(state.waiting and state.logged_on for state in self._sessions.values()):
             return 0
-        patience = min(self._timers.wait(now), self._reconciler.wait(now))
+        patience = min(self._timers.wait(now), self._reconciler.wait(now), self._disconnects.wait(now))
         proofs = self._proofs.wait(now)
         return patience if proofs is None else min(proofs, patience)
 
@@ -206,11 +211,22 @@ class Engine:
                 self._timers.expire_later(order, now)
         for order in self._orders(self._timers.to_retry(now)):
             self._see_to(order, "retry", self._desk.retry, now)
+        for session in self._disconnects.due(now):
+            self._withdraw_all(session, now)
         try:
             self._reconciler.due(now)
         except Exception as error:  # it is tried again
             logger.opt(exception=error).error("reconciliation failed")
             self._alert("QUARANTINED", f"reconciliation: {type(error).__name__}: {error}")
+
+    def _withdraw_all(self, session: str, now: int) -> None:
+        orders = [o for o in self._orders(self._recorder.book.working) if o.session == session]
+        if not orders:
+            return
+        text = self._disconnects.text(session)
+        self._alert("CANCEL_ON_DISCONNECT", f"{len(orders)} open orders: {text}", session)
+        for order in orders:
+            self._see_to(order, "cancel on disconnect", partial(self._desk.withdraw, text=text), now)
 
     def _see_to(self, order: Order, what: str, act: Callable[[Order, int], None], now: int) -> bool:
         """Do it to the order. As for messages, one order's trouble is not the others'. Returns whether it was done."""
@@ -299,8 +315,15 @@ class Engine:
 
     # --- sessions
 
+    def _admin_received(self, item: i.AdminReceived) -> None:
+        if item.msg_type == "5":
+            self._disconnects.logout_received(item.session)
+        self._clients.admin_received(item)
+
     def _message_sent(self, item: i.MessageSent) -> None:
         state = self._sessions[item.session]
+        if item.msg_type == "5":
+            self._disconnects.logout_sent(item.session)
         first_use = item.first_use and state.is_first_out(item.msg_seq_num)
         # What is sent again says nothing of the next number; a gap fill even carries the number that was asked for.
         state.sent(item.msg_seq_num if item.first_use else 0, item.report_id, item.at)
@@ -325,11 +348,13 @@ class Engine:
         state = self._sessions[item.session]
         state.logged_on, state.last_logon_at, state.changed = True, item.at, True
         state.asked_report_id = state.proven_report_id  # what was asked before may have been lost
+        self._disconnects.logged_on(item.session)
         logger.info("session on session={} next_in={} next_out={}", item.session, state.next_in, state.next_out)
 
     def _logged_out(self, item: i.LoggedOut) -> None:
         state = self._sessions[item.session]
         state.logged_on, state.last_logout_at, state.changed = False, item.at, True
+        self._disconnects.logged_out(item.session, item.at)
         logger.info("session off session={}", item.session)
 
     def _epoch_reset(self, item: i.EpochReset) -> None:
@@ -348,6 +373,7 @@ class Engine:
         for session, (next_in, next_out) in item.numbers.items():
             state = self._sessions[session]
             state.next_in, state.next_out = max(state.next_in, next_in), max(state.next_out, next_out)
+            self._disconnects.logged_out(session, self._clock.now())
             state.logged_on, state.clean, state.changed = False, True, True
         self._stopping = True
 

@@ -54,6 +54,7 @@ class SessionState:
     last_logout_at: int | None = None
     last_in_at: int | None = None
     last_out_at: int | None = None
+    off_reason: str | None = None  # see disconnects.py
     waiting: deque[WaitingReport] = field(default_factory=deque)
     changed: bool = False
     _highest_out: int = 0  # recorded as a first use, in this epoch
@@ -145,4 +146,5 @@ class SessionState:
             last_logout_at=self.last_logout_at,
             last_in_at=self.last_in_at,
             last_out_at=self.last_out_at,
+            off_reason=self.off_reason,
         )

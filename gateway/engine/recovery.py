@@ -10,6 +10,7 @@ from sqlalchemy import Engine as Database
 from gateway.domain.book import Book
 from gateway.domain.order import LegState, Order
 from gateway.engine.clock import Clock, day_start
+from gateway.engine.disconnects import DISCONNECT
 from gateway.engine.numbers import RESERVE, SessionState
 from gateway.errors import ConfigError
 from gateway.store import readers
@@ -94,8 +95,14 @@ def _session(key: str, begin_string: str, row: SessionRow | None, now: int) -> S
         last_logout_at=row.last_logout_at,
         last_in_at=row.last_in_at,
         last_out_at=row.last_out_at,
+        off_reason=row.off_reason or (DISCONNECT if _was_on(row) else None),
         changed=True,
     )
+
+
+def _was_on(row: SessionRow) -> bool:
+    """Whether its last Logon outlived the engine. logged_on does not tell: it is off while a reset is answered."""
+    return row.last_logon_at is not None and row.last_logon_at > (row.last_logout_at or 0)
 
 
 def _unsent_elsewhere(connection: Connection, rows: Mapping[str, SessionRow], configured: Configured) -> dict[str, int]:

@@ -66,4 +66,4 @@ class Timers:
 
 
 def _waits(kind: RequestKind, phase: Phase) -> bool:
-    return phase is Phase.RETURNED or (kind is RequestKind.EXPIRE and phase is Phase.REFUSED)
+    return phase is Phase.RETURNED or (kind.is_ours and phase is Phase.REFUSED)

@@ -92,6 +92,7 @@ def _decode_new_order(text: str, values: Values, session: str, at: int) -> NewOr
             stop_px=number(values, t.STOP_PX),
             expire_time=terms.expire_time(values, absent=TimeInForce.DAY),
             post_only=post_only(values),
+            sent_at=terms.sent_at(values),
             echo=echo_of(text, values, _begin_string(values)),
         )
     except FieldRefused as refused:
@@ -172,6 +173,7 @@ def _decode_replace(
             account=client_id(values, t.ACCOUNT) or None,
             expire_time=terms.expire_time(values, absent=TimeInForce.GTD),
             post_only=post_only(values),
+            sent_at=terms.sent_at(values),
         )
     except FieldRefused as refused:
         return _request_refused(RequestKind.REPLACE, values, session, at, refused)

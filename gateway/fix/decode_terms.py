@@ -1,5 +1,6 @@
 """The terms of an order as D and G state them, and the ids by which F and G name one. Each raises FieldRefused."""
 
+from contextlib import suppress
 from decimal import Decimal
 
 from gateway.domain.money import ZERO
@@ -63,6 +64,19 @@ def expire_time(values: Values, *, absent: TimeInForce) -> int | None:
         text = f"UNEXPECTED_EXPIRE_TIME {label(tag)}={shown(value)} time_in_force={shown(tif)} allowed=6"
         raise FieldRefused(tag, text)
     return timestamp(value, tag) if tag == t.EXPIRE_TIME else end_of_day(value, tag)
+
+
+def sent_at(values: Values) -> int | None:
+    """When the client made the message: the older of OrigSendingTime(122), which a resend has, and TransactTime(60).
+
+    What cannot be read says nothing.
+    """
+    times = []
+    for tag in (t.ORIG_SENDING_TIME, t.TRANSACT_TIME):
+        with suppress(FieldRefused):
+            if tag in values:
+                times.append(timestamp(values[tag], tag))
+    return min(times, default=None)
 
 
 def readable_qty(values: Values) -> Decimal:

@@ -92,6 +92,7 @@ class SessionRow(NamedTuple):
     last_logout_at: int | None = None
     last_in_at: int | None = None
     last_out_at: int | None = None
+    off_reason: str | None = None
 
 
 class MessageRow(NamedTuple):

@@ -12,7 +12,7 @@ from gateway.store import tables
 if TYPE_CHECKING:
     from alembic.config import Config
 
-CURRENT_REVISION = "0002"
+CURRENT_REVISION = "0003"
 """The newest of migrations/versions (a test compares them)."""
 
 

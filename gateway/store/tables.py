@@ -108,6 +108,7 @@ sessions = Table(
     Column("last_logout_at", BigInteger),
     Column("last_in_at", BigInteger),
     Column("last_out_at", BigInteger),
+    Column("off_reason", Text),  # 'logout' (the client's own) or 'disconnect'; NULL while it is on, or never was
 )
 
 # Every FIX message in and out, byte for byte.

@@ -26,8 +26,9 @@ def test_an_older_database_is_upgraded(sandbox: Path) -> None:
     with sqlite3.connect(sandbox) as connection:
         version = connection.execute("SELECT version_num FROM alembic_version").fetchone()[0]
         connection.execute("UPDATE alembic_version SET version_num = '0001'")
-        for column in ("seen_report_id", "proven_report_id"):
+        for column in ("seen_report_id", "proven_report_id", "off_reason"):
             connection.execute(f"ALTER TABLE sessions DROP COLUMN {column}")
+        connection.execute("DROP TABLE breaks")
     connection.close()
     with pytest.raises(ConfigError, match="fixgw db upgrade"):
         open_database(url, "sim", "sandbox")

@@ -23,6 +23,7 @@ from gateway.engine.breaks import Breaks
 from gateway.engine.clients import Clients
 from gateway.engine.clock import DAY
 from gateway.engine.desk import Desk
+from gateway.engine.disconnects import Disconnects
 from gateway.engine.loop import BATCH_LIMIT, Engine
 from gateway.engine.numbers import SessionState
 from gateway.engine.reconciler import Reconciler
@@ -77,6 +78,7 @@ class World:
             writer=BatchWriter(self.database),
             venue=self,
             timers=Timers(0, self.time),
+            disconnects=Disconnects({}, states),
             reconciler=Reconciler(
                 accounts=["main"],
                 desk=self.desk,

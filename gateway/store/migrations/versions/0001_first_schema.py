@@ -33,7 +33,6 @@ def upgrade() -> None:
     _decisions()
     _venue_calls()
     _alerts()
-    _breaks()
 
 
 def _meta() -> None:
@@ -237,21 +236,3 @@ def _alerts() -> None:
         sa.Column("order_id", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
-
-
-def _breaks() -> None:
-    op.create_table(
-        "breaks",
-        sa.Column("break_id", KEY, autoincrement=False, nullable=False),
-        sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.Column("venue_account", sa.Text(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("order_id", sa.Text(), nullable=True),
-        sa.Column("client_id", sa.Text(), nullable=False),
-        sa.Column("ours", sa.Text(), nullable=False),
-        sa.Column("theirs", sa.Text(), nullable=False),
-        sa.Column("resolution", sa.Text(), nullable=False),
-        sa.Column("resolved_at", sa.BigInteger(), nullable=True),
-        sa.PrimaryKeyConstraint("break_id"),
-    )
-    op.create_index("breaks_standing", "breaks", ["break_id"], **_where("resolved_at IS NULL"))

@@ -1,0 +1,185 @@
+"""Nothing rests by accident: what nobody looks after, or what is out of date, does not stay in the exchange's book."""
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import select
+
+from gateway.client.client import FixClient
+from gateway.store.tables import alerts
+from tests.fixtures.processes import Exchange, Gateway, wait_until
+
+ON_DISCONNECT = 'cancel_on_disconnect = "disconnect"\ncancel_on_disconnect_grace_seconds = 1'
+SESSIONS = {
+    "DESK": ("FIX.4.4", ON_DISCONNECT),
+    "OMS42": ("FIX.4.2", 'cancel_on_disconnect = "logout"\ncancel_on_disconnect_grace_seconds = 0'),
+    "STAYS": ("FIX.4.4", ""),
+}
+
+
+async def rest(client: FixClient, **fields: str) -> str:
+    """A resting order, acknowledged."""
+    cl_ord_id = client.new_order(
+        "BTCUSDT",
+        "buy",
+        "2",
+        price="30000",
+        **{"time_in_force": "gtc", **fields},  # type: ignore[arg-type]
+    )
+    await client.expect("8", {11: cl_ord_id, 150: "0"})
+    return cl_ord_id
+
+
+async def open_orders(exchange: Exchange) -> set[str]:
+    return {o["originalClientOrderId"] for o in await exchange.look("orders") if o["status"] == "NEW"}
+
+
+async def until_open(exchange: Exchange, wanted: set[str]) -> None:
+    async with asyncio.timeout(20):
+        while await open_orders(exchange) != wanted:  # noqa: ASYNC110 - the exchange announces nothing
+            await asyncio.sleep(0.05)
+
+
+async def test_a_lost_connection_or_a_logout_cancels_as_the_session_has_it(tmp_path: Path, exchange: Exchange) -> None:
+    gateway = Gateway(tmp_path, exchange.url, sessions=SESSIONS).start()
+    try:
+        desk, oms, stays = gateway.client("DESK"), gateway.client("OMS42"), gateway.client("STAYS")
+        ids = {}
+        for client in (desk, oms, stays):
+            await client.connect()
+            ids[client] = await rest(client)
+        assert await open_orders(exchange) == {"test-O1-1", "test-O2-1", "test-O3-1"}
+        desk.abort()
+        stays.abort()
+        await until_open(exchange, {"test-O2-1", "test-O3-1"})
+        await oms.logout()
+        await until_open(exchange, {"test-O3-1"})
+        for comp_id, client, reason in (("DESK", desk, "disconnect"), ("OMS42", oms, "logout")):
+            back = gateway.client(comp_id)
+            await back.connect()
+            told = await back.expect("8", {11: ids[client], 150: "4", 39: "4"})
+            assert told[58].startswith(f"CANCEL_ON_DISCONNECT reason={reason}")
+            assert 41 not in told, "unsolicited"
+            await back.logout()
+        with gateway.sql() as sql:
+            assert len(sql.execute(select(alerts).where(alerts.c.code == "CANCEL_ON_DISCONNECT")).all()) == 2
+    finally:
+        gateway.stop()
+
+
+async def test_the_gateways_own_end_counts_and_the_grace_begins_with_the_next_start(
+    tmp_path: Path, exchange: Exchange
+) -> None:
+    gateway = Gateway(tmp_path, exchange.url, sessions=SESSIONS).start()
+    try:
+        desk, oms = gateway.client("DESK"), gateway.client("OMS42")
+        await desk.connect()
+        await oms.connect()
+        left = await rest(desk)
+        await rest(oms)
+        gateway.stop()  # logs both out; neither asked to leave
+        assert await open_orders(exchange) == {"test-O1-1", "test-O2-1"}
+        gateway.start()
+        await until_open(exchange, {"test-O2-1"})
+        back = gateway.client("DESK")
+        await back.connect()
+        await back.expect("8", {11: left, 150: "4"})
+
+        # The engine dies with the session on: that too is a disconnect.
+        left = await rest(back)
+        gateway.kill_engine()
+        await back.wait_closed(20)
+        await until_open(exchange, {"test-O2-1"})
+        back = gateway.client("DESK")
+        await back.connect(timeout=20)
+        await back.expect("8", {11: left, 150: "4"}, timeout=20)
+        await back.logout()
+    finally:
+        gateway.stop()
+
+
+async def test_what_was_made_too_long_ago_is_refused_and_cancels_have_no_age(
+    tmp_path: Path, exchange: Exchange
+) -> None:
+    sessions = {"DESK": ("FIX.4.4", "max_order_age_seconds = 60"), "OMS42": ("FIX.4.2", "max_order_age_seconds = 60")}
+    gateway = Gateway(tmp_path, exchange.url, sessions=sessions).start()
+    try:
+        for comp_id in sessions:
+            client = gateway.client(comp_id)
+            await client.connect()
+            old = (60, f"{datetime.now(UTC) - timedelta(seconds=61):%Y%m%d-%H:%M:%S}")
+            resting = await rest(client)
+            late = client.new_order("BTCUSDT", "buy", "1", price="30000", extra=[old])
+            refused = await client.expect("8", {11: late, 39: "8"})
+            assert (refused[103], refused[58].split()[0]) == ("4", "MAX_ORDER_AGE")
+            change = client.replace(resting, order_qty="1", extra=[old])
+            answer = await client.expect("9", {11: change})
+            assert answer[58].startswith("MAX_ORDER_AGE ")
+            cancel = client.cancel(resting, extra=[old])
+            await client.expect("8", {11: cancel, 150: "4"})
+            await client.logout()
+    finally:
+        gateway.stop()
+
+
+async def test_an_order_whose_time_ended_while_the_gateway_was_stopped_ends_at_the_start(
+    exchange: Exchange, gateway: Gateway
+) -> None:
+    client = gateway.client()
+    await client.connect()
+    end = time.time() + 4
+    expire_time = f"{datetime.fromtimestamp(end, UTC):%Y%m%d-%H:%M:%S}"
+    ends = await rest(client, time_in_force="gtd", expire_time=expire_time)
+    await rest(client)
+    await client.logout()
+    assert gateway.stop() == 0
+    assert await open_orders(exchange) == {"test-O1-1", "test-O2-1"}
+    wait_until(lambda: time.time() > end, "its time is over")
+    gateway.start()
+    await until_open(exchange, {"test-O2-1"})
+    client = gateway.client()
+    await client.connect()
+    await client.expect("8", {11: ends, 150: "C", 39: "C"})
+    await client.logout()
+
+
+async def test_a_day_order_ends_across_a_restart(tmp_path: Path, exchange: Exchange) -> None:
+    end = datetime.now(UTC) + timedelta(seconds=10)
+    gateway = Gateway(tmp_path, exchange.url, engine=f'day_end = "{end:%H:%M:%S}"').start()
+    try:
+        client = gateway.client()
+        await client.connect()
+        ends = await rest(client, time_in_force="day")
+        await client.logout()
+        gateway.stop()
+        wait_until(lambda: datetime.now(UTC) > end, "the day is over")
+        gateway.start()
+        client = gateway.client()
+        await client.connect()
+        await client.expect("8", {11: ends, 150: "C", 39: "C"}, timeout=20)
+        await client.logout()
+        assert await open_orders(exchange) == set()
+    finally:
+        gateway.stop()
+
+
+async def test_without_the_venues_stream_orders_are_refused_and_cancels_go_on(
+    exchange: Exchange, gateway: Gateway
+) -> None:
+    client = gateway.client()
+    await client.connect()
+    resting = await rest(client)
+    await exchange.control("hold", op="userDataStream.subscribe.signature", when="before")
+    await exchange.control("drop_connections")
+    wait_until(lambda: "available=False" in gateway.log(), "the stream is gone")
+    refused = client.new_order("BTCUSDT", "buy", "1", price="30000")
+    answer = await client.expect("8", {11: refused, 39: "8"})
+    assert answer[58].startswith("VENUE_UNAVAILABLE why=")
+    await exchange.control("reject", op="order.cancel", code=-1021, msg="outside of the recvWindow", count=2)
+    cancel = client.cancel(resting)
+    await client.expect("8", {11: cancel, 150: "4"}, timeout=20)
+    assert await open_orders(exchange) == set()
+    await exchange.control("release")
+    await client.logout()
