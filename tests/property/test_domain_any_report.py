@@ -30,7 +30,7 @@ SAID = st.one_of(
 ASKED = st.one_of(
     st.tuples(st.just("cancel"), st.sampled_from(IDS), st.sampled_from(IDS)),
     st.tuples(st.just("replace"), st.sampled_from(IDS), st.sampled_from(IDS), FIGURE),
-    st.tuples(st.sampled_from(["expire", "retry"])),
+    st.tuples(st.sampled_from(["expire", "withdraw", "retry"])),
     st.tuples(st.just("settle"), st.booleans()),
 )
 STEP = st.tuples(st.integers(0, 3), st.booleans(), SAID) | ASKED
@@ -66,6 +66,8 @@ def _do(desk: DomainDesk, step: tuple[object, ...]) -> None:
             desk.settle(restarted=restarted)
         case ("expire",):
             desk.expire()
+        case ("withdraw",):
+            desk.withdraw()
         case ("retry",):
             desk.retry()
         case (int(which), bool(order_unknown), (str(word), *figures)):

@@ -13,7 +13,7 @@ from gateway.domain import events as e
 from gateway.domain.book import Book
 from gateway.domain.intents import AmendIntent, CancelIntent, Intent, PlaceIntent, SettleIntent
 from gateway.domain.money import ZERO
-from gateway.domain.order import LegState, Order, RequestKind
+from gateway.domain.order import LegState, Order
 from gateway.domain.reports import CancelReject, ExecutionReport
 from gateway.domain.values import ExecType, OrdStatus, Side, TimeInForce
 from gateway.domain.venue_reports import CloseReason
@@ -115,6 +115,11 @@ class OrderMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.desk.book.orders)
     def expire(self, which: int) -> None:
         self.desk.expire(self._order(which).first_cl_ord_id)
+
+    @rule(which=ANY)
+    @precondition(lambda self: self.desk.book.orders)
+    def withdraw(self, which: int) -> None:
+        self.desk.withdraw(self._order(which).first_cl_ord_id)
 
     @rule(which=ANY)
     @precondition(lambda self: self.desk.book.orders)
@@ -284,7 +289,7 @@ class OrderMachine(RuleBasedStateMachine):
             assert order.cum_qty == self.venue.executed(order.order_id)
             assert order.is_open == (order.order_id in open_now)
             assert not order.is_open or (order.leg is not None and order.leg.state is LegState.OPEN)
-            assert not [r for r in order.requests if r.kind is not RequestKind.EXPIRE or order.is_open]
+            assert not [r for r in order.requests if not r.kind.is_ours or order.is_open]
             if order.is_open:
                 venue_order = self.venue.orders[order.legs[-1].client_id]
                 assert venue_order.qty == order.legs[-1].qty

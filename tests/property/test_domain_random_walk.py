@@ -49,6 +49,7 @@ _STEPS: dict[str, tuple[float, Callable[[OrderMachine], Any], Callable[[random.R
     "replace": (1, lambda m: m.ids, lambda r: {"which": _which(r), "qty": _qty(r), "price": r.choice([None, "101"])}),
     "replace_the_latest": (4, lambda m: m.desk.book.orders, lambda r: {"which": _which(r), "qty": _qty(r)}),
     "expire": (0.4, lambda m: m.desk.book.orders, lambda r: {"which": _which(r)}),
+    "withdraw": (0.4, lambda m: m.desk.book.orders, lambda r: {"which": _which(r)}),
     "retry": (1, lambda m: m.desk.book.orders, lambda r: {"which": _which(r)}),
     "restart": (0.3, lambda _: True, lambda _: {}),
     "place_arrives": (4, _has(PlaceIntent), _answered),

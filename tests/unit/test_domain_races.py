@@ -109,6 +109,25 @@ def test_an_order_of_which_nothing_works_any_more_expires_at_once() -> None:
     assert desk.order().ord_status is OrdStatus.EXPIRED
 
 
+def test_a_withdrawal_is_tried_until_it_is_true_and_says_why() -> None:
+    desk = working()
+    desk.withdraw()
+    assert desk.order().ord_status is OrdStatus.NEW, "the client did not ask"
+    desk.hear(LEG1.refused(Operation.CANCEL))
+    desk.hear(LEG1.working())
+    desk.quiet()
+    desk.withdraw()
+    desk.expire()
+    assert desk.sent() == [], "one wish of ours is enough"
+    desk.retry()
+    assert desk.sent() == [CancelIntent]
+    desk.replace("Y", "X", "20")
+    assert desk.told()[-1].startswith("9 Y>X"), "too late to change it"
+    desk.hear(LEG1.canceled())
+    assert desk.told()[-1] == "8 X 150=4 39=4 qty=10 cum=0 leaves=0"
+    assert desk.order().text == "nobody is there"
+
+
 # --- each doubt and each refusal is about one operation
 
 
