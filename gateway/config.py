@@ -5,8 +5,9 @@ import tomllib
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from gateway.domain.money import parse_decimal
 from gateway.errors import ConfigError
@@ -47,9 +48,23 @@ class LimitsConfig(_Section):
 
 
 class DatabaseConfig(_Section):
-    """url: an SQLAlchemy URL. A relative SQLite path is relative to the working directory."""
+    """url: sqlite:///path, relative to the working directory, or postgresql://user@host/name.
+
+    The password of a server is not written here: it comes from the environment, FIXGW_DATABASE_PASSWORD.
+    """
 
     url: str = "sqlite:///var/gateway.db"
+
+    @field_validator("url")
+    @classmethod
+    def _has_no_password(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.password or "password" in parts.query.lower():
+            raise ValueError(
+                "write it without the password, which belongs into the environment: FIXGW_DATABASE_PASSWORD,"
+                " or FIXGW_DATABASE_PASSWORD_FILE with the path of a file that holds it"
+            )
+        return url
 
 
 class FrontConfig(_Section):
@@ -205,7 +220,7 @@ def load_config(path: Path) -> Config:
         raise ConfigError("\n".join(_problem(path, problem) for problem in error.errors())) from error
 
 
-_SECRET = re.compile(r"key|secret|password", re.IGNORECASE)
+_SECRET = re.compile(r"key|secret|password|database\.url", re.IGNORECASE)
 
 
 def _problem(path: Path, problem: Any) -> str:

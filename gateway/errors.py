@@ -9,6 +9,10 @@ class ConfigError(GatewayError):
     """What a person configured cannot be used; the text says which value and what is allowed."""
 
 
+class DatabaseUnavailable(GatewayError):  # noqa: N818 -- says what happened
+    """The database cannot be used now, and may be later: it is down, restarting, locked or full. Try again."""
+
+
 class JournalHalted(GatewayError):  # noqa: N818 -- says what happened
     """SQL could not be written. The COMMIT may or may not have happened: stop the process, never repeat the batch."""
 

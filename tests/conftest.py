@@ -19,9 +19,11 @@ def exchange(tmp_path: Path) -> Iterator[Exchange]:
 
 
 @pytest.fixture
-def gateway(tmp_path: Path, exchange: Exchange) -> Iterator[Gateway]:
-    """A gateway of the test's own, connected to `exchange`."""
-    process = Gateway(tmp_path, exchange.url)
+def gateway(request: pytest.FixtureRequest, tmp_path: Path, exchange: Exchange) -> Iterator[Gateway]:
+    """A gateway of the test's own, connected to `exchange`; on SQLite, unless the test says otherwise."""
+    store = getattr(request, "param", "sqlite")
+    database = request.getfixturevalue("postgres_database") if store == "postgresql" else None
+    process = Gateway(tmp_path, exchange.url, database=database)
     process.start()
     yield process
     process.stop()

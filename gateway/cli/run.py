@@ -21,7 +21,7 @@ ENGINE_STOP_S = 75.0
 """More than the engine's own deadlines for stopping take together."""
 FRONT_STOP_S = 10.0
 
-_KEY_VARIABLE = re.compile(r"FIXGW_.*_(API_KEY|API_SECRET|PRIVATE_KEY)(_FILE)?$")
+_KEY_VARIABLE = re.compile(r"FIXGW_.*_(API_KEY|API_SECRET|PRIVATE_KEY)(_FILE)?$|FIXGW_DATABASE_PASSWORD|PG[A-Z]+$")
 
 
 def run(

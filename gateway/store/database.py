@@ -8,7 +8,7 @@ from sqlalchemy import URL, Engine, select
 from sqlalchemy.exc import DBAPIError
 
 from gateway.errors import ConfigError
-from gateway.store.dialects import make_engine, parse_url, prepare_storage, use_write_ahead_log
+from gateway.store.dialects import make_engine, open_error, parse_url, prepare_storage, use_write_ahead_log
 from gateway.store.schema import check_schema, upgrade
 from gateway.store.tables import meta
 
@@ -21,7 +21,8 @@ def open_database(url: str, environment: str, deployment: str | None = None) -> 
 
     environment: 'sim', 'testnet' or 'live'; deployment: the prefix of venue client order ids. A database belongs to one
     of each for good, so that orders of one are never taken for orders of the other.
-    Raises ConfigError when the database cannot be opened, has another schema, or belongs to another.
+    Raises ConfigError when the database cannot be opened, has another schema, or belongs to another;
+    DatabaseUnavailable when it is down or full, and may be back later.
     """
     parsed = parse_url(url)
     prepare_storage(parsed)
@@ -37,7 +38,7 @@ def open_database(url: str, environment: str, deployment: str | None = None) -> 
         _name(engine)
     except DBAPIError as error:
         engine.dispose()
-        raise ConfigError(f"database {parsed.render_as_string()} cannot be opened: {error.orig}") from error
+        raise open_error(parsed, error) from error
     except BaseException:
         engine.dispose()
         raise

@@ -1,14 +1,15 @@
 """All that differs between SQLite and PostgreSQL outside of column types, in one place."""
 
 import os
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
-from gateway.errors import ConfigError
+from gateway.errors import ConfigError, DatabaseUnavailable, GatewayError
 
 _SQLITE_PRAGMAS = (
     "PRAGMA synchronous=FULL",  # a commit is on the disk before it returns
@@ -18,9 +19,21 @@ _SQLITE_PRAGMAS = (
     "PRAGMA temp_store=MEMORY",
 )
 
+PASSWORD_VARIABLE = "FIXGW_DATABASE_PASSWORD"  # noqa: S105 -- a name
+"""The server's password, or with _FILE added to the name, a file that holds it."""
 
-def parse_url(url: str) -> URL:
-    """A database URL. Raises ConfigError naming it (without its password) where it is not one we can use."""
+_POSTGRES_SETTINGS = (
+    "-c synchronous_commit=on",  # a commit is on the disk before it returns, whatever the server's own setting is
+    "-c application_name=fixgw",
+)
+_CONNECT_TIMEOUT_S = 5
+
+
+def parse_url(url: str, environ: Mapping[str, str] | None = None) -> URL:
+    """A database URL, for a server with the password that the environment has.
+
+    Raises ConfigError naming it (without its password) where it is not one we can use.
+    """
     try:
         parsed = make_url(url)
     except ArgumentError:
@@ -28,7 +41,8 @@ def parse_url(url: str) -> URL:
             "the database URL cannot be read; use sqlite:///path or postgresql://user@host/name"
         ) from None
     if parsed.get_backend_name() == "postgresql":
-        return parsed.set(drivername="postgresql+psycopg")
+        password = parsed.password or _password(os.environ if environ is None else environ)
+        return parsed.set(drivername="postgresql+psycopg", password=password)
     if parsed.get_backend_name() == "sqlite":
         if not parsed.database or parsed.database == ":memory:":
             raise ConfigError(f"database {url}: a file is needed, for example sqlite:///data/gateway.db")
@@ -36,12 +50,43 @@ def parse_url(url: str) -> URL:
     raise ConfigError(f"database {parsed.render_as_string()}: use sqlite:///path or postgresql://user@host/name")
 
 
+def _password(environ: Mapping[str, str]) -> str | None:
+    """None leaves it to the driver, which knows PGPASSWORD and ~/.pgpass."""
+    path = environ.get(PASSWORD_VARIABLE + "_FILE")
+    if not path:
+        return environ.get(PASSWORD_VARIABLE) or None
+    try:
+        return Path(path).read_text(encoding="utf-8").strip() or None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{PASSWORD_VARIABLE}_FILE: {path} cannot be read: {error}") from None
+
+
+# A server that refuses a connection gives a text alone, no code.
+_REFUSED_FOR_GOOD = ("authentication failed", "no password supplied", "does not exist", "unable to open")
+
+
+def open_error(url: URL, error: DBAPIError) -> GatewayError:
+    """What to raise when a database cannot be opened: ConfigError where a person has to change something, otherwise
+    DatabaseUnavailable.
+    """
+    text = " ".join(str(error.orig).split())
+    later = isinstance(error, OperationalError) and not any(mark in text for mark in _REFUSED_FOR_GOOD)
+    kind = DatabaseUnavailable if later else ConfigError
+    return kind(f"database {url.render_as_string()} cannot be opened: {text}")
+
+
 def make_engine(url: URL, *, read_only: bool = False) -> Engine:
     """An engine whose transactions are real on either database (Python's sqlite3 starts them late otherwise)."""
     if url.get_backend_name() == "sqlite":
         return _sqlite_engine(url, read_only=read_only)
-    options = "-c default_transaction_read_only=on" if read_only else ""
-    return create_engine(url, pool_pre_ping=read_only, connect_args={"options": options} if options else {})
+    options = [*_POSTGRES_SETTINGS, *(["-c default_transaction_read_only=on"] if read_only else [])]
+    if isinstance(given := url.query.get("options"), str):
+        options.append(given)
+    arguments = {"options": " ".join(options), "connect_timeout": _CONNECT_TIMEOUT_S}
+    try:
+        return create_engine(url, pool_pre_ping=read_only, connect_args=arguments)
+    except ModuleNotFoundError as error:
+        raise ConfigError("the PostgreSQL driver is not installed: pip install '.[postgres]'") from error
 
 
 def _sqlite_engine(url: URL, *, read_only: bool) -> Engine:

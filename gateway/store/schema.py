@@ -8,6 +8,7 @@ from sqlalchemy.exc import DBAPIError
 
 from gateway.errors import ConfigError
 from gateway.store import tables
+from gateway.store.dialects import open_error
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -19,7 +20,7 @@ CURRENT_REVISION = "0003"
 def check_schema(engine: Engine) -> bool:
     """Whether the schema is the current one; False for an empty database.
 
-    Raises ConfigError when there is another schema, or the database cannot be read.
+    Raises ConfigError when there is another schema; ConfigError or DatabaseUnavailable when it cannot be read.
     """
     where = engine.url.render_as_string()
     try:
@@ -30,7 +31,7 @@ def check_schema(engine: Engine) -> bool:
             if found is None and not _has_our_tables(connection):
                 return False
     except DBAPIError as error:
-        raise ConfigError(f"database {where} cannot be opened: {error.orig}") from error
+        raise open_error(engine.url, error) from error
     if found is None:
         raise ConfigError(f"database {where} holds tables of another program; name an empty database")
     raise ConfigError(

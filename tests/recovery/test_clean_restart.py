@@ -5,9 +5,11 @@ from decimal import Decimal
 from sqlalchemy import select
 
 from gateway.store.tables import executions, orders, sessions
+from tests.fixtures.databases import on_both_stores
 from tests.fixtures.processes import Exchange, Gateway
 
 
+@on_both_stores
 async def test_open_order_fills_and_cancels_after_a_clean_restart(exchange: Exchange, gateway: Gateway) -> None:
     await exchange.control("mode", symbol="*", mode="manual")
     client = gateway.client()

@@ -10,6 +10,7 @@ from gateway.errors import ConfigError
 from gateway.fix.acceptor import Acceptor, SessionSettings
 from gateway.fix.application import GatewayApplication
 from gateway.fix.hydrate import hydrate
+from gateway.store.dialects import parse_url
 
 GOOD = """
 environment = "sim"
@@ -72,3 +73,21 @@ def test_what_quickfix_refuses_is_an_error_of_ours(tmp_path: Path) -> None:
         Acceptor(application, [session], tmp_path).start(tmp_path / "socket")
     with pytest.raises(ConfigError, match=r"the session files of FIX\.4\.4:FIXGW->no/such/directory"):
         hydrate(tmp_path, session.session_id, created_at=0, next_out=1, next_in=1, sent=[])
+
+
+@pytest.mark.parametrize("url", ["postgresql://u:Xq7-secret@h/x", "postgresql://u@h/x?password=Xq7-secret"])
+def test_a_password_in_the_database_url_is_refused_and_not_repeated(tmp_path: Path, url: str) -> None:
+    with pytest.raises(ConfigError, match=r"database\.url: write it without the password") as error:
+        read(tmp_path, f'{GOOD}[database]\nurl = "{url}"\n')
+    assert "Xq7" not in str(error.value)
+
+
+def test_the_database_password_comes_from_the_environment(tmp_path: Path) -> None:
+    url = "postgresql://desk@db.example/fixgw"
+    assert parse_url(url, {"FIXGW_DATABASE_PASSWORD": "one"}).password == "one"
+    (tmp_path / "password").write_text("two\n")
+    environ = {"FIXGW_DATABASE_PASSWORD_FILE": str(tmp_path / "password"), "FIXGW_DATABASE_PASSWORD": "one"}
+    assert parse_url(url, environ).password == "two"
+    assert parse_url(url, {}).password is None
+    with pytest.raises(ConfigError, match=r"FIXGW_DATABASE_PASSWORD_FILE: .*absent cannot be read"):
+        parse_url(url, {"FIXGW_DATABASE_PASSWORD_FILE": str(tmp_path / "absent")})

@@ -15,7 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
-from gateway.errors import ConfigError
+from gateway.errors import ConfigError, DatabaseUnavailable
 from gateway.store import tables
 from gateway.store.batch import Batch
 from gateway.store.database import instance_of, open_database, open_for_reading, upgrade_database
@@ -176,7 +176,7 @@ def test_a_url_that_cannot_be_used_is_explained(url: str, told: str) -> None:
 
 
 def test_a_server_that_is_not_there_is_explained_without_the_password() -> None:
-    with pytest.raises(ConfigError, match="cannot be opened") as error:
+    with pytest.raises(DatabaseUnavailable, match="cannot be opened") as error:
         open_database("postgresql://user:secret@127.0.0.1:1/none", "sim")
     assert "secret" not in str(error.value)
 
