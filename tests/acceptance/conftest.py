@@ -1,6 +1,6 @@
 """The acceptance suite's fixtures, and the table it prints."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping
 
 import pytest
 
@@ -26,6 +26,7 @@ SESSIONS: Mapping[str, tuple[str, str]] = {
     "LIMITED44": ("FIX.4.4", _LIMITED),
     "LIMITED42": ("FIX.4.2", _LIMITED),
 }
+_SCENARIO = pytest.StashKey[Scenario]()
 _TABLE = "scenario"
 
 
@@ -81,8 +82,7 @@ async def _scenario(
     await client.ping()
     client.drain()  # what a scenario that failed before left behind
     scenario = Scenario(client, exchange, gateway)
-    if marker := request.node.get_closest_marker("scenario"):
-        request.node.user_properties.append((_TABLE, (*marker.args, scenario)))
+    request.node.stash[_SCENARIO] = scenario
     try:
         yield scenario
     finally:
@@ -129,28 +129,37 @@ async def injected(
 # --- the table
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Give the report its line of the table, as plain text: it may come from another process."""
+    report = yield
+    marker, scenario = item.get_closest_marker("scenario"), item.stash.get(_SCENARIO, None)
+    if call.when == "call" and marker is not None and scenario is not None:
+        scenario_id, title = marker.args
+        result = "not applicable" if scenario.not_applicable and report.passed else report.outcome
+        seen = " ".join(scenario.seen)
+        line = f"{scenario_id:9} {scenario.client.begin_string:8} {result:15} {seen}  [{title}]"
+        if scenario.not_applicable:
+            line += f"\n{'':35}reason: {scenario.not_applicable}"
+        report.user_properties.append((_TABLE, line))
+    return report
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """One line a scenario and dialect: id, what was seen, how it went."""
-    rows = [
-        (*value, report.outcome)
+    lines = sorted(
+        str(line)
         for outcome in ("passed", "failed", "error")
         for report in terminalreporter.stats.get(outcome, [])
-        for name, value in report.user_properties
+        for name, line in report.user_properties
         if name == _TABLE
-    ]
-    if not rows:
-        return
-    write = terminalreporter.write_line
-    terminalreporter.section("order state change matrices")
-    write(f"{'id':9} {'dialect':8} {'result':15} seen (ExecType/OrdStatus, 9/OrdStatus(CxlRejReason))")
-    for scenario_id, title, scenario, outcome in sorted(rows, key=_by_id):
-        reason = scenario.not_applicable
-        result = "not applicable" if reason and outcome == "passed" else outcome
-        seen = " ".join(scenario.seen)
-        write(f"{scenario_id:9} {scenario.client.begin_string:8} {result:15} {seen}  [{title}]")
-        if reason:
-            write(f"{'':35}reason: {reason}")
-
-
-def _by_id(row: tuple[str, str, Scenario, str]) -> tuple[str, str, str]:
-    return row[0], row[1], row[2].client.begin_string
+    )
+    if lines:
+        terminalreporter.section("order state change matrices")
+        terminalreporter.write_line(
+            f"{'id':9} {'dialect':8} {'result':15} seen (ExecType/OrdStatus, 9/OrdStatus(CxlRejReason))"
+        )
+    for line in lines:
+        terminalreporter.write_line(line)

@@ -41,7 +41,7 @@ async def test_what_repeats_old_ids_is_reported_all_the_same(forgetful: Exchange
     seen = len(its_gateway.log())
     forgetful.stop()
     forgetful.start()
-    wait_until(lambda: "available=True" in its_gateway.log()[seen:], "the gateway found the new exchange")
+    wait_until(lambda: "reconciled account=" in its_gateway.log()[seen:], "the gateway compared with the new exchange")
     second = await trade()
     await client.logout()
     its_gateway.stop()

@@ -23,14 +23,16 @@ DEADLINE = 10  # seconds
 # Prints its port, then sends each report it reads from stdin, a JSON line each. In a process of its own that is killed:
 # QuickFIX's stop() crashes when it meets a connection that is just being closed.
 ACCEPTOR = """
-import json, sys
+import json, sys, threading
 import quickfix
 from gateway.fix.listener import free_loopback_port
 from gateway.fix.outgoing import to_quickfix
 
+logged_on = threading.Event()
+
 class Application(quickfix.Application):
     def onCreate(self, session): pass
-    def onLogon(self, session): pass
+    def onLogon(self, session): logged_on.set()
     def onLogout(self, session): pass
     def toAdmin(self, message, session): pass
     def fromAdmin(self, message, session): pass
@@ -56,6 +58,7 @@ acceptor = quickfix.SocketAcceptor(application, store, settings)
 acceptor.start()
 print(port, flush=True)
 for line in sys.stdin:
+    logged_on.wait()  # the Logon's answer is on the wire before QuickFIX counts the session as logged on
     body, poss_resend = json.loads(line)
     message = to_quickfix(body, dictionary, poss_resend=poss_resend)
     quickfix.Session.sendToTarget(message, quickfix.SessionID("FIX.4.4", "GW", "DESK"))
