@@ -5,11 +5,14 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from sqlalchemy import select
 
 from gateway.client.client import FixClient
-from gateway.store.tables import alerts
+from gateway.client.errors import LogonRefused
+from gateway.store.tables import alerts, venue_calls
 from tests.fixtures.processes import Exchange, Gateway, wait_until
+from tests.fixtures.relay import Relay
 
 ON_DISCONNECT = 'cancel_on_disconnect = "disconnect"\ncancel_on_disconnect_grace_seconds = 1'
 SESSIONS = {
@@ -142,6 +145,22 @@ async def test_an_order_whose_time_ended_while_the_gateway_was_stopped_ends_at_t
     client = gateway.client()
     await client.connect()
     await client.expect("8", {11: ends, 150: "C", 39: "C"})
+
+    # The engine dies while the cancel of one whose time has just ended is under way.
+    await exchange.control("hold", op="order.cancel", when="before")
+    expire_time = f"{datetime.fromtimestamp(time.time() + 2, UTC):%Y%m%d-%H:%M:%S}"
+    ends = await rest(client, time_in_force="gtd", expire_time=expire_time)
+    async with asyncio.timeout(20):
+        while not await exchange.look("held"):  # noqa: ASYNC110 - the exchange announces nothing
+            await asyncio.sleep(0.05)
+    gateway.kill_engine()
+    await client.wait_closed(20)
+    await client.connect(timeout=20)
+    await client.ping()
+    assert not [m for m in client.unconsumed("8") if m[150] == "C"], "told before the exchange has confirmed"
+    await exchange.control("release")
+    await client.expect("8", {11: ends, 150: "C", 39: "C"}, timeout=30)
+    await until_open(exchange, {"test-O2-1"})
     await client.logout()
 
 
@@ -161,6 +180,58 @@ async def test_a_day_order_ends_across_a_restart(tmp_path: Path, exchange: Excha
         await client.expect("8", {11: ends, 150: "C", 39: "C"}, timeout=20)
         await client.logout()
         assert await open_orders(exchange) == set()
+    finally:
+        gateway.stop()
+
+
+async def test_while_the_venue_cannot_be_reached_orders_are_refused_and_a_cancel_is_tried_until_it_can(
+    tmp_path: Path, exchange: Exchange
+) -> None:
+    relay = Relay(exchange.port)
+    await relay.join()
+    gateway = await asyncio.to_thread(Gateway(tmp_path, relay.url).start)
+    try:
+        client = gateway.client()
+        await client.connect()
+        resting = await rest(client)
+        await relay.cut()
+        await asyncio.to_thread(wait_until, lambda: "available=False" in gateway.log(), "the venue is gone")
+        refused = client.new_order("BTCUSDT", "buy", "1", price="30000")
+        answer = await client.expect("8", {11: refused, 39: "8"})
+        assert (answer[103], answer[58]) == ("0", "VENUE_UNAVAILABLE why=the venue is not connected")
+        cancel = client.cancel(resting)
+        await client.expect("8", {11: cancel, 150: "6"})
+        await asyncio.to_thread(wait_until, lambda: cancels_asked(gateway) >= 3, "the cancel is tried again")
+        assert not client.unconsumed(), "neither done nor refused"
+        await relay.join()
+        await client.expect("8", {11: cancel, 150: "4", 39: "4"}, timeout=30)
+        assert await open_orders(exchange) == set()
+        await client.logout()
+    finally:
+        await asyncio.to_thread(gateway.stop)
+        await relay.cut()
+
+
+def cancels_asked(gateway: Gateway) -> int:
+    """How often a cancel was sent, or would have been."""
+    asked = select(venue_calls).where(venue_calls.c.operation == "cancel", venue_calls.c.direction == "out")
+    with gateway.sql() as sql:
+        return len(sql.execute(asked).all())
+
+
+async def test_a_heartbeat_interval_outside_of_the_bounds_is_refused(tmp_path: Path, exchange: Exchange) -> None:
+    """With HeartBtInt(108)=0 nobody would ever notice that the client is gone, and its orders would rest for ever."""
+    bounds = "heart_bt_int_min = 2\nheart_bt_int_max = 40"
+    gateway = Gateway(tmp_path, exchange.url, engine=bounds).start()
+    try:
+        for comp_id in ("DESK", "OMS42"):
+            for interval in (0, 1, 41):
+                told = rf"HeartBtInt\(108\)={interval} is not allowed: 2 to 40 seconds"
+                with pytest.raises(LogonRefused, match=told):
+                    await gateway.client(comp_id, heart_bt_int=interval).connect()
+            for interval in (2, 40):
+                async with gateway.client(comp_id, heart_bt_int=interval) as client:
+                    await client.ping()
     finally:
         gateway.stop()
 
