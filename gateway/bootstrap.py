@@ -11,8 +11,10 @@ import quickfix
 from loguru import logger
 from sqlalchemy import Engine as Database
 
-from gateway.config import Config, LimitsConfig, SessionConfig
-from gateway.domain.session_profile import Account, Limits, SessionProfile
+from gateway.config import Config, SessionConfig
+from gateway.domain.risk import RuleBook, make_limit
+from gateway.domain.risk.terms import UNPRICED
+from gateway.domain.session_profile import Account, SessionProfile
 from gateway.engine.breaks import Breaks
 from gateway.engine.clients import Clients
 from gateway.engine.clock import NANOSECONDS, SystemClock
@@ -61,8 +63,9 @@ class EngineProcess:
         self._venue_thread = _venue_thread(config, InboxSinks(self._inbox.put), on_halt, allow_live=allow_live)
         self._locks = _locks(config)  # before anything of a running engine is touched
         self._database = open_database(config.database.url, config.environment, config.deployment)
-        state = recover(self._database, _configured(config), clock, day_end)
-        venues, codec = Venues(self._venue_thread, self._inbox.put), Codec()
+        state = recover(self._database, _configured(config), clock, day_end, _rule_book(config))
+        without_reference = UNPRICED if config.risk.without_reference == "pass" else None
+        venues, codec = Venues(self._venue_thread, self._inbox.put, without_reference), Codec()
         recorder = Recorder(
             book=state.book,
             sessions=state.sessions,
@@ -190,10 +193,7 @@ def _venue_thread(
 
 
 def _accounts(config: Config) -> dict[str, Account]:
-    return {
-        a.name: Account(name=a.name, venue_account=a.venue_account, limits=_limits(f"account={a.name}", a.limits))
-        for a in config.accounts
-    }
+    return {a.name: Account(name=a.name, venue_account=a.venue_account) for a in config.accounts}
 
 
 def _configured(config: Config) -> Configured:
@@ -209,7 +209,6 @@ def _profile(session: SessionConfig, accounts: Mapping[str, Account]) -> Session
         key=session.key,
         accounts={name: accounts[name] for name in session.accounts},
         default_account=session.accounts[0],
-        limits=_limits(f"session={session.target_comp_id}", session.limits),
         report_pending_new=session.report_pending_new,
         remainder_expires=session.immediate_remainder == "expired",
         max_order_age=session.max_order_age_seconds * NANOSECONDS if session.max_order_age_seconds else None,
@@ -218,15 +217,9 @@ def _profile(session: SessionConfig, accounts: Mapping[str, Account]) -> Session
     )
 
 
-def _limits(scope: str, limits: LimitsConfig) -> Limits:
-    return Limits(
-        scope=scope,
-        max_order_qty=limits.max_order_qty,
-        max_order_notional=limits.max_order_notional,
-        allow_unpriced_market=limits.allow_unpriced_market,
-        max_position=limits.max_position,
-        max_open_orders=limits.max_open_orders,
-    )
+def _rule_book(config: Config) -> RuleBook:
+    given = enumerate(config.all_limits(), 1)
+    return RuleBook([make_limit(n, g.code, g.scope, g.text, warn_percent=g.warn_percent) for n, g in given])
 
 
 def _hydrate(store: Path, settings: list[SessionSettings], database: Database, state: Recovered) -> None:

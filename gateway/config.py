@@ -2,49 +2,22 @@
 
 import re
 import tomllib
-from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from gateway.domain.money import parse_decimal
+from gateway.config_limits import GivenLimit, LimitsConfig, RiskConfig, ScopedLimitsConfig, given_limits
+from gateway.domain.totals import Scope
 from gateway.errors import ConfigError
 
-
-def _exact(value: Any) -> Any:
-    """Decimals are written as strings or whole numbers; a TOML float has lost digits already."""
-    if isinstance(value, float):
-        raise ValueError(  # noqa: TRY004 - pydantic reports ValueError beside the key
-            f'write it as a string, "{value}": a TOML float is not exact'
-        )
-    if isinstance(value, str):
-        return parse_decimal(value)
-    return value
-
-
-Amount = Annotated[Decimal, BeforeValidator(_exact), Field(gt=0)]
 # QuickFIX builds file names and an INI file of them.
 CompId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.-]+$")]
 
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class LimitsConfig(_Section):
-    """Pre-trade limits; what is left out is not limited.
-
-    allow_unpriced_market: a market order has no price to reckon max_order_notional with, and is refused where that is
-    set, unless this says that max_order_qty is enough.
-    """
-
-    max_order_qty: Amount | None = None
-    max_order_notional: Amount | None = None
-    allow_unpriced_market: bool = False
-    max_position: Amount | None = None
-    max_open_orders: Annotated[int, Field(gt=0)] | None = None
 
 
 class DatabaseConfig(_Section):
@@ -171,6 +144,8 @@ class Config(_Section):
     venue_accounts: Annotated[tuple[VenueAccountConfig, ...], Field(min_length=1)]
     accounts: Annotated[tuple[AccountConfig, ...], Field(min_length=1)]
     sessions: Annotated[tuple[SessionConfig, ...], Field(min_length=1)]
+    risk: RiskConfig = RiskConfig()
+    limits: tuple[ScopedLimitsConfig, ...] = ()
 
     @model_validator(mode="after")
     def _names_fit(self) -> Self:
@@ -194,7 +169,23 @@ class Config(_Section):
                     f"sessions.accounts: {unknown} of session {session.target_comp_id!r} not among accounts: "
                     f"{sorted(accounts)}"
                 )
+        self._limits_fit(accounts)
         return self
+
+    def _limits_fit(self, accounts: set[str]) -> None:
+        sessions = {s.target_comp_id for s in self.sessions}
+        for table in self.limits:
+            if table.account and table.account not in accounts:
+                raise ValueError(f"limits.account: {table.account!r} is not among accounts: {sorted(accounts)}")
+            if table.session and table.session not in sessions:
+                raise ValueError(f"limits.session: {table.session!r} is not among sessions: {sorted(sessions)}")
+        _unique("limits, of one scope", [f"{g.code} {' '.join(g.scope)}" for g in self.all_limits()])
+
+    def all_limits(self) -> list[GivenLimit]:
+        """Those of accounts and sessions, and those of any scope."""
+        found = [g for a in self.accounts for g in given_limits(Scope(account=a.name), a.limits)]
+        found += [g for s in self.sessions for g in given_limits(Scope(session=s.target_comp_id), s.limits)]
+        return found + [g for table in self.limits for g in given_limits(table.scope, table)]
 
 
 def _unique(what: str, names: list[str]) -> None:

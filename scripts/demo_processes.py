@@ -38,6 +38,9 @@ directory = "{directory}"
 [log]
 file = "{directory}/gateway.log"
 
+[risk]
+without_reference = "pass"
+
 [[venue_accounts]]
 name = "main"
 venue = "binance"
@@ -52,7 +55,6 @@ venue_account = "main"
 [accounts.limits]
 max_order_qty = "100"
 max_order_notional = "500000"
-allow_unpriced_market = true
 max_position = "250"
 
 [[sessions]]

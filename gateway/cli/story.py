@@ -74,13 +74,13 @@ def _messages(story: OrderStory) -> Iterator[Entry]:
 def _decisions(story: OrderStory) -> Iterator[Entry]:
     for row in story.decisions:
         inputs = msgspec.json.decode(row.inputs)
-        figures = " ".join(f"{name}={value}" for name, value in inputs.items())
         denied = row.outcome == "deny"
-        words = f"denied: {row.text}" if denied else "risk passes"
+        checked = len(inputs.get("limits", ()))
+        words = f"denied: {row.text}" if denied else f"risk passes ({checked} limit{'s' if checked != 1 else ''})"
         yield Entry(
             row.at,
             "decision",
-            f"{words} ({figures})" if figures else words,
+            words,
             "red" if denied else "cyan",
             {"outcome": row.outcome, "code": row.code, "text": row.text, "inputs": inputs},
         )

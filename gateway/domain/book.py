@@ -1,17 +1,16 @@
-"""Every order the gateway knows, by all the names it goes by, and the totals that risk checks read.
+"""Every order the gateway knows, by all the names it goes by; and, in its risk, the totals that checks read.
 
 The book only records: it changes by events alone, so folding the journal gives the same book.
 """
 
-from collections import defaultdict
 from decimal import Decimal
 from typing import NamedTuple
 
 from gateway.domain import events as e
-from gateway.domain.money import ZERO, add, subtract
+from gateway.domain.money import ZERO, subtract
 from gateway.domain.order import Order
+from gateway.domain.risk.rulebook import RuleBook
 from gateway.domain.transitions import evolve
-from gateway.domain.values import Side
 
 TradeKey = tuple[str, str, str]
 """(OrderID(37), trade id, venue order id). Two of our own orders can share a trade; and a venue that was wiped, as test
@@ -38,18 +37,18 @@ class Execution(NamedTuple):
 class Book:
     """Orders and totals. Only the engine's thread touches it."""
 
-    def __init__(self) -> None:
+    def __init__(self, risk: RuleBook | None = None, day_start: int = 0) -> None:
+        """day_start: when the trading day began whose orders are counted, nanoseconds UTC."""
+        self.risk = risk if risk is not None else RuleBook()
         self.orders: dict[str, Order] = {}
         self.executions: dict[TradeKey, Execution] = {}
         self._executions_by_position: dict[int, Execution] = {}
-        self.open_orders: dict[str, int] = defaultdict(int)  # by session and by account, see open_count
         self.working: set[str] = set()  # ids of the orders that can still execute
         self.last_order_number = 0
         self._by_cl_ord_id: dict[tuple[str, str], str] = {}
         self._by_client_id: dict[str, tuple[str, int]] = {}
         self._by_venue_order_id: dict[tuple[str, str, str], tuple[str, int]] = {}
-        self._open_qty: dict[tuple[str, str, Side], Decimal] = defaultdict(lambda: ZERO)
-        self._positions: dict[tuple[str, str], Decimal] = defaultdict(lambda: ZERO)
+        self._day_start = day_start
 
     # --- reading
 
@@ -69,18 +68,6 @@ class Book:
             return None
         return self.orders[found[0]], found[1]
 
-    def position(self, account: str, symbol: str) -> Decimal:
-        """Net base units bought less sold."""
-        return self._positions[account, symbol]
-
-    def open_qty(self, account: str, symbol: str, side: Side) -> Decimal:
-        """The most that open, pending and unknown orders can still execute on this side."""
-        return self._open_qty[account, symbol, side]
-
-    def open_count(self, *, session: str = "", account: str = "") -> int:
-        """Orders that can still execute, of a session or of an account."""
-        return self.open_orders["session " + session if session else "account " + account]
-
     # --- recording
 
     def fold(self, position: int, event: e.Event) -> None:
@@ -97,12 +84,16 @@ class Book:
         self.orders[after.order_id] = after
         self._index(position, event, after)
         self._total(before, after)
+        self._count(event, after)
+        self.risk.record(event, after)
 
     def roll_day(self, day_start: int) -> None:
         """A trading day began: ids of orders that are over are free again.
 
         What ended is kept for one more day, so that a late word of the venue about it still finds it.
         """
+        self._day_start = day_start
+        self.risk.totals.start_day()
         over = {order_id for order_id, order in self.orders.items() if not (order.is_open or order.is_unknown)}
         self._by_cl_ord_id = {
             key: order_id
@@ -116,10 +107,6 @@ class Book:
         self._by_venue_order_id = {key: at for key, at in self._by_venue_order_id.items() if at[0] not in gone}
         self.executions = {key: trade for key, trade in self.executions.items() if trade.order_id not in gone}
         self._executions_by_position = {trade.position: trade for trade in self.executions.values()}
-
-    def add_position(self, account: str, symbol: str, qty: Decimal) -> None:
-        """Bring a position in from elsewhere: the store at start, a start-of-day figure."""
-        self._positions[account, symbol] = add(self._positions[account, symbol], qty)
 
     def _index(self, position: int, event: e.Event, order: Order) -> None:
         match event:
@@ -149,16 +136,20 @@ class Book:
         was = before.exposed_qty if before is not None else ZERO
         now = after.exposed_qty
         if was != now:
-            key = (after.account, after.symbol, after.side)
-            self._open_qty[key] = add(self._open_qty[key], subtract(now, was))
+            self.risk.totals.opened(after, was, now)
         if bool(was) is not bool(now):  # an order is open as long as anything of it can execute
-            step = 1 if now else -1
             (self.working.add if now else self.working.discard)(after.order_id)
-            self.open_orders["session " + after.session] += step
-            self.open_orders["account " + after.account] += step
         if before is not None and before.cum_qty != after.cum_qty:
-            change = subtract(after.cum_qty, before.cum_qty)
-            self.add_position(after.account, after.symbol, change if after.side is Side.BUY else -change)
+            self.risk.totals.executed(after, subtract(after.cum_qty, before.cum_qty))
+
+    def _count(self, event: e.Event, order: Order) -> None:
+        if event.at < self._day_start:
+            return
+        if type(event) is e.LegSubmitted:
+            if event.leg == 1:
+                self.risk.totals.placed(order)
+        elif type(event) is e.CancelRequested:
+            self.risk.totals.cancel_asked(order)
 
 
 def _counts_alike(before: Order, after: Order) -> bool:

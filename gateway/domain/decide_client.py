@@ -1,7 +1,6 @@
 """What a client's request means: an order, a change to one, or a refusal with its reason."""
 
 from dataclasses import dataclass
-from decimal import Decimal
 
 from gateway.domain import commands as c
 from gateway.domain import events as e
@@ -11,7 +10,7 @@ from gateway.domain.book import Book
 from gateway.domain.changes import Changes
 from gateway.domain.instruments import Capabilities, Instrument
 from gateway.domain.money import ZERO, subtract
-from gateway.domain.order import Order, Phase, RequestKind
+from gateway.domain.order import Order, Phase, RequestKind, Terms
 from gateway.domain.session_profile import Account, SessionProfile
 from gateway.domain.values import CxlRejReason, OrdRejReason, TimeInForce
 
@@ -25,6 +24,7 @@ class Market:
     capabilities: Capabilities
     instrument: Instrument | None
     not_ready: str = ""
+    without_reference: str | None = None  # as of risk.Snapshot
 
 
 def decide_new_order(
@@ -93,10 +93,8 @@ def _check(
         terms,
         instrument=market.instrument,
         capabilities=market.capabilities,
-        profile=profile,
-        account=account,
-        book=book,
-        at=at,
+        rules=book.risk.rules(account.name, profile.key, terms.symbol, at),
+        snapshot=risk.Snapshot(at, market.instrument, market.without_reference),
     )
 
 
@@ -218,9 +216,13 @@ def decide_replace(
             base = request.terms
     price = command.price if command.price is not None else base.price
     stop_px = command.stop_px if command.stop_px is not None else base.stop_px
-    decision = _check_replace(command, order, price, stop_px, account, profile, market, book)
+    decision = _check_replace(
+        command, order, base, Terms(command.order_qty, price, stop_px), account, profile, market, book
+    )
     if decision.denial is not None:
-        return refuse_request(command, CxlRejReason.BROKER_OPTION, decision.denial.text, order), decision
+        throttled = decision.denial.code == "ORDER_RATE"
+        reason = CxlRejReason.OTHER if throttled else CxlRejReason.BROKER_OPTION
+        return refuse_request(command, reason, decision.denial.text, order), decision
     changes = Changes(order)
     changes.emit(
         e.ReplaceRequested(
@@ -270,8 +272,8 @@ def _refuse_replace(command: c.ReplaceOrder, order: Order) -> Changes | None:
 def _check_replace(
     command: c.ReplaceOrder,
     order: Order,
-    price: Decimal | None,
-    stop_px: Decimal | None,
+    base: Terms,
+    terms: Terms,
     account: Account,
     profile: SessionProfile,
     market: Market,
@@ -280,21 +282,23 @@ def _check_replace(
     denial = _too_old(command, profile)
     if denial is not None:
         return risk.Decision(denial)
-    grows = subtract(subtract(command.order_qty, order.cum_qty), order.exposed_qty)
-    terms = risk.OrderTerms(
+    grows = subtract(subtract(terms.order_qty, order.cum_qty), order.exposed_qty)
+    change = risk.OrderTerms(
         symbol=order.symbol,
         side=order.side,
         ord_type=order.ord_type,
         time_in_force=order.time_in_force,
-        order_qty=command.order_qty,
-        price=price,
-        stop_px=stop_px,
+        order_qty=terms.order_qty,
+        price=terms.price,
+        stop_px=terms.stop_px,
         post_only=order.post_only,
         opens_qty=max(grows, ZERO),
         cum_qty=order.cum_qty,
         is_new=False,
+        old_qty=base.order_qty,
+        old_price=base.price if base.price is not None else base.stop_px,
     )
-    return _check(terms, account, profile, market, book, command.at)
+    return _check(change, account, profile, market, book, command.at)
 
 
 def decide_expire(command: c.ExpireOrder, order: Order, capabilities: Capabilities) -> Changes:

@@ -1,20 +1,7 @@
 """What the configuration says about one FIX session's orders."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from decimal import Decimal
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """Pre-trade limits of one scope (a session or an account); None is no limit. Notional is in quote currency."""
-
-    scope: str = ""  # how denials name it: account=ACME, session=DESK
-    max_order_qty: Decimal | None = None
-    max_order_notional: Decimal | None = None
-    allow_unpriced_market: bool = False  # market orders pass max_order_notional, which cannot be checked for them
-    max_position: Decimal | None = None  # base units per symbol, either direction, open orders included
-    max_open_orders: int | None = None
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +10,6 @@ class Account:
 
     name: str
     venue_account: str
-    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +19,6 @@ class SessionProfile:
     key: str
     accounts: Mapping[str, Account]
     default_account: str
-    limits: Limits = field(default_factory=Limits)
     report_pending_new: bool = False
     remainder_expires: bool = False
     max_order_age: int | None = None  # ns; an order or replace that was made longer ago is refused

@@ -6,6 +6,8 @@ book and batch as they were and the message behind it can be quarantined.
 
 from collections.abc import Mapping
 
+from loguru import logger
+
 from gateway.domain import events as e
 from gateway.domain.book import Book
 from gateway.domain.changes import Changes
@@ -21,7 +23,7 @@ from gateway.engine.numbers import SessionState
 from gateway.engine.ports import FixCodec, VenuePort
 from gateway.store.batch import Batch
 from gateway.store.codec import encode_event, encode_json
-from gateway.store.rows import DecisionRow, ExecutionRow, IntentRow, JournalRow, OrderRow, ReportRow, storable
+from gateway.store.rows import AlertRow, DecisionRow, ExecutionRow, IntentRow, JournalRow, OrderRow, ReportRow, storable
 
 
 class Recorder:
@@ -50,6 +52,7 @@ class Recorder:
         self._codec = codec
         self._venue = venue
         self._recv_window_ms = recv_window_ms
+        self._cautioned: set[int] = set()  # limits that were alerted and have not been quiet since
 
     def record(
         self, changes: Changes, capabilities: Capabilities = NO_CAPABILITIES, decision: Decision | None = None
@@ -137,6 +140,20 @@ class Recorder:
             self.changed[after.order_id] = (after, event.at)
         if decision is not None:
             batch.decisions.append(_decision_row(first, changes, decision))
+            if decision.cautions or self._cautioned:
+                self._caution(decision, changes)
+
+    def _caution(self, decision: Decision, changes: Changes) -> None:
+        """Alert what a limit warns of, once until an order finds it quiet again."""
+        event, _, after = changes.steps[0]
+        session = after.session if after is not None else None
+        for limit, text in decision.cautions:
+            if limit.limit_id not in self._cautioned:
+                self._cautioned.add(limit.limit_id)
+                logger.warning("ALERT LIMIT_WARNING {} session={}", text, session)
+                alert = AlertRow(event.at, "warning", "LIMIT_WARNING", text, session, event.order_id or None)
+                self.batch.alerts.append(alert)
+        self._cautioned.difference_update(decision.quiet)
 
 
 _ASKS_VENUE = frozenset({e.LegSubmitted, e.CancelSubmitted, e.AmendSubmitted, e.SettlementRequested})

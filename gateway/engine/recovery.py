@@ -9,6 +9,8 @@ from sqlalchemy import Engine as Database
 
 from gateway.domain.book import Book
 from gateway.domain.order import LegState, Order
+from gateway.domain.risk import RuleBook
+from gateway.domain.totals import session_name
 from gateway.engine.clock import Clock, day_start
 from gateway.engine.disconnects import DISCONNECT
 from gateway.engine.numbers import RESERVE, SessionState
@@ -40,16 +42,18 @@ class Configured:
     venue_accounts: Collection[str]
 
 
-def recover(database: Database, configured: Configured, clock: Clock, day_end_seconds: int) -> Recovered:
+def recover(
+    database: Database, configured: Configured, clock: Clock, day_end_seconds: int, risk: RuleBook | None = None
+) -> Recovered:
     """Read it all. Raises ConfigError when SQL has open orders or unsent reports of what is not configured any more."""
     now = clock.now()
     today = day_start(now, day_end_seconds)
-    book = Book()
+    book = Book(risk, today)
     with database.connect() as connection:
         for position, event in readers.load_open_events(connection, today):
             book.fold(position, event)
-        for (account, symbol), qty in readers.load_positions(connection, today).items():
-            book.add_position(account, symbol, qty)
+        for (session, account, symbol), qty in readers.load_positions(connection, today).items():
+            book.risk.totals.hold(account, symbol, qty, session_name(session))
         book.last_order_number = readers.last_order_number(connection)
         rows = {row.session: row for row in readers.load_sessions(connection)}
         _refuse_left_behind(book, _unsent_elsewhere(connection, rows, configured), configured)

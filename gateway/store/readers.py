@@ -47,22 +47,23 @@ def _loaded_orders(changed_since: int | None) -> Select[Any]:
     return select(orders.c.order_id).where(orders.c.is_open | recent)
 
 
-def load_positions(connection: Connection, changed_since: int | None = None) -> dict[tuple[str, str], Decimal]:
-    """Net CumQty by (account, symbol) of just the orders that load_open_events leaves out, exact."""
+def load_positions(connection: Connection, changed_since: int | None = None) -> dict[tuple[str, str, str], Decimal]:
+    """Net CumQty by (session, account, symbol) of just the orders that load_open_events leaves out, exact."""
     left_out = not_(orders.c.is_open)
     if changed_since is not None:
         left_out = left_out & (orders.c.updated_at < changed_since)
     # Equal quantities are counted by SQL and added here: SQLite would add decimals as floats.
     query = (
-        select(orders.c.account, orders.c.symbol, orders.c.side, orders.c.cum_qty, func.count())
+        select(orders.c.session, orders.c.account, orders.c.symbol, orders.c.side, orders.c.cum_qty, func.count())
         .where(left_out)
-        .group_by(orders.c.account, orders.c.symbol, orders.c.side, orders.c.cum_qty)
+        .group_by(orders.c.session, orders.c.account, orders.c.symbol, orders.c.side, orders.c.cum_qty)
     )
-    positions: dict[tuple[str, str], Decimal] = defaultdict(lambda: ZERO)
-    for account, symbol, side, cum_qty, count in connection.execute(query):
+    positions: dict[tuple[str, str, str], Decimal] = defaultdict(lambda: ZERO)
+    for session, account, symbol, side, cum_qty, count in connection.execute(query):
         if cum_qty:
             net = multiply(cum_qty, Decimal(count * Side(side).sign))
-            positions[account, symbol] = add(positions[account, symbol], net)
+            key = (session, account, symbol)
+            positions[key] = add(positions[key], net)
     return dict(positions)
 
 

@@ -39,8 +39,9 @@ class InboxSinks:
 class Venues:
     """The engine's VenuePort."""
 
-    def __init__(self, thread: VenueThread, put: Callable[[Any], None]) -> None:
-        """put: into the engine's inbox."""
+    def __init__(self, thread: VenueThread, put: Callable[[Any], None], without_reference: str | None = None) -> None:
+        """put: into the engine's inbox. without_reference: as of domain.risk.Snapshot."""
+        self._without_reference = without_reference
         self._thread = thread
         self._put = put
         self.release: Callable[[Sequence[Intent]], None] = thread.release
@@ -60,7 +61,12 @@ class Venues:
         why = "" if thread.available(venue_account) else "the venue is not connected"
         if capabilities is NO_CAPABILITIES:
             why = f"venue account {venue_account} is not configured"
-        return Market(capabilities=capabilities, instrument=thread.instrument(venue_account, symbol), not_ready=why)
+        return Market(
+            capabilities=capabilities,
+            instrument=thread.instrument(venue_account, symbol),
+            not_ready=why,
+            without_reference=self._without_reference,
+        )
 
     def snapshot(self, request: SnapshotRequest) -> None:
         """Have a snapshot taken; it comes to the inbox."""

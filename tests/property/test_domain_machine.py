@@ -15,9 +15,11 @@ from gateway.domain.intents import AmendIntent, CancelIntent, Intent, PlaceInten
 from gateway.domain.money import ZERO
 from gateway.domain.order import LegState, Order
 from gateway.domain.reports import CancelReject, ExecutionReport
+from gateway.domain.risk import make_limit
+from gateway.domain.totals import FIRM, KINDS, Scope, Total, part_of
 from gateway.domain.values import ExecType, OrdStatus, Side, TimeInForce
 from gateway.domain.venue_reports import CloseReason
-from tests.fixtures.domain_desk import ACCOUNT, AMENDS, CAPABILITIES, SESSION, SYMBOL, DomainDesk
+from tests.fixtures.domain_desk import AMENDS, CAPABILITIES, SYMBOL, DomainDesk
 from tests.fixtures.model_venue import ModelVenue
 
 QTY = st.integers(1, 12).map(Decimal)
@@ -31,11 +33,23 @@ def snapshot(book: Book) -> dict[str, Any]:
     return {
         "orders": book.orders,
         "executions": book.executions,
-        "open_orders": {k: n for k, n in book.open_orders.items() if n},
-        "open_qty": {k: n for k, n in book._open_qty.items() if n},
-        "positions": {k: n for k, n in book._positions.items() if n},
+        "totals": {k: figures(total) for k, total in book.risk.totals._totals.items() if any(figures(total))},
         "ids": (book._by_cl_ord_id, book._by_client_id, book._by_venue_order_id),
     }
+
+
+def figures(total: Total) -> tuple[Any, ...]:
+    """All that a total holds."""
+    return tuple(getattr(total, name) for name in Total.__slots__)
+
+
+FAR = [
+    make_limit(
+        n, "MAX_POSITION" if kind[2] else "MAX_OPEN_ORDERS", part_of(Scope("ACME", "DESK", SYMBOL), kind), "9999"
+    )
+    for n, kind in enumerate(KINDS, 1)
+]
+"""A limit that is never reached of each kind of scope, so that the totals of all of them are kept."""
 
 
 class OrderMachine(RuleBasedStateMachine):
@@ -43,7 +57,7 @@ class OrderMachine(RuleBasedStateMachine):
 
     @initialize(amends=st.booleans(), qty=QTY, accept=st.booleans())
     def start(self, amends: bool, qty: Decimal, accept: bool) -> None:
-        self.desk = DomainDesk(AMENDS if amends else CAPABILITIES)
+        self.desk = DomainDesk(AMENDS if amends else CAPABILITIES, limits=FAR)
         self.venue = ModelVenue()
         self.sent = 0  # intents handed over
         self.read = 0  # reports checked
@@ -262,12 +276,19 @@ class OrderMachine(RuleBasedStateMachine):
 
     def _check_totals(self) -> None:
         """The running totals that risk reads are what the orders add up to."""
-        book, orders = self.desk.book, list(self.desk.book.orders.values())
-        assert book.open_count(session=SESSION) == sum(order.is_open for order in orders)
-        for side in Side:
-            exposed = sum((order.exposed_qty for order in orders if order.side is side), ZERO)
-            assert book.open_qty(ACCOUNT.name, SYMBOL, side) == exposed
-        assert book.position(ACCOUNT.name, SYMBOL) == sum((o.cum_qty * o.side.sign for o in orders), ZERO)
+        totals, orders = self.desk.book.risk.totals, list(self.desk.book.orders.values())
+        for kind in KINDS:
+            total = totals.total(part_of(Scope("ACME", "DESK", SYMBOL), kind))
+            assert total.open_orders == sum(order.is_open for order in orders)
+            assert total.orders_today == len(
+                [x for x in self.desk.journal if isinstance(x, e.LegSubmitted) and x.leg == 1]
+            )
+            assert total.cancels_today == len([x for x in self.desk.journal if isinstance(x, e.CancelRequested)])
+            if kind[2]:
+                for side in Side:
+                    exposed = sum((order.exposed_qty for order in orders if order.side is side), ZERO)
+                    assert total.open_qty(side) == exposed
+                assert total.position == sum((o.cum_qty * o.side.sign for o in orders), ZERO)
 
     def _most_asked(self, order_id: str) -> Decimal:
         return max(
@@ -295,7 +316,7 @@ class OrderMachine(RuleBasedStateMachine):
                 assert venue_order.qty == order.legs[-1].qty
                 assert venue_order.qty - venue_order.cum_qty == order.leaves_qty
         assert snapshot(self.desk.replayed()) == snapshot(self.desk.book)
-        assert self.desk.book.open_count(session=SESSION) == len(open_now)
+        assert self.desk.book.risk.totals.total(FIRM).open_orders == len(open_now)
 
     def _let_everything_settle(self) -> None:
         for _ in range(100):

@@ -63,7 +63,7 @@ def written_batch() -> Batch:
         transact_time=AT,
     )
     batch.journal = [JournalRow(3, "1001", "OrderFilled", fill.at, encode_event(fill))]
-    batch.decisions = [DecisionRow(3, "1001", "A1", SESSION, "accept", "", "", '{"position":"0.5"}', AT)]
+    batch.decisions = [DecisionRow(3, "1001", "A1", SESSION, "accept", "", "", '{"limits":{"7":["0.5","0"]}}', AT)]
     batch.venue_calls = [
         VenueCallRow(AT + MS, "main", "out", "place", "1001", 2, 'order.place {"symbol":"BTCUSDT","quantity":"2.5"}'),
         VenueCallRow(AT + 3 * MS, "main", "in", "place", "1001", 2, '200 {"orderId":5001}'),
@@ -167,7 +167,7 @@ def test_an_orders_story_is_told_in_time_order(config: Path, name: str) -> None:
     told = [line for line in told[told.index("", 1) + 1 :] if line.strip()]
     expected = [
         ("FIX in", "NewOrderSingle ClOrdID=A1", ""),
-        ("decision", "risk passes (position=0.5)", ""),
+        ("decision", "risk passes (1 limit)", ""),
         ("venue out", "order.place {symbol:BTCUSDT, quantity:2.5}", "+1.0 ms"),
         ("venue in", "200 {orderId:5001}", "+2.0 ms"),
         ("alert", "LATE a late answer", "+1.0 ms"),
@@ -189,7 +189,7 @@ def test_an_orders_story_as_json(config: Path) -> None:
     kinds = [entry["kind"] for entry in told["story"]]
     assert kinds == ["FIX in", "decision", "venue out", "venue in", "alert", "event", "FIX out"]
     assert told["story"][0]["fields"]["Password"] == "*******"
-    assert told["story"][1]["inputs"] == {"position": "0.5"}
+    assert told["story"][1]["inputs"] == {"limits": {"7": ["0.5", "0"]}}
     assert told["story"][3]["since_previous_us"] == 2000
     assert told["story"][6]["fields"]["ExecType"] == "F"
 

@@ -12,7 +12,7 @@ from gateway.domain.reports import ExecutionReport
 from gateway.domain.values import ExecType, OrdRejReason, OrdStatus, OrdType, TimeInForce
 from gateway.domain.venue_reports import CloseReason, Operation
 from tests.fixtures.appendix_d import LEG1, LEG2, working
-from tests.fixtures.domain_desk import DomainDesk, profile
+from tests.fixtures.domain_desk import HELD, DomainDesk, profile
 
 # --- E: unasked
 
@@ -182,9 +182,9 @@ def test_j_1_b_a_canceled_order_stays_canceled() -> None:
 def test_j_positions_follow() -> None:
     desk = working(filled="4")
     desk.hear(LEG1.corrected("T0", "3", "100"))
-    assert desk.book.position("ACME", "BTCUSDT") == 3
+    assert desk.book.risk.totals.sum(HELD).position == 3
     desk.hear(LEG1.busted("T0"))
-    assert desk.book.position("ACME", "BTCUSDT") == 0
+    assert desk.book.risk.totals.sum(HELD).position == 0
 
 
 # --- K: halts

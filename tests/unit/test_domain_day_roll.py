@@ -9,7 +9,7 @@ from gateway.domain import venue_reports as v
 from gateway.domain.instruments import Instrument
 from gateway.engine.clock import DAY
 from gateway.engine.timers import Timers
-from tests.fixtures.domain_desk import SESSION, SYMBOL, VENUE_ACCOUNT, DomainDesk
+from tests.fixtures.domain_desk import HELD, SESSION, SYMBOL, VENUE_ACCOUNT, DomainDesk
 
 IDS: dict[str, Any] = {"venue_account": VENUE_ACCOUNT, "symbol": SYMBOL}
 
@@ -33,7 +33,7 @@ def test_ids_of_orders_that_are_over_are_free_the_next_day() -> None:
     desk.book.roll_day(DAY)
     assert desk.book.by_cl_ord_id(SESSION, "X") is None
     assert desk.book.by_cl_ord_id(SESSION, "Y") is not None, "an open order keeps its id"
-    assert desk.book.position("ACME", SYMBOL) == 10
+    assert desk.book.risk.totals.sum(HELD).position == 10
 
 
 def test_an_order_of_yesterday_is_still_known_to_the_venue_s_late_words() -> None:

@@ -127,9 +127,12 @@ class TestStart:
 
     def test_the_others_count_in_positions_exactly(self, connection: Connection) -> None:
         small = Decimal("0.00000000000000000001")
-        assert readers.load_positions(connection, AT) == {("ACME", "BTCUSDT"): small, ("OTHER", "BTCUSDT"): Decimal(3)}
+        assert readers.load_positions(connection, AT) == {
+            (SESSION, "ACME", "BTCUSDT"): small,
+            (SESSION, "OTHER", "BTCUSDT"): Decimal(3),
+        }
         without_time = readers.load_positions(connection)
-        assert without_time["ACME", "BTCUSDT"] == Decimal("0.25") + small
+        assert without_time[SESSION, "ACME", "BTCUSDT"] == Decimal("0.25") + small
 
     def test_last_numbers(self, connection: Connection) -> None:
         assert readers.last_position(connection) == 8

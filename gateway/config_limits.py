@@ -1,0 +1,104 @@
+"""The configuration's limits: what the database gets at its first start."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+
+from gateway.domain.risk import BadLimitError, make_limit
+from gateway.domain.risk.controls import CONTROLS
+from gateway.domain.totals import Scope
+
+
+def _as_text(value: Any) -> Any:
+    """Limits are written as strings, whole numbers, or true; a TOML float has lost digits already."""
+    if isinstance(value, bool):
+        if not value:
+            raise ValueError("leave it out instead")
+        return "yes"
+    if isinstance(value, float):
+        raise ValueError(  # noqa: TRY004 - pydantic reports ValueError beside the key
+            f'write it as a string, "{value}": a TOML float is not exact'
+        )
+    return str(value) if isinstance(value, int) else value
+
+
+Text = Annotated[str, BeforeValidator(_as_text)] | None
+
+
+class LimitsConfig(BaseModel):
+    """Pre-trade limits; what is left out is not limited. Each is described beside its control in domain/risk/.
+
+    warn_at_percent: the part of each limit of this table whose use is alerted.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    warn_at_percent: Annotated[int, Field(ge=1, le=100)] | None = None
+    max_order_qty: Text = None
+    max_order_notional: Text = None
+    min_order_notional: Text = None
+    max_position: Text = None
+    short_sale: Text = None
+    max_open_orders: Text = None
+    max_orders_per_day: Text = None
+    cancel_ratio: Text = None
+
+    @field_validator("*")
+    @classmethod
+    def _can_be_applied(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, str) and info.field_name is not None and info.field_name.upper() in LIMIT_CODES:
+            try:
+                make_limit(0, info.field_name.upper(), Scope(), value)
+            except BadLimitError as error:
+                raise ValueError(str(error).partition(": ")[2]) from None
+        return value
+
+    def texts(self) -> dict[str, str]:
+        """The limits that are set, by code."""
+        found = {name.upper(): getattr(self, name) for name in type(self).model_fields}
+        return {code: found[code] for code in found if code in LIMIT_CODES and found[code] is not None}
+
+
+LIMIT_CODES = frozenset(name.upper() for name in LimitsConfig.model_fields if name != "warn_at_percent")
+"""Every limit that the configuration can set."""
+
+
+class ScopedLimitsConfig(LimitsConfig):
+    """Limits of one scope; what is left out stands for all: without account, session and symbol, of the whole firm.
+
+    session: the client's CompID. symbol: each symbol of the scope has these limits, or this one alone.
+    """
+
+    account: str = ""
+    session: str = ""
+    symbol: str = ""
+
+    @property
+    def scope(self) -> Scope:
+        """What they are about."""
+        return Scope(self.account, self.session, self.symbol)
+
+
+class RiskConfig(BaseModel):
+    """without_reference: what becomes of an order that a limit cannot be reckoned for, since no price is known."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    without_reference: Literal["refuse", "pass"] = "refuse"
+
+
+class GivenLimit(NamedTuple):
+    """A limit as the configuration gives it."""
+
+    code: str
+    scope: Scope
+    text: str
+    warn_percent: int | None
+
+
+def given_limits(scope: Scope, limits: LimitsConfig) -> Iterator[GivenLimit]:
+    """The limits of one table."""
+    for code, text in limits.texts().items():
+        soft = limits.warn_at_percent if CONTROLS[code].part is not None else None
+        yield GivenLimit(code, scope, text, soft)

@@ -1,0 +1,142 @@
+"""The limits in force, bound to the figures they are checked against, for each account, session and symbol."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from gateway.domain.events import Event
+from gateway.domain.order import Order
+from gateway.domain.risk.control import Control, Reads, Tracker
+from gateway.domain.risk.controls import CONTROLS
+from gateway.domain.risk.limit import Limit
+from gateway.domain.totals import FIRM, KINDS, Kind, Scope, Totals, part_of, session_name
+
+_FOREVER = 1 << 63
+
+
+class Check(NamedTuple):
+    """One control of an order: by which limit, and where its figures are."""
+
+    control: Control
+    limit: Limit
+    source: Any
+
+
+class Rules(NamedTuple):
+    """Everything that is checked of an order of one account, session and symbol.
+
+    until: when a limit begins or ends to be valid, so that the rules have to be made anew (nanoseconds UTC).
+    """
+
+    checks: tuple[Check, ...]
+    trackers: tuple[Tracker, ...]
+    until: int
+
+
+class RuleBook:
+    """Finds what applies to an order. Only the engine's thread touches it."""
+
+    def __init__(self, limits: Iterable[Limit] = ()) -> None:
+        self.totals = Totals()
+        self._by_scope: dict[Scope, list[Limit]] = {}
+        self._rules: dict[tuple[str, str, str], Rules] = {}
+        self._trackers: dict[tuple[Any, ...], Tracker] = {}
+        self._tracked = False
+        self._in_force: dict[int, Limit] = {}
+        self.change(limits, ())
+
+    @property
+    def limits(self) -> list[Limit]:
+        """Every version that was given, oldest first."""
+        return [self._in_force[limit_id] for limit_id in sorted(self._in_force)]
+
+    def change(self, more: Iterable[Limit], orders: Iterable[Order]) -> None:
+        """Take further versions of limits in. orders: those that can still execute."""
+        for limit in more:
+            self._in_force[limit.limit_id] = limit
+        self._by_scope = {}
+        for limit in self.limits:
+            self._by_scope.setdefault(limit.scope, []).append(limit)
+        self._rules.clear()
+        self._tracked = any(CONTROLS[limit.code].tracker is not None for limit in self._in_force.values())
+        gross = any(x.code == "MAX_GROSS_EXPOSURE" and x.scope == FIRM for x in self._in_force.values())
+        self.totals.watch({k for x in self._in_force.values() if (k := _kind(x)) is not None}, gross=gross)
+        self._begin(orders)
+
+    def _begin(self, orders: Iterable[Order]) -> None:
+        """Let trackers that are new know of the orders that are open."""
+        if not self._tracked:
+            return
+        known = set(self._trackers)
+        for order in orders:
+            rules = self.rules(order.account, order.session, order.symbol, order.received_at)
+            for tracker in rules.trackers:
+                if not any(self._trackers[key] is tracker for key in known):
+                    tracker.begin(order)
+
+    def rules(self, account: str, session: str, symbol: str, at: int) -> Rules:
+        """What applies to an order at this time. session: its key."""
+        key = (session, account, symbol)
+        found = self._rules.get(key)
+        if found is None or at >= found.until:
+            found = self._rules[key] = self._bind(Scope(account, session_name(session), symbol), at)
+        return found
+
+    def record(self, event: Event, order: Order) -> None:
+        """An event of an order, and the order after it."""
+        if self._tracked:
+            for tracker in self.rules(order.account, order.session, order.symbol, event.at).trackers:
+                tracker.record(event, order)
+
+    def _bind(self, base: Scope, at: int) -> Rules:
+        valid: dict[str, list[Limit]] = {}
+        until = _FOREVER
+        for kind in KINDS:
+            newest: dict[str, Limit] = {}
+            for limit in self._by_scope.get(part_of(base, kind), ()):
+                if limit.is_valid(at):
+                    newest[limit.code] = limit
+                if limit.valid_from > at:
+                    until = min(until, limit.valid_from)
+                elif limit.valid_to is not None and limit.valid_to > at:
+                    until = min(until, limit.valid_to)
+            for code, limit in newest.items():
+                if limit.value is not None:
+                    valid.setdefault(code, []).append(limit)
+        checks = []
+        for code, control in CONTROLS.items():
+            limits = valid.get(code, [])
+            if control.tightest is not None and len(limits) > 1:
+                tightest = control.tightest(limit.value for limit in limits)
+                limits = [next(limit for limit in limits if limit.value == tightest)]
+            checks += [Check(control, limit, self._source(control, limit, base)) for limit in limits]
+        trackers = tuple(dict.fromkeys(check.source for check in checks if check.control.tracker is not None))
+        return Rules(tuple(checks), trackers, until)
+
+    def _source(self, control: Control, limit: Limit, base: Scope) -> Any:
+        """Where the control's figures are, for an order of this account, session and symbol."""
+        if control.reads is Reads.NOTHING:
+            return None
+        kind = control.keeps or limit.scope.kind
+        if control.reads is Reads.SYMBOL:
+            return self.totals.total(part_of(base, (kind[0], kind[1], True)))
+        if control.reads is Reads.SCOPE:
+            return self.totals.total(part_of(base, kind))
+        if control.reads is Reads.SYMBOLS:
+            return self.totals.by_symbol(part_of(base, (kind[0], kind[1], False)))
+        assert control.tracker is not None
+        key = (control.code, part_of(base, kind), limit.limit_id if control.renews else limit.text)
+        tracker = self._trackers.get(key)
+        if tracker is None:
+            tracker = self._trackers[key] = control.tracker(limit)
+        return tracker
+
+
+def _kind(limit: Limit) -> Kind | None:
+    """The kind of total that a limit is checked against."""
+    control = CONTROLS[limit.code]
+    account, session, symbol = control.keeps or limit.scope.kind
+    if control.reads is Reads.SCOPE:
+        return account, session, symbol
+    if control.reads in (Reads.SYMBOL, Reads.SYMBOLS):
+        return account, session, True
+    return None

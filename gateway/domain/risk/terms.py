@@ -1,0 +1,61 @@
+"""What checks look at: the order, or the change to one, and the market it meets."""
+
+from decimal import Decimal
+from typing import NamedTuple
+
+from gateway.domain.instruments import Instrument
+from gateway.domain.money import ZERO
+from gateway.domain.values import OrdType, Side, TimeInForce
+
+
+class OrderTerms(NamedTuple):
+    """A new order, or an order as a replace would leave it."""
+
+    symbol: str
+    side: Side
+    ord_type: OrdType
+    time_in_force: TimeInForce
+    order_qty: Decimal
+    price: Decimal | None
+    stop_px: Decimal | None
+    post_only: bool
+    expire_time: int | None = None
+    opens_qty: Decimal = ZERO  # what it adds to open quantity: all of a new order, the increase of a replace
+    cum_qty: Decimal = ZERO  # what has executed of the order that a replace changes
+    is_new: bool = True
+    old_qty: Decimal = ZERO  # what a replace changes from
+    old_price: Decimal | None = None  # likewise, price or stop price
+
+    @property
+    def value_px(self) -> Decimal | None:
+        """What it is valued at by itself; a market order says nothing."""
+        return self.price if self.price is not None else self.stop_px
+
+    @property
+    def only_shrinks(self) -> bool:
+        """Whether a replace does no more than take quantity away."""
+        return not self.is_new and self.opens_qty <= 0 and self.value_px == self.old_price
+
+
+def grows(order: OrderTerms) -> bool:
+    """Whether more can execute of it than before."""
+    return order.opens_qty > ZERO
+
+
+UNPRICED = "unpriced"
+"""Stands for a price that is missing where the configuration lets orders pass without one."""
+
+
+class Snapshot(NamedTuple):
+    """What surrounds an order at the moment of its check.
+
+    at: nanoseconds UTC. without_reference: what stands for a price that is missing, UNPRICED or None (refuse).
+    """
+
+    at: int
+    instrument: Instrument | None
+    without_reference: str | None = None
+
+    def market_px(self, side: Side) -> Decimal | str | None:  # noqa: ARG002 - a price will need it
+        """What a market order is valued at."""
+        return self.without_reference
