@@ -21,6 +21,7 @@ from gateway.engine.clock import NANOSECONDS, SystemClock
 from gateway.engine.desk import Desk
 from gateway.engine.disconnects import DISCONNECT, LOGOUT, Disconnects
 from gateway.engine.inbox import Inbox, LogonsAccepted, StopRequested
+from gateway.engine.lease import Lease, take_lease_of
 from gateway.engine.lock import hold
 from gateway.engine.loop import Engine
 from gateway.engine.reconciler import Reconciler
@@ -54,15 +55,31 @@ _CANCEL_WHEN_OFF = {
 class EngineProcess:
     """The engine with everything around it, built but not started."""
 
-    def __init__(self, config: Config, *, allow_live: bool, on_halt: Callable[[BaseException], None]) -> None:
-        """Opens the database and reads the state. Raises ConfigError for what the configuration got wrong."""
+    def __init__(
+        self,
+        config: Config,
+        *,
+        allow_live: bool,
+        on_halt: Callable[[BaseException], None],
+        go_on: Callable[[float], bool],
+    ) -> None:
+        """Opens the database and reads the state. Raises ConfigError for what the configuration got wrong.
+
+        go_on: waits so many seconds, and says whether to, where another engine's lease has to run out first.
+        """
         self._config = config
         clock = SystemClock()
         day_end = _seconds_of_day(config.engine.day_end)
         self._inbox = Inbox()
-        self._venue_thread = _venue_thread(config, InboxSinks(self._inbox.put), on_halt, allow_live=allow_live)
+        self._lease: Lease | None = None
+        self._venue_thread = _venue_thread(
+            config, InboxSinks(self._inbox.put), on_halt, self._check_lease, allow_live=allow_live
+        )
         self._locks = _locks(config)  # before anything of a running engine is touched
         self._database = open_database(config.database.url, config.environment, config.deployment)
+        self._lease = take_lease_of(
+            self._database, self._locks[0], config.engine.directory, config.engine.lease_seconds, on_halt, go_on
+        )
         state = recover(self._database, _configured(config), clock, day_end, _rule_book(config))
         without_reference = UNPRICED if config.risk.without_reference == "pass" else None
         venues, codec = Venues(self._venue_thread, self._inbox.put, without_reference), Codec()
@@ -114,7 +131,7 @@ class EngineProcess:
             recorder=recorder,
             clients=Clients(desk=desk, recorder=recorder, codec=codec, sessions=state.sessions),
             sessions=state.sessions,
-            writer=BatchWriter(self._database),
+            writer=BatchWriter(self._database, self._lease.fence if self._lease is not None else None),
             venue=venues,
             timers=timers,
             reconciler=reconciler,
@@ -122,6 +139,7 @@ class EngineProcess:
             clock=clock,
             unsent=self._unsent,
             on_halt=on_halt,
+            check_lease=self._check_lease,
         )
         low, high = config.engine.heart_bt_int_min, config.engine.heart_bt_int_max
         self._application = GatewayApplication(
@@ -130,6 +148,7 @@ class EngineProcess:
             sessions=state.sessions,
             heart_bt_int=(low, high),
             halt=on_halt,
+            check_lease=self._check_lease,
         )
         settings = [SessionSettings(s.begin_string, s.sender_comp_id, s.target_comp_id) for s in config.sessions]
         store = config.engine.directory / "quickfix"
@@ -137,6 +156,10 @@ class EngineProcess:
         _hydrate(store, settings, self._database, state)
         self._acceptor = Acceptor(self._application, settings, store)
         self._sender = _sender(self._application, settings)
+
+    def _check_lease(self) -> None:
+        if self._lease is not None:
+            self._lease.check()
 
     def _unsent(self, session: str, after_report_id: int) -> list[ReportRow]:
         with self._database.connect() as connection:
@@ -166,6 +189,8 @@ class EngineProcess:
         clean = self._engine.join(_STOP_TIMEOUT_S)
         if clean:
             self._acceptor.close()
+            if self._lease is not None:
+                self._lease.release()
         self._database.dispose()
         return clean
 
@@ -180,14 +205,19 @@ def _locks(config: Config) -> list[TextIO]:
 
 
 def _venue_thread(
-    config: Config, sinks: Sinks, on_death: Callable[[BaseException], None], *, allow_live: bool
+    config: Config,
+    sinks: Sinks,
+    on_death: Callable[[BaseException], None],
+    check_lease: Callable[[], None],
+    *,
+    allow_live: bool,
 ) -> VenueThread:
     builders: list[Callable[[Sinks], Venue]] = []
     for account in config.venue_accounts:
         settings = {**account.settings, "environment": config.environment}
         builders.append(partial(build_venue, account.venue, account.name, settings, allow_live=allow_live))
     try:
-        return VenueThread(builders, sinks, on_death)
+        return VenueThread(builders, sinks, on_death, check_lease)
     except VenueSettingsError as error:
         raise ConfigError(str(error)) from error
 

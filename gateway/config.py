@@ -55,6 +55,7 @@ class EngineConfig(_Section):
     recv_window_ms: how long after its timestamp the venue may accept a request.
     day_end: when DAY orders end, HH:MM:SS in UTC.
     reconcile_seconds: how often books and venue are compared, beside each start and reconnect; 0: only then.
+    lease_seconds: PostgreSQL alone: another host may take over when the engine has been away for so long.
     orphans: what becomes of open orders at the venue that carry our prefix and are not in the books.
     """
 
@@ -64,6 +65,7 @@ class EngineConfig(_Section):
     heart_bt_int_min: Annotated[int, Field(ge=1)] = 5
     heart_bt_int_max: Annotated[int, Field(le=3600)] = 300
     reconcile_seconds: Annotated[int, Field(ge=0, le=86_400)] = 60
+    lease_seconds: Annotated[int, Field(ge=3, le=300)] = 15
     orphans: Literal["keep", "cancel"] = "keep"
 
     @model_validator(mode="after")

@@ -17,5 +17,9 @@ class JournalHalted(GatewayError):  # noqa: N818 -- says what happened
     """SQL could not be written. The COMMIT may or may not have happened: stop the process, never repeat the batch."""
 
 
+class LeaseLost(JournalHalted):
+    """Another engine has taken over, or may have: nothing may leave this one any more."""
+
+
 class JournalUnreadable(GatewayError):  # noqa: N818 -- as above
     """The journal holds what this release cannot read."""

@@ -48,7 +48,12 @@ def engine(
                 raise
             raise ConfigError(ENGINE_MISSING) from error
         signals = Signals(signal.SIGINT, signal.SIGTERM, RELOAD_KEYS)  # after quickfix was imported: it resets them
-        process = EngineProcess(settings, allow_live=allow_live, on_halt=_halt)
+        process = EngineProcess(
+            settings,
+            allow_live=allow_live,
+            on_halt=_halt,
+            go_on=lambda seconds: signals.wait(seconds) in (None, RELOAD_KEYS),
+        )
         process.start()
     except ConfigError as error:
         typer.echo(str(error), err=True)

@@ -1,7 +1,8 @@
 """Named places where a test has the process die, as by SIGKILL, to see that nothing is lost or doubled.
 
 `FIXGW_CRASH_AT=name:n:file` kills the process when it passes `name` for the n-th time, once: the file is made first,
-and a process that finds it lives. Without the variable a point is an empty function.
+and a process that finds it lives. `FIXGW_PAUSE_AT=name:file` has it stop there, as by SIGSTOP, once the file exists;
+the file is removed first. Without the variables a point is an empty function.
 
 The points, in the order in which an order passes them:
 
@@ -28,6 +29,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 VARIABLE = "FIXGW_CRASH_AT"
+PAUSE_VARIABLE = "FIXGW_PAUSE_AT"
 POINTS = frozenset(
     line.split()[0] for line in (__doc__ or "").split("order in which an order passes them:")[-1].splitlines() if line
 )
@@ -48,7 +50,19 @@ def _armed(wanted: str, nth: int, marker: Path) -> Callable[[str], None]:
     return crash_point
 
 
+def _pausing(wanted: str, trigger: Path) -> Callable[[str], None]:
+    def crash_point(name: str) -> None:
+        if name == wanted and trigger.exists():
+            trigger.unlink()
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+    return crash_point
+
+
 def _from_environment() -> Callable[[str], None]:
+    if pause := os.environ.get(PAUSE_VARIABLE):
+        name, trigger = pause.split(":", 1)
+        return _pausing(name, Path(trigger))
     text = os.environ.get(VARIABLE)
     if not text:
         return _unarmed

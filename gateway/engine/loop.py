@@ -66,8 +66,9 @@ class Engine:
         clock: Clock,
         unsent: Callable[[str, int], Sequence[ReportRow]],
         on_halt: Callable[[BaseException], None],
+        check_lease: Callable[[], None] = lambda: None,
     ) -> None:
-        """unsent: a session's reports in SQL after the given one, in order."""
+        """unsent: a session's reports in SQL after the given one, in order. check_lease: raises LeaseLost."""
         self._inbox = inbox
         self._desk = desk
         self._recorder = recorder
@@ -82,6 +83,7 @@ class Engine:
         self._unsent = unsent
         self._proofs = Proofs(sessions.values())
         self._on_halt = on_halt
+        self._check_lease = check_lease
         self._sender: FixSender | None = None
         self._sent: list[i.MessageSent] = []
         self._waiters: list[threading.Event] = []
@@ -258,6 +260,7 @@ class Engine:
         batch.clear()
 
     def _release(self) -> None:
+        self._check_lease()
         recorder = self._recorder
         if recorder.intents:
             self._venue.release(recorder.intents)

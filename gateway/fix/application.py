@@ -17,7 +17,7 @@ from loguru import logger
 from gateway.engine import inbox as i
 from gateway.engine.crash_points import crash_point
 from gateway.engine.numbers import SessionState
-from gateway.errors import JournalHalted
+from gateway.errors import JournalHalted, LeaseLost
 from gateway.wire.raw import mask_secrets
 
 _MSG_TYPE = re.compile(r"\x0135=([!-~]{1,8})\x01")
@@ -65,8 +65,10 @@ class GatewayApplication(quickfix.Application):  # type: ignore[misc]  # quickfi
         sessions: Mapping[str, SessionState],
         heart_bt_int: tuple[int, int],
         halt: Callable[[BaseException], None],
+        check_lease: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__()
+        self._check_lease = check_lease
         self._halt = halt
         self._put = put
         self._sent = sent
@@ -118,6 +120,10 @@ class GatewayApplication(quickfix.Application):  # type: ignore[misc]  # quickfi
         self._sent(i.MessageSent(key, text, _msg_type(text), seq, not repeated, report_id, time.time_ns()))
         if report_id is not None:
             crash_point("leaving")
+        try:
+            self._check_lease()  # last of all: what was numbered before a pause must not leave after it
+        except LeaseLost as error:
+            self._halt(error)
 
     def _reserve(self, key: str, seq: int) -> None:
         """SQL's outbound number must lead the wire: wait until it does."""

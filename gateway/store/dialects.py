@@ -1,6 +1,7 @@
 """All that differs between SQLite and PostgreSQL outside of column types, in one place."""
 
 import os
+import secrets
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -24,9 +25,15 @@ PASSWORD_VARIABLE = "FIXGW_DATABASE_PASSWORD"  # noqa: S105 -- a name
 
 _POSTGRES_SETTINGS = (
     "-c synchronous_commit=on",  # a commit is on the disk before it returns, whatever the server's own setting is
-    "-c application_name=fixgw",
 )
-_CONNECT_TIMEOUT_S = 5
+# libpq's: seconds, and milliseconds for the last.
+_NOTICE_DEAD_SERVERS = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
 
 
 def parse_url(url: str, environ: Mapping[str, str] | None = None) -> URL:
@@ -79,10 +86,15 @@ def make_engine(url: URL, *, read_only: bool = False) -> Engine:
     """An engine whose transactions are real on either database (Python's sqlite3 starts them late otherwise)."""
     if url.get_backend_name() == "sqlite":
         return _sqlite_engine(url, read_only=read_only)
-    options = [*_POSTGRES_SETTINGS, *(["-c default_transaction_read_only=on"] if read_only else [])]
+    # Tells the connections of this engine from all others: see leases.py.
+    options = [
+        *_POSTGRES_SETTINGS,
+        f"-c application_name=fixgw-{secrets.token_hex(8)}",
+        *(["-c default_transaction_read_only=on"] if read_only else []),
+    ]
     if isinstance(given := url.query.get("options"), str):
         options.append(given)
-    arguments = {"options": " ".join(options), "connect_timeout": _CONNECT_TIMEOUT_S}
+    arguments = {"options": " ".join(options), **_NOTICE_DEAD_SERVERS}
     try:
         return create_engine(url, pool_pre_ping=read_only, connect_args=arguments)
     except ModuleNotFoundError as error:

@@ -251,3 +251,16 @@ breaks = Table(
         postgresql_where=sql("resolved_at IS NULL"),
     ),
 )
+
+# PostgreSQL: which engine may write. Times are of the database's clock. See leases.py.
+leases = Table(
+    "leases",
+    metadata,
+    Column("shard", Text, primary_key=True),
+    Column("fencing_number", BigInteger, nullable=False),  # grows by one with every change of hands
+    Column("holder", Text, nullable=False),  # for people
+    Column("place", Text, nullable=False),  # the directory's lock file, by machine and inode
+    Column("backend", Text, nullable=False),  # what the holder's connections are called in pg_stat_activity
+    Column("taken_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+)

@@ -7,10 +7,11 @@ from threading import get_ident
 
 from sqlalchemy import Engine
 
-from gateway.errors import JournalHalted
+from gateway.errors import JournalHalted, LeaseLost
 from gateway.store import tables
 from gateway.store.batch import Batch
 from gateway.store.dialects import begin_statement, insert_statement, rows_per_statement, together
+from gateway.store.leases import GUARD, Fence
 
 _UPSERTED = (tables.orders, tables.sessions, tables.breaks)
 
@@ -21,8 +22,10 @@ class BatchWriter:
     It goes around SQLAlchemy's execution, straight to the driver, with statements prepared once: this is the hot path.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, fence: Fence | None = None) -> None:
+        """fence: what each commit asserts, where a lease decides who may write."""
         dialect = engine.dialect.name
+        self._fence = fence
         self._engine = engine
         self._begin = begin_statement(dialect)
         self._inserts = {
@@ -34,6 +37,7 @@ class BatchWriter:
         }
         self._raw = engine.raw_connection()
         self._cursor = self._raw.cursor()
+        self._guard = self._raw.cursor()
         self._thread: int | None = None
         self.halted = False
 
@@ -41,7 +45,8 @@ class BatchWriter:
         """Write the whole batch in one transaction and return once it is durable. An empty batch costs nothing.
 
         Raises JournalHalted when anything fails, and ever after: the COMMIT may have succeeded, so the batch must not
-        be written again. What is true is read by a fresh start.
+        be written again. What is true is read by a fresh start. Raises LeaseLost, and has written nothing, when another
+        engine has taken over.
         """
         if self.halted:
             raise JournalHalted("an earlier commit failed; the engine has to start afresh")
@@ -55,7 +60,14 @@ class BatchWriter:
         try:
             with together(self._raw.driver_connection):
                 self._write(batch)
+                if self._fence is not None:
+                    self._guard.execute(GUARD, self._fence)
+            if self._fence is not None and self._guard.rowcount != 1:
+                raise LeaseLost("another engine has taken over the lease")  # noqa: TRY301 -- all is undone below
             self._raw.commit()
+        except LeaseLost:
+            self._abandon()
+            raise
         except Exception as error:
             self._abandon()
             raise JournalHalted(f"SQL was not written: {error}") from error

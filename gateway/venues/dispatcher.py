@@ -15,6 +15,7 @@ from gateway.domain.instruments import Capabilities, Instrument
 from gateway.domain.intents import AmendIntent, CancelIntent, Intent, PlaceIntent, SettleIntent
 from gateway.domain.reconcile import SnapshotRequest
 from gateway.domain.venue_reports import Operation, VenueOutcomeUnknown, VenueReport
+from gateway.errors import LeaseLost
 from gateway.venues.base import Sinks, Venue, VenueSettingsError
 from gateway.venues.reconcile import Snapshots, Taken
 
@@ -36,13 +37,16 @@ class VenueThread:
         builders: Iterable[Callable[[Sinks], Venue]],
         sinks: Sinks,
         on_death: Callable[[BaseException], None] = lambda _: None,
+        check_lease: Callable[[], None] = lambda: None,
     ) -> None:
         """Build the adapters, connecting to nothing yet. Raises VenueSettingsError.
 
-        sinks are called from this object's thread, and so is on_death, when the thread ends without being asked to.
+        sinks are called from this object's thread, and so is on_death, when the thread ends without being asked to, or
+        may not send what it was given: check_lease raises LeaseLost.
         """
         self._sinks = sinks
         self._on_death = on_death
+        self._check_lease = check_lease
         self._stopping = False
         self._available: dict[str, bool] = {}
         self._venues: dict[str, Venue] = {}
@@ -164,6 +168,11 @@ class VenueThread:
         self._loop.stop()
 
     def _release(self, intents: Sequence[Intent]) -> None:
+        try:
+            self._check_lease()
+        except LeaseLost as error:
+            self._on_death(error)
+            return
         for intent in intents:
             try:
                 self._send(self._venues[intent.venue_account], intent)

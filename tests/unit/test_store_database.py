@@ -74,7 +74,7 @@ def test_another_schema_version_is_refused_with_the_command_to_run(database_url:
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))
     engine.dispose()
-    told = r"schema 0000.*needs 0003.*fixgw db upgrade"
+    told = f"schema 0000.*needs {CURRENT_REVISION}.*fixgw db upgrade"
     with pytest.raises(ConfigError, match=told):
         open_database(database_url, "sim")
     with pytest.raises(ConfigError, match=told):
