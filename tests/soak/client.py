@@ -1,7 +1,8 @@
 """The order management system of the soak: QuickFIX's own initiator with its own FileStore, in a process of its own.
 
 It shares no code with the gateway, so that a misunderstanding of FIX cannot cancel itself out. Every message that it
-sends or gets goes to a journal, one JSON array a line: [kind, text] with kind in, out, on, off or numbers.
+sends or gets goes to a journal, one JSON array a line: [kind, text] with kind in, out, on, off or numbers. One that is
+started after another was killed goes on with the store and the journal, and leaves the orders of before alone.
 
 Commands on standard input: "quiet" ends the flow of orders, "quit" logs out and ends; closing it does as well.
 """
@@ -94,9 +95,10 @@ def main() -> None:
     parser.add_argument("--comp-id", required=True)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--rate", type=float, required=True)
+    parser.add_argument("--run", type=int, required=True, help="how many of these have died before it")
     arguments = parser.parse_args()
-    random = Random(f"{arguments.seed}/client")
-    flow = Flow(random)
+    random = Random(f"{arguments.seed}/client/{arguments.run}")
+    flow = Flow(random, f"C{arguments.run}-")
     settings_file = arguments.directory / "client.cfg"
     settings_file.write_text(
         SETTINGS.format(directory=arguments.directory, port=arguments.port, comp_id=arguments.comp_id)

@@ -63,6 +63,7 @@ class _Reader:
         self._first: dict[str, str] = {}
         self._seen: set[str] = set()
         self._admin: dict[int, str] = {}
+        self._out: dict[int, Message] = {}
 
     def line(self, kind: str, text: str) -> None:
         book = self._book
@@ -82,7 +83,13 @@ class _Reader:
             book.sequence_errors.append(f"the client logged out: {message['58']}")
         elif msg_type == "3":
             book.rejects.append(f"the client rejected {message.get('45')}: {message.get('58')}")
-        if msg_type not in ("D", "F", "G") or message.get("43") == "Y":
+        if message.get("43") == "Y":
+            return
+        number = int(message["34"])
+        if (never_left := self._out.get(number)) is not None:
+            self._forget(never_left)
+        self._out[number] = message
+        if msg_type not in ("D", "F", "G"):
             return
         book.sent += 1
         name = message["11"]
@@ -92,6 +99,13 @@ class _Reader:
             book.orders[name] = ClientOrder(name)
         else:
             self._first[name] = self._first[message["41"]]
+
+    def _forget(self, message: Message) -> None:
+        """A client that was killed between writing a message down and taking its number: the number is used again."""
+        if message["35"] in ("D", "F", "G"):
+            self._book.sent -= 1
+            self._book.unanswered.discard(message["11"])
+            self._book.orders.pop(message["11"], None)
 
     def _received(self, message: Message) -> None:
         book, msg_type = self._book, message["35"]

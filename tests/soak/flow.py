@@ -33,8 +33,10 @@ class Ordered:
 class Flow:
     """`next` makes the next message, `heard` takes in the answers; they may be on two threads."""
 
-    def __init__(self, random: Random) -> None:
+    def __init__(self, random: Random, prefix: str) -> None:
+        """prefix: of its ClOrdIDs, to keep them apart from those of a client that died."""
         self._random = random
+        self._prefix = prefix
         self._lock = threading.Lock()
         self._count = 0
         self._open: dict[str, Ordered] = {}
@@ -73,7 +75,7 @@ class Flow:
 
     def _id(self, first: str = "") -> str:
         self._count += 1
-        name = f"C{self._count}"
+        name = f"{self._prefix}{self._count}"
         self._first[name] = first or name
         return name
 

@@ -1,8 +1,9 @@
 """Kill it while it works, then compare the books: what scripts/soak runs.
 
 A random flow of orders from an independent client goes through the gateway to the simulated exchange while the engine,
-the front and the exchange's connections die at random moments. At the end everything may settle, and then the client's
-book, SQL's, the exchange's and the messages' have to agree (see compare.py).
+the front, the exchange's connections, the client and the gateway as a whole (sometimes with its directory) die at
+random moments. At the end everything may settle, and then the client's book, SQL's, the exchange's and the messages'
+have to agree (see compare.py).
 """
 
 import argparse
@@ -17,30 +18,38 @@ import time
 from pathlib import Path
 from random import Random
 
-from tests.fixtures.processes import Exchange, Gateway, wait_until
+from tests.fixtures.processes import wait_until
 from tests.soak.compare import Verdict
-from tests.soak.world import World
+from tests.soak.world import World, alive
 
 SETTLE_TIMEOUT_S = 90.0
 SHOWN = 20
 
 
+WEIGHTS = {"engine": 55, "front": 10, "connections": 20, "client": 10, "gateway": 5}
+"""How often, in per cent, what dies: connections are the exchange's, gateway is all of its processes."""
+
+
 class Killer:
     """Chooses what dies when."""
 
-    def __init__(self, gateway: Gateway, exchange: Exchange, random: Random, mean_gap_s: float) -> None:
-        self._gateway = gateway
-        self._exchange = exchange
+    def __init__(self, world: World, random: Random, mean_gap_s: float) -> None:
+        self._world = world
+        self._gateway = world.gateway
         self._random = random
         self._mean_gap_s = mean_gap_s
-        self.kills: dict[str, int] = {"engine": 0, "front": 0, "connections": 0}
+        self.kills = dict.fromkeys(WEIGHTS, 0)
 
     async def run(self, count: int) -> None:
         for _ in range(count):
             await asyncio.sleep(min(self._random.expovariate(1 / self._mean_gap_s), 3 * self._mean_gap_s))
-            (kind,) = self._random.choices(list(self.kills), weights=(65, 10, 25))
+            (kind,) = self._random.choices(list(WEIGHTS), weights=list(WEIGHTS.values()))
             if kind == "connections":
-                await self._exchange.control("drop_connections")
+                await self._world.exchange.control("drop_connections")
+            elif kind == "client":
+                await asyncio.to_thread(self._world.kill_client)
+            elif kind == "gateway":
+                await asyncio.to_thread(self._world.kill_gateway, wipe=self._random.random() < 0.5)
             else:
                 await asyncio.to_thread(self._kill, kind)
             self.kills[kind] += 1
@@ -54,24 +63,16 @@ class Killer:
             time.sleep(self._random.uniform(0, 0.5))
         os.kill(pid, signal.SIGKILL)
         # Gone, not only sent for: else the next kill could meet the same process.
-        wait_until(lambda: not _alive(pid), f"{name} {pid} is dead")
+        wait_until(lambda: not alive(pid), f"{name} {pid} is dead")
 
     def _running(self, name: str) -> int:
         """Its process id, once the supervisor has started it again."""
-        wait_until(lambda: _alive(self._gateway.child_pid(name)), f"{name} runs")
+        wait_until(lambda: alive(self._gateway.child_pid(name)), f"{name} runs")
         return self._gateway.child_pid(name)
 
     def _started(self, pid: int) -> bool:
         log = self._gateway.log()
-        return not _alive(pid) or "engine started" in log[log.rfind(f"started process=engine pid={pid}") :]
-
-
-def _alive(pid: int) -> bool:
-    try:
-        # The supervisor may not have collected it yet: a zombie is dead.
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (OSError, IndexError):
-        return False
+        return not alive(pid) or "engine started" in log[log.rfind(f"started process=engine pid={pid}") :]
 
 
 def say(text: str) -> None:
@@ -83,7 +84,7 @@ async def soak(
 ) -> tuple[Verdict, dict[str, int]]:
     """Run it. Everything it started has ended when it returns."""
     async with World(directory, seed=seed, rate=rate) as world:
-        killer = Killer(world.gateway, world.exchange, Random(seed), seconds / (kills + 1))
+        killer = Killer(world, Random(seed), seconds / (kills + 1))
         ends = time.monotonic() + seconds
         await killer.run(kills)
         await asyncio.sleep(max(0.0, ends - time.monotonic()))

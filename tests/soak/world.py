@@ -1,6 +1,7 @@
 """A simulated exchange, a gateway and an independent client, each in its own process, and their books."""
 
 import asyncio
+import shutil
 import subprocess
 import sys
 import time
@@ -25,12 +26,20 @@ AGREED_TIMES = 3
 _HTTP_TIMEOUT = aiohttp.ClientTimeout(30)
 
 
+def alive(pid: int) -> bool:
+    """Whether the process runs: one that nobody has collected yet is dead."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (OSError, IndexError):
+        return False
+
+
 class Client:
     """The process of client.py."""
 
-    def __init__(self, directory: Path, port: int, seed: int, rate: float) -> None:
+    def __init__(self, directory: Path, port: int, seed: int, rate: float, run: int = 0) -> None:
         self.journal = directory / "client.jsonl"
-        options = ["--port", str(port), "--directory", str(directory), "--comp-id", COMP_ID]
+        options = ["--port", str(port), "--directory", str(directory), "--comp-id", COMP_ID, "--run", str(run)]
         with (directory / "client.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tests.soak.client", *options, "--seed", str(seed), "--rate", str(rate)],
@@ -69,6 +78,7 @@ class World:
         self.exchange = Exchange(directory, maker=True, options=("--seed", str(seed)))
         self.gateway: Gateway
         self.client: Client | None = None
+        self._clients = 0
 
     async def __aenter__(self) -> Self:
         await asyncio.to_thread(self._start)
@@ -91,10 +101,30 @@ class World:
         self.gateway.port = free_loopback_port()  # a front that starts again must be where the client looks for it
         try:
             self.gateway.start()
-            self.client = Client(self._directory, self.gateway.port, self._seed, self._rate)
+            self._start_client()
         except BaseException:
             self._stop()
             raise
+
+    def _start_client(self) -> None:
+        self.client = Client(self._directory, self.gateway.port, self._seed, self._rate, self._clients)
+        self._clients += 1
+
+    def kill_client(self) -> None:
+        """Kill the client; another goes on with its store."""
+        assert self.client is not None
+        self.client.kill()
+        self._start_client()
+
+    def kill_gateway(self, *, wipe: bool) -> None:
+        """Kill the supervisor, and with it all of the gateway; then start it again. wipe: without its directory."""
+        children = [self.gateway.child_pid(name) for name in ("engine", "front")]
+        self.gateway.kill()
+        for pid in children:
+            wait_until(lambda pid=pid: not alive(pid), f"process {pid} ended with its parent")  # type: ignore[misc]
+        if wipe:
+            shutil.rmtree(self._directory / "run")
+        self.gateway.start(wait_for_venue=False)
 
     def _stop(self) -> None:
         if self.client is not None:
