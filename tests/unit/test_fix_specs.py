@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import quickfix
 
+from gateway.domain.risk.controls import CONTROLS
 from gateway.fix import decode_fields
 from gateway.wire import field_names, framing, raw, tags
 
@@ -69,8 +70,13 @@ def test_refused_fields_are_documented() -> None:
 
 
 def test_every_code_that_a_client_can_get_is_documented() -> None:
-    sources = [*ROOT.glob("gateway/domain/*.py"), *ROOT.glob("gateway/engine/*.py"), *ROOT.glob("gateway/fix/dec*.py")]
+    sources = [
+        *ROOT.glob("gateway/domain/**/*.py"),
+        *ROOT.glob("gateway/engine/*.py"),
+        *ROOT.glob("gateway/fix/dec*.py"),
+    ]
     codes = {code for path in sources for code in CODE.findall(path.read_text(encoding="utf-8"))}
+    codes |= {control.code for control in CONTROLS.values() if not control.alerts_only}
     assert {"MAX_ORDER_NOTIONAL", "DUPLICATE_CL_ORD_ID", "UNSUPPORTED_FIELD", "MISSING_ORDER_QTY"} <= codes
     assert codes - set(RULES["denials"]) == set()
 
