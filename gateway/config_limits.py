@@ -35,13 +35,22 @@ class LimitsConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     warn_at_percent: Annotated[int, Field(ge=1, le=100)] | None = None
+    restricted_symbol: Text = None
+    side_not_allowed: Text = None
+    order_type_not_allowed: Text = None
+    market_hours: Text = None
+    repeated_execution: Text = None
     max_order_qty: Text = None
     max_order_notional: Text = None
     min_order_notional: Text = None
+    fat_finger: Text = None
+    self_trade: Text = None
+    duplicate_order: Text = None
     max_position: Text = None
     short_sale: Text = None
     max_open_orders: Text = None
     max_orders_per_day: Text = None
+    order_rate: Text = None
     cancel_ratio: Text = None
 
     @field_validator("*")

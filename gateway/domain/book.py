@@ -40,6 +40,7 @@ class Book:
     def __init__(self, risk: RuleBook | None = None, day_start: int = 0) -> None:
         """day_start: when the trading day began whose orders are counted, nanoseconds UTC."""
         self.risk = risk if risk is not None else RuleBook()
+        self.risk.open_orders = lambda: [self.orders[order_id] for order_id in self.working]
         self.orders: dict[str, Order] = {}
         self.executions: dict[TradeKey, Execution] = {}
         self._executions_by_position: dict[int, Execution] = {}

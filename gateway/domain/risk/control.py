@@ -35,11 +35,8 @@ class Reads(Enum):
 class Tracker(Protocol):
     """Something a control remembers of orders. It changes by events alone, so that the journal brings it back."""
 
-    def record(self, event: Event, order: Order) -> None:
-        """An event of an order in its scope, and the order after it."""
-
-    def begin(self, order: Order) -> None:
-        """An order that was open already when the tracker came to be."""
+    def record(self, event: Event | None, order: Order) -> None:
+        """An event of an order in its scope, and the order after it; no event: an order that was open before."""
 
 
 Measure = Callable[[OrderTerms, Any, Snapshot, Limit], Figures]
@@ -57,6 +54,7 @@ class Control:
     shrinking: whether it is also asked about a replace that only takes quantity away.
     alerts_only: what it finds is alerted and refuses nothing.
     renews: whether each version of its limit starts with a tracker that remembers nothing.
+    rebuilds: whether its tracker is about open orders, and is made from them by recording each as it stands.
     """
 
     code: str
@@ -73,13 +71,14 @@ class Control:
     shrinking: bool = False
     alerts_only: bool = False
     renews: bool = False
+    rebuilds: bool = False
 
 
-def exceeds(limit: Limit, value: object, **figures: object) -> Denial:
+def exceeds(limit: Limit, value: object, /, **figures: object) -> Denial:
     """A denial for too much of something."""
     return deny(limit.code, OrdRejReason.EXCEEDS_LIMIT, limit=value, **figures, **limit.where)
 
 
-def forbids(limit: Limit, reason: OrdRejReason = OrdRejReason.BROKER_OPTION, **figures: object) -> Denial:
+def forbids(limit: Limit, reason: OrdRejReason = OrdRejReason.BROKER_OPTION, /, **figures: object) -> Denial:
     """A denial of something that the account or session may not do."""
     return deny(limit.code, reason, **figures, **limit.where)

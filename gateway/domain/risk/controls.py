@@ -2,19 +2,33 @@
 
 from gateway.domain.risk.control import Control
 from gateway.domain.risk.counts import CANCEL_RATIO, MAX_OPEN_ORDERS, MAX_ORDERS_PER_DAY
+from gateway.domain.risk.fat_finger import FAT_FINGER
 from gateway.domain.risk.order_size import MAX_ORDER_NOTIONAL, MAX_ORDER_QTY, MIN_ORDER_NOTIONAL
+from gateway.domain.risk.permissions import MARKET_HOURS, ORDER_TYPE_NOT_ALLOWED, RESTRICTED_SYMBOL, SIDE_NOT_ALLOWED
 from gateway.domain.risk.position import MAX_POSITION, SHORT_SALE
+from gateway.domain.risk.rate import ORDER_RATE
+from gateway.domain.risk.repetition import DUPLICATE_ORDER, REPEATED_EXECUTION
+from gateway.domain.risk.self_trade import SELF_TRADE
 
 CONTROLS: dict[str, Control] = {
     control.code: control
     for control in (
+        RESTRICTED_SYMBOL,
+        SIDE_NOT_ALLOWED,
+        ORDER_TYPE_NOT_ALLOWED,
+        MARKET_HOURS,
+        REPEATED_EXECUTION,
         MAX_ORDER_QTY,
         MAX_ORDER_NOTIONAL,
         MIN_ORDER_NOTIONAL,
+        FAT_FINGER,
+        SELF_TRADE,
+        DUPLICATE_ORDER,
         MAX_POSITION,
         SHORT_SALE,
         MAX_OPEN_ORDERS,
         MAX_ORDERS_PER_DAY,
+        ORDER_RATE,
         CANCEL_RATIO,
     )
 }

@@ -1,6 +1,6 @@
 """The limits in force, bound to the figures they are checked against, for each account, session and symbol."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from gateway.domain.events import Event
@@ -36,21 +36,22 @@ class RuleBook:
     """Finds what applies to an order. Only the engine's thread touches it."""
 
     def __init__(self, limits: Iterable[Limit] = ()) -> None:
+        self.open_orders: Callable[[], Iterable[Order]] = tuple  # the book sets it
         self.totals = Totals()
         self._by_scope: dict[Scope, list[Limit]] = {}
         self._rules: dict[tuple[str, str, str], Rules] = {}
         self._trackers: dict[tuple[Any, ...], Tracker] = {}
         self._tracked = False
         self._in_force: dict[int, Limit] = {}
-        self.change(limits, ())
+        self.change(limits)
 
     @property
     def limits(self) -> list[Limit]:
         """Every version that was given, oldest first."""
         return [self._in_force[limit_id] for limit_id in sorted(self._in_force)]
 
-    def change(self, more: Iterable[Limit], orders: Iterable[Order]) -> None:
-        """Take further versions of limits in. orders: those that can still execute."""
+    def change(self, more: Iterable[Limit]) -> None:
+        """Take further versions of limits in: they count from the next order on."""
         for limit in more:
             self._in_force[limit.limit_id] = limit
         self._by_scope = {}
@@ -60,18 +61,7 @@ class RuleBook:
         self._tracked = any(CONTROLS[limit.code].tracker is not None for limit in self._in_force.values())
         gross = any(x.code == "MAX_GROSS_EXPOSURE" and x.scope == FIRM for x in self._in_force.values())
         self.totals.watch({k for x in self._in_force.values() if (k := _kind(x)) is not None}, gross=gross)
-        self._begin(orders)
-
-    def _begin(self, orders: Iterable[Order]) -> None:
-        """Let trackers that are new know of the orders that are open."""
-        if not self._tracked:
-            return
-        known = set(self._trackers)
-        for order in orders:
-            rules = self.rules(order.account, order.session, order.symbol, order.received_at)
-            for tracker in rules.trackers:
-                if not any(self._trackers[key] is tracker for key in known):
-                    tracker.begin(order)
+        self._trackers = {key: tracker for key, tracker in self._trackers.items() if not CONTROLS[key[0]].rebuilds}
 
     def rules(self, account: str, session: str, symbol: str, at: int) -> Rules:
         """What applies to an order at this time. session: its key."""
@@ -89,28 +79,39 @@ class RuleBook:
 
     def _bind(self, base: Scope, at: int) -> Rules:
         valid: dict[str, list[Limit]] = {}
+        watched: list[Limit] = []
         until = _FOREVER
         for kind in KINDS:
             newest: dict[str, Limit] = {}
+            lasting: dict[str, Limit] = {}
             for limit in self._by_scope.get(part_of(base, kind), ()):
                 if limit.is_valid(at):
                     newest[limit.code] = limit
-                if limit.valid_from > at:
-                    until = min(until, limit.valid_from)
-                elif limit.valid_to is not None and limit.valid_to > at:
-                    until = min(until, limit.valid_to)
+                    if limit.valid_to is None:
+                        lasting[limit.code] = limit
+                ends = limit.valid_from if limit.valid_from > at else limit.valid_to
+                if ends is not None and ends > at:
+                    until = min(until, ends)
+                    watched.append(limit)
+            watched += lasting.values()
             for code, limit in newest.items():
                 if limit.value is not None:
                     valid.setdefault(code, []).append(limit)
-        checks = []
-        for code, control in CONTROLS.items():
-            limits = valid.get(code, [])
-            if control.tightest is not None and len(limits) > 1:
-                tightest = control.tightest(limit.value for limit in limits)
-                limits = [next(limit for limit in limits if limit.value == tightest)]
-            checks += [Check(control, limit, self._source(control, limit, base)) for limit in limits]
-        trackers = tuple(dict.fromkeys(check.source for check in checks if check.control.tracker is not None))
-        return Rules(tuple(checks), trackers, until)
+        checks = [
+            Check(control, limit, self._source(control, limit, base))
+            for code, control in CONTROLS.items()
+            for limit in _tightest(control, valid.get(code, []))
+        ]
+        return Rules(tuple(checks), self._watching(watched, base), until)
+
+    def _watching(self, limits: Iterable[Limit], base: Scope) -> tuple[Tracker, ...]:
+        """What has to hear of orders: also for a limit that others hide for a time, or that is to come."""
+        sources = (
+            self._source(CONTROLS[limit.code], limit, base)
+            for limit in limits
+            if limit.value is not None and CONTROLS[limit.code].tracker is not None
+        )
+        return tuple(dict.fromkeys(sources))
 
     def _source(self, control: Control, limit: Limit, base: Scope) -> Any:
         """Where the control's figures are, for an order of this account, session and symbol."""
@@ -124,11 +125,25 @@ class RuleBook:
         if control.reads is Reads.SYMBOLS:
             return self.totals.by_symbol(part_of(base, (kind[0], kind[1], False)))
         assert control.tracker is not None
-        key = (control.code, part_of(base, kind), limit.limit_id if control.renews else limit.text)
+        scope = part_of(base, kind)
+        version = limit.limit_id if control.renews else "" if control.rebuilds else limit.text
+        key = (control.code, scope, version)
         tracker = self._trackers.get(key)
         if tracker is None:
             tracker = self._trackers[key] = control.tracker(limit)
+            if control.rebuilds:
+                for order in self.open_orders():
+                    if part_of(Scope(order.account, session_name(order.session), order.symbol), kind) == scope:
+                        tracker.record(None, order)
         return tracker
+
+
+def _tightest(control: Control, limits: list[Limit]) -> list[Limit]:
+    """Those of the limits that need be checked."""
+    if control.tightest is None or len(limits) < 2:
+        return limits
+    tightest = control.tightest(limit.value for limit in limits)
+    return [next(limit for limit in limits if limit.value == tightest)]
 
 
 def _kind(limit: Limit) -> Kind | None:

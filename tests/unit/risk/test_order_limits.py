@@ -158,7 +158,7 @@ def test_what_is_over_the_limit_already_may_be_reduced() -> None:
     desk = limited(("MAX_POSITION", "15"))
     desk.new("X", "10")
     desk.hear(Told(1, 1).traded("T1", "10"))
-    desk.book.risk.change([limit("MAX_POSITION", "5", limit_id=9)], desk.book.orders.values())
+    desk.book.risk.change([limit("MAX_POSITION", "5", limit_id=9)])
     desk.new("Y", "1")
     assert last_text(desk) == "MAX_POSITION limit=5 worst=11 position=10 account=ACME"
     desk.new("Z", "15", side=Side.SELL)
@@ -171,7 +171,7 @@ def test_a_replace_that_only_shrinks_meets_no_limit() -> None:
     desk = limited(("MAX_ORDER_QTY", "10"))
     desk.new("X", "10")
     desk.hear(Told().accepted())
-    desk.book.risk.change([limit("MAX_ORDER_QTY", "1", limit_id=9)], desk.book.orders.values())
+    desk.book.risk.change([limit("MAX_ORDER_QTY", "1", limit_id=9)])
     desk.replace("Y", "X", "5")
     assert [r.cl_ord_id for r in desk.order().requests] == ["Y"]
 

@@ -57,11 +57,11 @@ def test_the_newest_valid_version_applies_and_what_is_temporary_ends_by_itself()
 def test_a_limit_can_be_lifted_and_set_again_while_orders_go_on() -> None:
     desk = limited(("MAX_OPEN_ORDERS", "1"))
     desk.new("X")
-    desk.book.risk.change([make_limit(2, "MAX_OPEN_ORDERS", ACME, None)], desk.book.orders.values())
+    desk.book.risk.change([make_limit(2, "MAX_OPEN_ORDERS", ACME, None)])
     for cl_ord_id in ("Y", "Z"):
         desk.new(cl_ord_id)
     assert desk.order("Z").is_open
-    desk.book.risk.change([limit("MAX_OPEN_ORDERS", "4", Scope(symbol=SYMBOL), 3)], desk.book.orders.values())
+    desk.book.risk.change([limit("MAX_OPEN_ORDERS", "4", Scope(symbol=SYMBOL), 3)])
     desk.new("V")
     desk.new("W")
     assert last_text(desk) == f"MAX_OPEN_ORDERS limit=4 open=4 symbol={SYMBOL}"
@@ -99,7 +99,7 @@ def test_a_decision_has_the_figures_of_each_limit_by_its_version() -> None:
 @pytest.mark.parametrize(
     ("code", "text", "says"),
     [
-        ("MAX_LUCK", "1", "MAX_LUCK: no such limit; there are MAX_ORDER_QTY, "),
+        ("MAX_LUCK", "1", "MAX_LUCK: no such limit; there are RESTRICTED_SYMBOL, "),
         ("MAX_ORDER_QTY", "0", "MAX_ORDER_QTY: 0 is not above zero; it is the most that one order may be for"),
         ("MAX_ORDER_QTY", "1e5", "MAX_ORDER_QTY: not a decimal number"),
         ("MAX_OPEN_ORDERS", "1.5", "MAX_OPEN_ORDERS: '1.5' is not a whole number"),
