@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, IPvAnyNetwork, ValidationError, field_validator, model_validator
 
+from gateway.config_front import FrontConfig
 from gateway.config_limits import GivenLimit, LimitsConfig, RiskConfig, ScopedLimitsConfig, given_limits
+from gateway.config_section import Section
 from gateway.domain.totals import Scope
 from gateway.errors import ConfigError
 
@@ -16,11 +18,7 @@ from gateway.errors import ConfigError
 CompId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.-]+$")]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class DatabaseConfig(_Section):
+class DatabaseConfig(Section):
     """url: sqlite:///path, relative to the working directory, or postgresql://user@host/name.
 
     The password of a server is not written here: it comes from the environment, FIXGW_DATABASE_PASSWORD.
@@ -40,16 +38,7 @@ class DatabaseConfig(_Section):
         return url
 
 
-class FrontConfig(_Section):
-    """The TCP listener that clients connect to."""
-
-    host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65535)] = 9880
-    logon_deadline_seconds: Annotated[int, Field(ge=1, le=60)] = 5
-    max_logon_bytes: Annotated[int, Field(ge=256, le=65536)] = 4096
-
-
-class EngineConfig(_Section):
+class EngineConfig(Section):
     """directory: socket and cache of the engine; deleting it while stopped loses nothing.
 
     recv_window_ms: how long after its timestamp the venue may accept a request.
@@ -82,7 +71,7 @@ class EngineConfig(_Section):
         return self.directory / "engine.sock"
 
 
-class LogConfig(_Section):
+class LogConfig(Section):
     """level, and whether each line is a JSON object."""
 
     level: Literal["TRACE", "DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -90,7 +79,7 @@ class LogConfig(_Section):
     file: Path | None = None
 
 
-class VenueAccountConfig(_Section):
+class VenueAccountConfig(Section):
     """One account at a venue, with a key of its own in the environment (see the README for the variables' names).
 
     settings: what the venue's adapter understands; it checks them itself.
@@ -98,10 +87,10 @@ class VenueAccountConfig(_Section):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}$")]
     venue: str = "binance"
-    settings: dict[str, Any] = {}
+    settings: dict[str, Any] = Field(default_factory=dict)
 
 
-class AccountConfig(_Section):
+class AccountConfig(Section):
     """A client account, as Account(1) names it."""
 
     name: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]+$")]
@@ -109,11 +98,12 @@ class AccountConfig(_Section):
     limits: LimitsConfig = LimitsConfig()
 
 
-class SessionConfig(_Section):
+class SessionConfig(Section):
     """One FIX session. sender_comp_id is the gateway's id as we send it, target_comp_id the client's.
 
     cancel_on_disconnect: which end of a connection has the session's open orders canceled, after the grace period,
     which begins again with the engine: a lost connection, the client's own Logout(5), or both.
+    allow_from: the networks it may connect from; none given: from anywhere.
     max_order_age_seconds: an order or replace whose OrigSendingTime(122) or TransactTime(60) is older is refused.
     """
 
@@ -127,6 +117,7 @@ class SessionConfig(_Section):
     cancel_on_disconnect_grace_seconds: Annotated[int, Field(ge=0, le=86_400)] = 10
     max_order_age_seconds: Annotated[int, Field(ge=1, le=86_400)] | None = None
     limits: LimitsConfig = LimitsConfig()
+    allow_from: tuple[IPvAnyNetwork, ...] = ()
 
     @property
     def key(self) -> str:
@@ -134,7 +125,7 @@ class SessionConfig(_Section):
         return f"{self.begin_string}:{self.sender_comp_id}->{self.target_comp_id}"
 
 
-class Config(_Section):
+class Config(Section):
     """The whole file. deployment: the prefix of venue client order ids, by which orphans are recognised."""
 
     environment: Literal["sim", "testnet", "live"]

@@ -9,42 +9,56 @@ import uvloop
 
 from gateway.cli.engine import EXIT_CONFIG
 from gateway.cli.parent import stop_with_parent
-from gateway.config import LogConfig
-from gateway.front import FrontError, FrontSettings, run_front
+from gateway.config import Config, SessionConfig, load_config
+from gateway.errors import ConfigError
+from gateway.front import FrontError, FrontSettings, SessionPolicy, run_front
 from gateway.logs import setup_logging
 
 
 def front(
+    config: Annotated[Path, typer.Option(help="The configuration file.")],
     *,
-    engine_socket: Annotated[Path, typer.Option(help="The engine's Unix socket.")],
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="TCP port; 0 takes a free one.")] = 9880,
     ready_file: Annotated[
         Path | None, typer.Option(help='Written with {"port": …} when listening; printed if left out.')
     ] = None,
-    logon_deadline: Annotated[float, typer.Option(help="Seconds from connecting to a complete Logon.")] = 10.0,
-    max_logon_bytes: Annotated[int, typer.Option(min=64, help="Longest Logon accepted.")] = 8192,
-    log_level: Annotated[str, typer.Option(help="As in the configuration's [log].")] = "INFO",
-    log_json_lines: Annotated[bool, typer.Option("--log-json-lines", help="Each line a JSON object.")] = False,
-    log_file: Annotated[Path | None, typer.Option(help="Instead of standard error.")] = None,
     parent: Annotated[int | None, typer.Option(help="Stop when this process, our parent, ends.")] = None,
 ) -> None:
     """Accept FIX clients on TCP and hand them to the engine, until SIGTERM or SIGINT."""
     stop_with_parent(parent)
-    setup_logging(
-        LogConfig.model_validate({"level": log_level, "json_lines": log_json_lines, "file": log_file}), "front"
-    )
-    settings = FrontSettings(
-        host=host,
-        port=port,
-        engine_socket=engine_socket,
-        ready_file=ready_file,
-        logon_deadline_seconds=logon_deadline,
-        max_logon_bytes=max_logon_bytes,
-    )
     announce = None if ready_file else lambda port: typer.echo(json.dumps({"port": port}))
     try:
-        uvloop.run(run_front(settings, announce))
-    except FrontError as error:
+        loaded = load_config(config)
+        setup_logging(loaded.log, "front")
+        uvloop.run(run_front(front_settings(loaded), ready_file, announce))
+    except (ConfigError, FrontError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(EXIT_CONFIG) from error
+
+
+def front_settings(config: Config) -> FrontSettings:
+    """The part of the configuration that the front needs: it faces the network, and keeps no more than that."""
+    front = config.front
+    return FrontSettings(
+        host=front.host,
+        port=front.port,
+        engine_socket=config.engine.socket,
+        sessions=tuple(_policy(session) for session in config.sessions),
+        logon_deadline_seconds=front.logon_deadline_seconds,
+        max_logon_bytes=front.max_logon_bytes,
+        max_message_bytes=front.max_message_bytes,
+        max_buffered_bytes=front.max_buffered_bytes,
+        slow_reader_seconds=front.slow_reader_seconds,
+        max_connections=front.max_connections,
+        max_connections_per_address=front.max_connections_per_address,
+        max_half_open=front.max_half_open,
+        proxies=front.proxies,
+    )
+
+
+def _policy(session: SessionConfig) -> SessionPolicy:
+    return SessionPolicy(
+        begin_string=session.begin_string,
+        client_comp_id=session.target_comp_id,
+        gateway_comp_id=session.sender_comp_id,
+        allow_from=session.allow_from,
+    )

@@ -13,7 +13,7 @@ import typer
 from gateway.cli.engine import ENGINE_MISSING, EXIT_CONFIG
 from gateway.cli.signals import RELOAD_KEYS, Signals
 from gateway.cli.supervisor import Child, Supervisor
-from gateway.config import Config, load_config
+from gateway.config import load_config
 from gateway.errors import ConfigError
 from gateway.logs import setup_logging
 
@@ -61,12 +61,13 @@ def run(
     ours = ["--parent", str(os.getpid())]
     live = ["--live"] if allow_live else []
     fatal = frozenset({EXIT_CONFIG})
+    ready = ready_file or settings.engine.directory / "front.json"
     # The engine comes first when stopping too: its Logouts reach the clients through the front.
     children = [
         Child("engine", ["engine", "--config", str(config), *live, *ours], fatal, ENGINE_STOP_S, has_keys=True),
         Child(
             "front",
-            [*_front_arguments(settings, ready_file), *ours],
+            ["front", "--config", str(config), "--ready-file", str(ready), *ours],
             fatal,
             FRONT_STOP_S,
             env=_without_keys(os.environ),
@@ -84,19 +85,3 @@ def _stop_signals() -> list[signal.Signals]:
     """A terminal that closes ends the gateway too, unless nohup was asked to keep it."""
     stop = [signal.SIGINT, signal.SIGTERM]
     return stop if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [*stop, signal.SIGHUP]
-
-
-def _front_arguments(settings: Config, ready_file: Path | None) -> list[str]:
-    """The front is told what it needs and no more: it faces the network."""
-    front, log = settings.front, settings.log
-    arguments = ["front", "--host", front.host, "--port", str(front.port)]
-    arguments += ["--engine-socket", str(settings.engine.socket)]
-    arguments += ["--logon-deadline", str(front.logon_deadline_seconds)]
-    arguments += ["--max-logon-bytes", str(front.max_logon_bytes)]
-    arguments += ["--log-level", log.level]
-    if log.json_lines:
-        arguments += ["--log-json-lines"]
-    if log.file is not None:
-        arguments += ["--log-file", str(log.file)]
-    arguments += ["--ready-file", str(ready_file or settings.engine.directory / "front.json")]
-    return arguments

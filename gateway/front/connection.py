@@ -1,6 +1,6 @@
 """One client connection: its Logon, the engine's answer, then bytes both ways.
 
-    waiting for the Logon ─▶ connecting to the engine ─▶ waiting for the answer ─▶ pumping ─▶ closed
+    waiting for the Logon ─▶ checked ─▶ connecting to the engine ─▶ waiting for the answer ─▶ pumping ─▶ closed
 
 The client is not read between its Logon and the answer: QuickFIX can leave what is pipelined behind a Logon lying
 until the next byte arrives. While pumping, the engine gets the client's complete messages, each of them screened, and
@@ -9,37 +9,34 @@ take its bytes.
 """
 
 import asyncio
-from dataclasses import dataclass, field
-from typing import cast
+import time
+from typing import TYPE_CHECKING, cast
 
 from loguru import logger
 
-from gateway.front.logon import Logon, take_logon
+from gateway.front.addresses import Peer
+from gateway.front.door import Place
+from gateway.front.engine_side import EngineSide
+from gateway.front.logon import Logon, shown, take_logon
+from gateway.front.refused import Refused, rejection
 from gateway.front.screening import Unanswerable, screen
-from gateway.front.settings import FrontSettings
-from gateway.wire.framing import Framer, FramingError, message_length
+from gateway.front.settings import SessionPolicy
+from gateway.wire.framing import Framer, FramingError
+from gateway.wire.tags import SENDER_COMP_ID
 
-# An engine's first message is not limited by configuration, only kept from being absurd.
-_MAX_ANSWER_BYTES = 1 << 20
-
-
-@dataclass(slots=True)
-class FrontState:
-    """What the connections of one front share."""
-
-    settings: FrontSettings
-    open: set["ClientSide"] = field(default_factory=set)
-    accepted: int = 0
-    engine_away: bool = False
-    """So that an outage is one log line, however many clients try."""
+if TYPE_CHECKING:  # it knows us too
+    from gateway.front.state import FrontState
 
 
 class ClientSide(asyncio.Protocol):
     """The client's socket, and the life of the connection."""
 
-    def __init__(self, front: FrontState) -> None:
+    def __init__(self, front: "FrontState", number: int, peer: Peer, place: Place, deadline: float) -> None:
+        """number: of the connection, for log lines. deadline: of the complete Logon, by the loop's clock."""
         self._front = front
         self._settings = front.settings
+        self._number, self._peer, self._place, self._sender_comp_id = number, peer, place, "-"
+        self._session: str | None = None  # that it holds
         self._transport: asyncio.Transport
         self._engine: EngineSide | None = None
         self._received = b""  # until pumping
@@ -48,30 +45,25 @@ class ClientSide(asyncio.Protocol):
         self._pumping = False
         self._ended = False  # the client has sent its last byte
         self._closed = False
+        self._logon_deadline = deadline
         self._deadline: asyncio.TimerHandle | None = None
         self._slow_timer: asyncio.TimerHandle | None = None
         self._connecting: asyncio.Task[None] | None = None
+        self.has_begun = False
+        """Whether it has the socket, and the place."""
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done when the client's socket is closed."""
-        front.accepted += 1
-        self._ids = {"connection": front.accepted, "peer": "-", "sender_comp_id": "-"}
 
     # Callbacks of the event loop
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.has_begun = True
         self._transport = cast("asyncio.Transport", transport)
-        peer = transport.get_extra_info("peername")
-        self._ids["peer"] = f"[{peer[0]}]:{peer[1]}" if ":" in peer[0] else f"{peer[0]}:{peer[1]}"
         self._transport.set_write_buffer_limits(high=self._settings.max_buffered_bytes)
-        if len(self._front.open) >= self._settings.max_connections:
-            self._closed = True
-            self._log("WARNING", f"refused, {self._settings.max_connections} connections are open")
-            self._transport.abort()
-            return
-        self._front.open.add(self)
-        self._log("INFO", "accepted")
+        self._front.clients.add(self)
+        self._log("DEBUG", "accepted")
         seconds = self._settings.logon_deadline_seconds
-        self._set_deadline(seconds, f"no complete Logon within {seconds:g} s")
+        self._set_deadline(self._logon_deadline, f"no complete Logon within {seconds:g} s")
 
     def data_received(self, data: bytes) -> None:
         if self._closed:
@@ -97,7 +89,8 @@ class ClientSide(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.close("INFO", f"the client disconnected{f' ({exc})' if exc else ''}")
         self._clear_deadline()
-        self._front.open.discard(self)
+        self._front.clients.discard(self)
+        self._place.leave()
         if not self.lost.done():
             self.lost.set_result(None)
 
@@ -122,12 +115,30 @@ class ClientSide(asyncio.Protocol):
             return
         if logon is None:
             return
-        self._ids["sender_comp_id"] = logon.sender_comp_id
+        self._sender_comp_id = shown(logon.value(SENDER_COMP_ID))
         self._received = logon.rest
+        self._place.logon_complete()
         self._transport.pause_reading()
         seconds = self._settings.answer_deadline_seconds
-        self._set_deadline(seconds, f"the engine did not answer the Logon within {seconds:g} s")
-        self._connecting = asyncio.get_running_loop().create_task(self._forward(logon))
+        self._set_deadline_in(seconds, f"the engine did not answer the Logon within {seconds:g} s")
+        self._connecting = asyncio.get_running_loop().create_task(self._let_in(logon))
+
+    async def _let_in(self, logon: Logon) -> None:
+        try:
+            self._hold_session(self._front.gate.policy(logon, self._peer))
+            await self._forward(logon)
+        except Refused as refusal:
+            if refusal.answer and not self._closed:
+                self._transport.write(_rejection(logon, refusal.answer))
+            self.close("WARNING", f"refused, {refusal}")
+
+    def _hold_session(self, policy: SessionPolicy) -> None:
+        other = self._front.sessions.get(policy.key)
+        if other is not None:
+            raise Refused(f"the session is in use, {other}", "the session is in use by another connection")
+        if not self._closed:
+            self._session = policy.key
+            self._front.sessions[policy.key] = self
 
     async def _forward(self, logon: Logon) -> None:
         loop = asyncio.get_running_loop()
@@ -147,7 +158,7 @@ class ClientSide(asyncio.Protocol):
             return
         self._engine = engine
         engine.transport.set_write_buffer_limits(high=self._settings.max_buffered_bytes)
-        engine.transport.write(logon.message)
+        engine.transport.write(logon.masked())
         self._log("INFO", "Logon forwarded")
 
     def answer_received(self) -> None:
@@ -193,7 +204,7 @@ class ClientSide(asyncio.Protocol):
     def _watch_message(self) -> None:
         if self._framer.is_inside:
             seconds = self._settings.message_deadline_seconds
-            self._set_deadline(seconds, f"a message was not complete within {seconds:g} s")
+            self._set_deadline_in(seconds, f"a message was not complete within {seconds:g} s")
         else:
             self._clear_deadline()
 
@@ -217,7 +228,12 @@ class ClientSide(asyncio.Protocol):
         if self._closed:
             return
         self._closed = True
-        self._log(level, f"closed: {reason}")
+        if self._session is None:
+            self._front.log_refusal(level, f"closed: {reason}", self._number, self._peer, self._sender_comp_id)
+        else:
+            self._log(level, f"closed: {reason}")
+        if self._session is not None:
+            del self._front.sessions[self._session]
         self._clear_deadline()
         self._clear_slow_timer()
         self._transport.close()
@@ -235,16 +251,19 @@ class ClientSide(asyncio.Protocol):
         assert self._engine is not None
         self._engine.transport.write_eof()
         seconds = self._settings.slow_reader_seconds
-        self._set_deadline(seconds, f"the engine went on {seconds:g} s after the client's last byte")
+        self._set_deadline_in(seconds, f"the engine went on {seconds:g} s after the client's last byte")
 
     def _drop_slow_reader(self) -> None:
         size, seconds = self._transport.get_write_buffer_size(), self._settings.slow_reader_seconds
         self.close("WARNING", f"slow reader, {size} bytes unread after {seconds:g} s")
         self.abort()
 
-    def _set_deadline(self, seconds: float, reason: str) -> None:
+    def _set_deadline_in(self, seconds: float, reason: str) -> None:
+        self._set_deadline(asyncio.get_running_loop().time() + seconds, reason)
+
+    def _set_deadline(self, at: float, reason: str) -> None:
         self._clear_deadline()
-        self._deadline = asyncio.get_running_loop().call_later(seconds, self.close, "WARNING", reason)
+        self._deadline = asyncio.get_running_loop().call_at(at, self.close, "WARNING", reason)
 
     def _clear_deadline(self) -> None:
         if self._deadline is not None:
@@ -256,52 +275,16 @@ class ClientSide(asyncio.Protocol):
             self._slow_timer.cancel()
             self._slow_timer = None
 
+    def __str__(self) -> str:
+        return f"connection {self._number} from {self._peer}"
+
     def _log(self, level: str, event: str) -> None:
-        logger.bind(**self._ids).opt(depth=1).log(
-            level,
-            "{} connection={connection} peer={peer} sender_comp_id={sender_comp_id}",
-            event,
-            **self._ids,
+        logger.opt(depth=1).log(
+            level, "{} connection={} peer={} sender_comp_id={}", event, self._number, self._peer, self._sender_comp_id
         )
 
 
-class EngineSide(asyncio.Protocol):
-    """The connection to the engine that belongs to one client."""
-
-    def __init__(self, client: ClientSide) -> None:
-        self._client = client
-        self._answer: bytes | None = b""  # None once it is complete
-        self.transport: asyncio.Transport
-        self.paused = False
-        """The engine does not take the client's bytes at the moment."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast("asyncio.Transport", transport)
-
-    def data_received(self, data: bytes) -> None:
-        self._client.transport.write(data)
-        if self._answer is not None:
-            self._look_for_answer(data)
-
-    def _look_for_answer(self, data: bytes) -> None:
-        assert self._answer is not None
-        self._answer += data
-        try:
-            length = message_length(self._answer, _MAX_ANSWER_BYTES)
-        except FramingError as error:
-            self._client.close("ERROR", f"the engine's first message is not FIX: {error}")
-            return
-        if length is not None and len(self._answer) >= length:
-            self._answer = None
-            self._client.answer_received()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._client.close("INFO", f"the engine closed the connection{f' ({exc})' if exc else ''}")
-
-    def pause_writing(self) -> None:
-        self.paused = True
-        self._client.transport.pause_reading()
-
-    def resume_writing(self) -> None:
-        self.paused = False
-        self._client.transport.resume_reading()
+def _rejection(logon: Logon, text: str) -> bytes:
+    begin_string, client, ours = (part.encode() for part in logon.session)
+    now = time.strftime("%Y%m%d-%H:%M:%S", time.gmtime()).encode()
+    return rejection(begin_string, ours, client, logon.number.encode(), text, now)

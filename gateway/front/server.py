@@ -2,15 +2,18 @@
 
 import asyncio
 import json
+import resource
 import signal
 from collections.abc import Callable
 from pathlib import Path
 
 from loguru import logger
 
-from gateway.front.connection import ClientSide, FrontState
+from gateway.front.listener import Listener
 from gateway.front.settings import FrontSettings
+from gateway.front.state import FrontState
 
+_OTHER_DESCRIPTORS = 64
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -24,47 +27,49 @@ class Front:
     def __init__(self, settings: FrontSettings) -> None:
         self._settings = settings
         self._state = FrontState(settings)
-        self._server: asyncio.Server | None = None
+        self._listener = Listener(self._state)
+        self._stopped = True
         self.port = settings.port
         """The TCP port in use; after start() also when port 0 was configured."""
 
     async def start(self) -> None:
         """Listen. Raises FrontError if the address cannot be used."""
         host, port = self._settings.host, self._settings.port
+        _allow_descriptors(2 * self._settings.max_connections + _OTHER_DESCRIPTORS)
         try:
-            self._server = await asyncio.get_running_loop().create_server(
-                lambda: ClientSide(self._state), host, port, backlog=256
-            )
+            self.port = await self._listener.start(host, port)
         except OSError as error:
             raise FrontError(f"cannot listen on {host} port {port}: {error}") from error
-        self.port = int(self._server.sockets[0].getsockname()[1])
+        self._stopped = False
         logger.info("front listens on {}:{}, engine at {}", host, self.port, self._settings.engine_socket)
 
     async def stop(self) -> None:
         """Accept no more, deliver what is buffered, close every client; cut those that take too long."""
-        if self._server is None:
+        if self._stopped:
             return
-        self._server.close()
-        self._server = None
-        for connection in list(self._state.open):
+        self._stopped = True
+        self._listener.close()
+        for connection in list(self._state.clients):
             connection.close("INFO", "the front is stopping")
         await self._wait_for_clients()
-        for connection in list(self._state.open):
+        for connection in list(self._state.clients):
             connection.abort()
         await self._wait_for_clients()
         logger.info("front stopped")
 
     async def _wait_for_clients(self) -> None:
-        if self._state.open:
-            ends = [connection.lost for connection in self._state.open]
+        if self._state.clients:
+            ends = [connection.lost for connection in self._state.clients]
             await asyncio.wait(ends, timeout=self._settings.stop_seconds)
 
 
-async def run_front(settings: FrontSettings, announce: Callable[[int], None] | None = None) -> None:
+async def run_front(
+    settings: FrontSettings, ready_file: Path | None = None, announce: Callable[[int], None] | None = None
+) -> None:
     """Serve until SIGTERM or SIGINT.
 
     Raises FrontError if the address cannot be used or the ready file cannot be written.
-    announce: called with the port once the front listens, besides writing settings.ready_file.
+    ready_file: written with {"port": …} once the front listens. announce: called with the port then.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -73,8 +78,8 @@ async def run_front(settings: FrontSettings, announce: Callable[[int], None] | N
     front = Front(settings)
     try:
         await front.start()
-        if settings.ready_file is not None:
-            _write_ready(settings.ready_file, front.port)
+        if ready_file is not None:
+            _write_ready(ready_file, front.port)
         if announce is not None:
             announce(front.port)
         await stop.wait()
@@ -92,3 +97,13 @@ def _write_ready(path: Path, port: int) -> None:
         unfinished.replace(path)
     except OSError as error:
         raise FrontError(f"cannot write the ready file: {error}") from error
+
+
+def _allow_descriptors(number: int) -> None:
+    """As many as the configured connections need: each has a socket to its client and one to the engine."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = number if hard == resource.RLIM_INFINITY else min(number, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    if wanted < number:
+        logger.warning("only {} descriptors are allowed (ulimit -Hn), all connections would need {}", wanted, number)

@@ -3,20 +3,37 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway.front.addresses import Network
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPolicy:
+    """Who may log on as one session. client_comp_id is the Logon's SenderCompID(49), gateway_comp_id its 56."""
+
+    begin_string: str
+    client_comp_id: str
+    gateway_comp_id: str
+    allow_from: tuple[Network, ...] = ()
+    """Networks it may connect from; none: from anywhere."""
+
+    @property
+    def key(self) -> str:
+        """The SessionID as the engine writes it."""
+        return f"{self.begin_string}:{self.gateway_comp_id}->{self.client_comp_id}"
+
 
 @dataclass(frozen=True, slots=True)
 class FrontSettings:
-    """Where the front listens, where the engine is, and the bounds of a connection.
+    """Where the front listens, where the engine is, who may log on, and the bounds of a connection.
 
     host: address or name to listen on, IPv4 or IPv6. port: 0 takes a free one.
     engine_socket: the engine's Unix socket.
-    ready_file: written with {"port": …} once the front listens.
     """
 
     host: str
     port: int
     engine_socket: Path
-    ready_file: Path | None = None
+    sessions: tuple[SessionPolicy, ...]
     logon_deadline_seconds: float = 10.0
     """From accepting a connection to its complete Logon."""
     answer_deadline_seconds: float = 15.0
@@ -34,5 +51,10 @@ class FrontSettings:
     slow_reader_seconds: float = 10.0
     """A client that does not halve a full buffer in this time is dropped; also the time to flush when closing."""
     max_connections: int = 1000
+    max_connections_per_address: int = 100
+    max_half_open: int = 200
+    """Connections without a complete Logon yet."""
+    proxies: tuple[Network, ...] = ()
+    """Who connects from here says with PROXY protocol version 2 for whom, and must."""
     stop_seconds: float = 3.0
     """When stopping: time for the clients' last bytes before connections are cut."""

@@ -99,9 +99,9 @@ def run(
     """The engine in this process, the front as a child."""
     adapters = cast("dict[str, VenueFactory]", registry.ADAPTERS)
     adapters["binance"] = InjectingVenue
-    settings = load_config(config)
-    front = ["front", "--port", str(settings.front.port), "--engine-socket", str(settings.engine.socket)]
-    child = subprocess.Popen([sys.executable, "-m", "gateway", *front, "--ready-file", str(ready_file)])
+    load_config(config).engine.directory.mkdir(parents=True, exist_ok=True)
+    front = ["front", "--config", str(config), "--ready-file", str(ready_file)]
+    child = subprocess.Popen([sys.executable, "-m", "gateway", *front])
     try:
         engine(config, allow_live=False)
     finally:

@@ -10,12 +10,14 @@ import pytest
 from loguru import logger
 
 from gateway.front import FrontSettings
-from tests.unit.front.support import Engine
+from tests.unit.front.support import NAMES, Engine, session
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> FrontSettings:
-    return FrontSettings(host="127.0.0.1", port=0, engine_socket=tmp_path / "engine.sock")
+    return FrontSettings(
+        host="127.0.0.1", port=0, engine_socket=tmp_path / "engine.sock", sessions=tuple(session(n) for n in NAMES)
+    )
 
 
 @pytest.fixture

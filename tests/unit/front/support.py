@@ -7,19 +7,33 @@ from dataclasses import dataclass, field
 
 import simplefix
 
-from gateway.front import Front, FrontSettings
+from gateway.front import Front, FrontSettings, SessionPolicy
 
 WAIT = 10  # seconds until a test gives up
 
 
-def fix(msg_type: str, *fields: tuple[int, str]) -> bytes:
+NAMES = ("DESK", *(f"DESK{number:02}" for number in range(50)))
+
+
+def session(name: str) -> SessionPolicy:
+    return SessionPolicy("FIX.4.4", name, "FIXGW")
+
+
+def fix(msg_type: str, *fields: tuple[int, str], sender: str = "DESK") -> bytes:
     message = simplefix.FixMessage()
-    for tag, value in [(8, "FIX.4.4"), (35, msg_type), (49, "DESK"), (56, "FIXGW"), (34, "1"), *fields]:
+    for tag, value in [(8, "FIX.4.4"), (35, msg_type), (49, sender), (56, "FIXGW"), (34, "1"), *fields]:
         message.append_pair(tag, value)
     return bytes(message.encode())
 
 
-LOGON = fix("A", (98, "0"), (108, "30"), (554, "s3cret-password"))
+def logon(sender: str = "DESK") -> bytes:
+    return fix("A", (98, "0"), (108, "30"), (554, "s3cret-password"), sender=sender)
+
+
+LOGON = logon()
+FORWARDED = LOGON.replace(b"s3cret-password", b"*" * 15)[:-7]
+FORWARDED += b"10=%03d\x01" % (sum(FORWARDED) % 256)
+"""As the engine gets it: the password is masked."""
 ANSWER = fix("A", (98, "0"), (108, "30"))
 ORDER = fix("D", (11, "c1"), (58, "first"))
 
@@ -61,11 +75,11 @@ class Session:
     engine_writer: asyncio.StreamWriter
 
 
-async def log_on(front: Front, engine: Engine) -> Session:
+async def log_on(front: Front, engine: Engine, sender: str = "DESK") -> Session:
     reader, writer = await connect(front)
-    writer.write(LOGON)
+    writer.write(logon(sender))
     engine_reader, engine_writer = await engine.connection()
-    assert await exactly(engine_reader, LOGON)
+    await asyncio.wait_for(engine_reader.readexactly(len(logon(sender))), WAIT)
     engine_writer.write(ANSWER)
     assert await exactly(reader, ANSWER)
     return Session(reader, writer, engine_reader, engine_writer)

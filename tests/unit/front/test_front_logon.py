@@ -8,6 +8,7 @@ import pytest
 from gateway.front import FrontSettings
 from tests.unit.front.support import (
     ANSWER,
+    FORWARDED,
     LOGON,
     ORDER,
     WAIT,
@@ -27,7 +28,7 @@ async def test_what_is_behind_the_logon_waits_for_its_answer(settings: FrontSett
         reader, writer = await connect(front)
         writer.write(LOGON + ORDER)
         engine_reader, engine_writer = await engine.connection()
-        assert await exactly(engine_reader, LOGON)
+        assert await exactly(engine_reader, FORWARDED)
         writer.write(ORDER)
         for part in (ANSWER[:10], ANSWER[10:-1]):  # an incomplete answer opens nothing
             engine_writer.write(part)
@@ -45,7 +46,7 @@ async def test_a_flood_behind_the_logon_is_not_taken_in(settings: FrontSettings,
         flood = ORDER * 300_000
         writer.write(LOGON + flood)
         engine_reader, engine_writer = await engine.connection()
-        assert await exactly(engine_reader, LOGON)
+        assert await exactly(engine_reader, FORWARDED)
         assert await settled(writer.transport.get_write_buffer_size) > 0
         engine_writer.write(ANSWER)
         assert await exactly(reader, ANSWER)
@@ -90,7 +91,7 @@ async def test_a_logon_byte_by_byte_is_accepted(settings: FrontSettings, engine:
             await writer.drain()
             await asyncio.sleep(0)
         engine_reader, _engine_writer = await engine.connection()
-        assert await exactly(engine_reader, LOGON)
+        assert await exactly(engine_reader, FORWARDED)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +145,7 @@ async def test_an_engine_that_never_answers(settings: FrontSettings, engine: Eng
         reader, writer = await connect(front)
         writer.write(LOGON)
         engine_reader, _engine_writer = await engine.connection()
-        assert await exactly(engine_reader, LOGON)
+        assert await exactly(engine_reader, FORWARDED)
         assert await is_closed(reader)
         assert await is_closed(engine_reader)
         assert any("did not answer the Logon" in line for line in log)

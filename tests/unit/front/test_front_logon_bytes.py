@@ -34,7 +34,11 @@ def test_no_bytes_raise_anything_but_a_framing_error(data: bytes) -> None:
 
 
 @given(
-    st.lists(st.tuples(st.integers(2000, 9999), st.binary(min_size=1).filter(lambda v: b"\x01" not in v)), max_size=5),
+    st.lists(
+        st.tuples(st.integers(2000, 9999), st.binary(min_size=1).filter(lambda v: b"\x01" not in v)),
+        max_size=5,
+        unique_by=lambda field: field[0],
+    ),
     st.binary(max_size=50),
 )
 def test_a_logon_is_found_whatever_it_holds_and_whatever_follows(fields: list[tuple[int, bytes]], rest: bytes) -> None:
@@ -43,7 +47,7 @@ def test_a_logon_is_found_whatever_it_holds_and_whatever_follows(fields: list[tu
         assert take_logon(message[:end], LIMIT) is None
     taken = take_logon(message + rest, LIMIT)
     assert taken is not None
-    assert (taken.message, taken.rest, taken.sender_comp_id) == (message, rest, "DESK")
+    assert (taken.message, taken.rest, taken.session) == (message, rest, ("FIX.4.4", "DESK", ""))
 
 
 @given(st.integers(0, 200), st.integers(0, 255))
@@ -74,3 +78,24 @@ def test_lying_data_lengths_are_refused() -> None:
 @pytest.mark.parametrize("start", [b"", b"8", b"8=FIX.4.4", b"8=FIXT.1.1\x019=12", b"8=FIX.4.2\x01"])
 def test_the_beginning_of_a_message_is_waited_on(start: bytes) -> None:
     assert message_length(start, LIMIT) is None
+
+
+def test_a_field_that_is_there_twice_is_refused() -> None:
+    for twice in ((49, b"OTHER"), (56, b"X"), (553, b"b")):
+        with pytest.raises(FramingError, match=f"it has tag {twice[0]} twice"):
+            take_logon(logon((553, b"a"), (56, b"FIXGW"), (58, b"one"), twice), LIMIT)
+    hidden = logon((56, b"FIXGW"), (95, b"8"), (96, b"a\x0149=EVE"))
+    taken = take_logon(hidden, LIMIT)
+    assert taken is not None
+    assert taken.session == ("FIX.4.4", "DESK", "FIXGW")
+    assert take_logon(logon((384, b"2"), (372, b"D"), (385, b"R"), (372, b"F"), (385, b"R")), LIMIT)
+
+
+def test_secrets_are_masked_and_the_message_stays_intact() -> None:
+    message = logon((553, b"me"), (554, b"pass"), (95, b"5"), (96, b"a\x01b=c"), (925, b"new"))
+    taken = take_logon(message, LIMIT)
+    assert taken is not None
+    masked = take_logon(taken.masked(), LIMIT)
+    assert masked is not None
+    assert {**taken.fields, 554: "****", 96: "*****", 925: "***", 10: masked.value(10)} == masked.fields
+    assert len(masked.message) == len(message)

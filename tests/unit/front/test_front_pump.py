@@ -6,6 +6,7 @@ from dataclasses import replace
 from gateway.front import Front, FrontSettings
 from tests.unit.front.support import (
     ANSWER,
+    FORWARDED,
     LOGON,
     ORDER,
     WAIT,
@@ -15,6 +16,7 @@ from tests.unit.front.support import (
     fix,
     is_closed,
     log_on,
+    logon,
     running,
     settled,
     until,
@@ -29,7 +31,7 @@ async def test_a_slow_reader_is_dropped_and_others_go_on(
         slow = await log_on(front, engine)
         slow.writer.transport.pause_reading()  # type: ignore[attr-defined]  # asyncio declares it on ReadTransport
         slow.engine_writer.write(b"x" * (64 << 20))  # more than all socket buffers on the way hold
-        session = await log_on(front, engine)
+        session = await log_on(front, engine, "DESK01")
         await until(lambda: any("slow reader" in line for line in log))
         await until(slow.engine_writer.transport.is_closing)
         session.engine_writer.write(ORDER)
@@ -76,7 +78,7 @@ async def test_half_close_right_behind_the_logon(settings: FrontSettings, engine
         writer.write(LOGON + ORDER)
         writer.write_eof()
         engine_reader, engine_writer = await engine.connection()
-        assert await exactly(engine_reader, LOGON)
+        assert await exactly(engine_reader, FORWARDED)
         engine_writer.write(ANSWER)
         assert await asyncio.wait_for(engine_reader.read(), WAIT) == ORDER
         engine_writer.close()
@@ -102,7 +104,7 @@ async def test_a_client_that_vanishes_ends_its_engine_connection(settings: Front
 
 async def test_fifty_connections_at_once(settings: FrontSettings) -> None:
     async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        assert await exactly(reader, LOGON)
+        await asyncio.wait_for(reader.readexactly(len(logon("DESK00"))), WAIT)
         writer.write(ANSWER)
         while data := await reader.read(65536):
             writer.write(data)
@@ -111,7 +113,7 @@ async def test_fifty_connections_at_once(settings: FrontSettings) -> None:
     async def session(front: Front, number: int) -> None:
         reader, writer = await connect(front)
         order = fix("D", (11, f"order-{number}"))
-        writer.write(LOGON + order)
+        writer.write(logon(f"DESK{number:02}") + order)
         assert await exactly(reader, ANSWER + order)
         for _ in range(20):
             writer.write(order)

@@ -124,7 +124,7 @@ async def test_a_message_that_does_not_end_ends_the_connection(
     settings: FrontSettings, engine: Engine, log: list[str]
 ) -> None:
     async with running(replace(settings, message_deadline_seconds=0.2)) as front:
-        session, other = await log_on(front, engine), await log_on(front, engine)
+        session, other = await log_on(front, engine), await log_on(front, engine, "DESK01")
         wrong_length = ORDER.replace(b"9=", b"9=1", 1)
         session.writer.write(ORDER + wrong_length + ORDER)
         other.writer.write(ORDER[:-1])

@@ -1,0 +1,30 @@
+"""The part of the configuration that says who may connect, and how."""
+
+from typing import Annotated
+
+from pydantic import Field, IPvAnyNetwork
+
+from gateway.config_section import Section
+
+
+class FrontConfig(Section):
+    """The TCP listener that clients connect to.
+
+    max_connections_per_address: an IPv6 address counts by its /64, since one machine has as many as it likes of those.
+    max_half_open: connections that have not sent a complete Logon yet.
+    max_message_bytes: of one message; the connection of a client that sends a longer one ends.
+    max_buffered_bytes, slow_reader_seconds: a client that leaves so much unread for so long is disconnected.
+    proxies: where a load balancer connects from that says, with PROXY protocol version 2, for whom. It must.
+    """
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 9880
+    logon_deadline_seconds: Annotated[int, Field(ge=1, le=60)] = 5
+    max_logon_bytes: Annotated[int, Field(ge=256, le=65536)] = 4096
+    max_message_bytes: Annotated[int, Field(ge=4096, le=8 << 20)] = 4 << 20
+    max_buffered_bytes: Annotated[int, Field(ge=4096, le=256 << 20)] = 1 << 20
+    slow_reader_seconds: Annotated[int, Field(ge=1, le=300)] = 10
+    max_connections: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    max_connections_per_address: Annotated[int, Field(ge=1, le=100_000)] = 100
+    max_half_open: Annotated[int, Field(ge=1, le=100_000)] = 200
+    proxies: tuple[IPvAnyNetwork, ...] = ()

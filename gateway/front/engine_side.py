@@ -1,0 +1,54 @@
+"""The connection to the engine that belongs to one client."""
+
+import asyncio
+from typing import TYPE_CHECKING, cast
+
+from gateway.wire.framing import FramingError, message_length
+
+if TYPE_CHECKING:
+    from gateway.front.connection import ClientSide
+
+# An engine's first message is not limited by configuration, only kept from being absurd.
+_MAX_ANSWER_BYTES = 1 << 20
+
+
+class EngineSide(asyncio.Protocol):
+    """Gives the client what the engine sends, and says when its answer to the Logon is complete."""
+
+    def __init__(self, client: "ClientSide") -> None:
+        self._client = client
+        self._answer: bytes | None = b""  # None once it is complete
+        self.transport: asyncio.Transport
+        self.paused = False
+        """The engine does not take the client's bytes at the moment."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._client.transport.write(data)
+        if self._answer is not None:
+            self._look_for_answer(data)
+
+    def _look_for_answer(self, data: bytes) -> None:
+        assert self._answer is not None
+        self._answer += data
+        try:
+            length = message_length(self._answer, _MAX_ANSWER_BYTES)
+        except FramingError as error:
+            self._client.close("ERROR", f"the engine's first message is not FIX: {error}")
+            return
+        if length is not None and len(self._answer) >= length:
+            self._answer = None
+            self._client.answer_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._client.close("INFO", f"the engine closed the connection{f' ({exc})' if exc else ''}")
+
+    def pause_writing(self) -> None:
+        self.paused = True
+        self._client.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        self.paused = False
+        self._client.transport.resume_reading()

@@ -1,0 +1,34 @@
+"""Whether a Logon may go on to the engine: which session it means, and whether this client may use that."""
+
+from collections.abc import Iterable
+
+from gateway.front.addresses import Address, Peer, is_in
+from gateway.front.logon import Logon, shown
+from gateway.front.refused import Refused
+from gateway.front.settings import SessionPolicy
+
+
+class Gate:
+    """Knows the sessions and who may use them."""
+
+    def __init__(self, sessions: Iterable[SessionPolicy]) -> None:
+        self._policies = {(s.begin_string, s.client_comp_id, s.gateway_comp_id): s for s in sessions}
+        from_anywhere = any(not s.allow_from for s in self._policies.values())
+        self._networks = [] if from_anywhere else [n for s in self._policies.values() for n in s.allow_from]
+
+    def admit(self, address: Address) -> None:
+        """Raises Refused for an address that no session may come from: nothing is read from it."""
+        if self._networks and not is_in(address, self._networks):
+            raise Refused("no session may connect from this address")
+
+    def policy(self, logon: Logon, peer: Peer) -> SessionPolicy:
+        """The session that the Logon means. Raises Refused when there is none, or not for this client."""
+        policy = self._policies.get(logon.session)
+        if policy is None:
+            begin_string, sender, target = (shown(part) for part in logon.session)
+            raise Refused(
+                f"no session has BeginString(8)={begin_string} SenderCompID(49)={sender} TargetCompID(56)={target}"
+            )
+        if policy.allow_from and not is_in(peer.address, policy.allow_from):
+            raise Refused(f"the session may not connect from {peer.address}")
+        return policy

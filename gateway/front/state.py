@@ -1,0 +1,41 @@
+"""What the connections of one front share."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from loguru import logger
+
+from gateway.front.addresses import Peer
+from gateway.front.door import Door
+from gateway.front.gate import Gate
+from gateway.front.refused import LineBudget
+from gateway.front.settings import FrontSettings
+
+if TYPE_CHECKING:
+    from gateway.front.connection import ClientSide
+
+_REFUSAL_LINES, _REFUSAL_SECONDS = 50, 10.0
+
+
+class FrontState:
+    """Limits, sessions, and who is connected."""
+
+    def __init__(self, settings: FrontSettings) -> None:
+        self.settings = settings
+        self.door = Door(settings.max_connections, settings.max_connections_per_address, settings.max_half_open)
+        self.gate = Gate(settings.sessions)
+        self.clients: set[ClientSide] = set()
+        self.sessions: dict[str, ClientSide] = {}
+        """By SessionID, those whose Logon went on to the engine."""
+        self.accepted = 0
+        self.engine_away = False
+        """So that an outage is one log line, however many clients try."""
+        self._budget = LineBudget(_REFUSAL_LINES, _REFUSAL_SECONDS)
+
+    def log_refusal(self, level: str, event: str, connection: int, peer: Peer, sender_comp_id: str = "-") -> None:
+        """Of clients that have not logged on: a flood of them gets few lines."""
+        allowed, withheld = self._budget.take(asyncio.get_running_loop().time())
+        if withheld:
+            logger.warning("{} more clients were refused, which was not logged one by one", withheld)
+        if allowed:
+            logger.log(level, "{} connection={} peer={} sender_comp_id={}", event, connection, peer, sender_comp_id)
