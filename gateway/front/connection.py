@@ -28,6 +28,10 @@ if TYPE_CHECKING:  # it knows us too
     from gateway.front.state import FrontState
 
 
+_ENDING_S = 2.0
+"""How long a client that comes back waits for its connection before to end."""
+
+
 class ClientSide(asyncio.Protocol):
     """The client's socket, and the life of the connection."""
 
@@ -125,15 +129,18 @@ class ClientSide(asyncio.Protocol):
 
     async def _let_in(self, logon: Logon) -> None:
         try:
-            self._hold_session(self._front.gate.policy(logon, self._peer))
+            await self._hold_session(self._front.gate.policy(logon, self._peer))
             await self._forward(logon)
         except Refused as refusal:
             if refusal.answer and not self._closed:
                 self._transport.write(_rejection(logon, refusal.answer))
             self.close("WARNING", f"refused, {refusal}")
 
-    def _hold_session(self, policy: SessionPolicy) -> None:
+    async def _hold_session(self, policy: SessionPolicy) -> None:
         other = self._front.sessions.get(policy.key)
+        if other is not None and other.is_ending:
+            await asyncio.wait([other.lost], timeout=_ENDING_S)
+            other = self._front.sessions.get(policy.key)
         if other is not None:
             raise Refused(f"the session is in use, {other}", "the session is in use by another connection")
         if not self._closed:
@@ -218,6 +225,11 @@ class ClientSide(asyncio.Protocol):
         )
 
     # Towards the client
+
+    @property
+    def is_ending(self) -> bool:
+        """The client has hung up, and the engine will too."""
+        return self._ended
 
     @property
     def transport(self) -> asyncio.Transport:

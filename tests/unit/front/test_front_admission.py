@@ -190,8 +190,14 @@ async def test_the_second_connection_of_a_session_is_told_why_and_the_first_live
         assert any("refused, the session is in use, connection 1 from 127.0.0.1" in line for line in log)
         first.writer.write(ORDER)
         assert await exactly(first.engine_reader, ORDER)
-        await hang_up(first)
-        await log_on(front, engine)
+        first.writer.close()
+        again, writer = await connect(front)
+        writer.write(LOGON)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(again.read(), 0.05)  # it waits for the first to end
+        first.engine_writer.close()
+        engine_reader, _engine_writer = await engine.connection()
+        assert await exactly(engine_reader, FORWARDED)
 
 
 async def test_two_logons_at_once_are_one_session(settings: FrontSettings, engine: Engine) -> None:
