@@ -194,6 +194,7 @@ def show(figures: dict[str, float], cpu: list[tuple[str, float]]) -> None:
 def main() -> None:
     """See the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", nargs="?", choices=["orders", "risk"], default="orders", help="what to measure")
     parser.add_argument("--quick", action="store_true", help="fewer orders; under 60 s")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
     parser.add_argument("--stages", action="store_true", help="time the engine's stages one by one instead")
@@ -203,8 +204,13 @@ def main() -> None:
 
         show_stages()
         return
-    figures, cpu = uvloop.run(bench(quick=arguments.quick))
-    show(figures, cpu)
+    if arguments.what == "risk":
+        from tests.bench.risk import bench_risk
+
+        figures = bench_risk()
+    else:
+        figures, cpu = uvloop.run(bench(quick=arguments.quick))
+        show(figures, cpu)
     if arguments.json:
         rounded: dict[str, Any] = {name: round(value, 4) for name, value in figures.items()}
         arguments.json.write_text(json.dumps(rounded, indent=2) + "\n")
