@@ -73,7 +73,7 @@ class _Venue:
 class Stages:
     """The engine's parts without their threads, and a stop-watch for each."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, database: str = "stages.db") -> None:
         self.book = Book()
         self.codec = Codec()
         sessions = {SESSION: SessionState(SESSION, "FIX.4.4", time.time_ns())}
@@ -102,7 +102,7 @@ class Stages:
             recovering={},
             unreconciled=set(),
         )
-        self.database = open_database(f"sqlite:///{directory / 'stages.db'}", "sim", "test")
+        self.database = open_database(f"sqlite:///{directory / database}", "sim", "test")
         self.writer = BatchWriter(self.database)
         self.spent: dict[str, float] = {}
 
@@ -129,9 +129,9 @@ class Stages:
         rows.clear()
         recorder.changed.clear()
         recorder.intents.clear()
-        accepted = [_accepted(order_id) for order_id in order_ids]
+        answers = [accepted(order_id) for order_id in order_ids]
         traded = [_traded(order_id) for order_id in order_ids]
-        self.timed("venue's answer: decide, record, encode", lambda: [desk.venue_report(r) for r in accepted])
+        self.timed("venue's answer: decide, record, encode", lambda: [desk.venue_report(r) for r in answers])
         self.timed("fill: decide, record, encode", lambda: [desk.venue_report(r) for r in traded])
         reports = list(recorder.reports)
         self.timed("reports as QuickFIX messages", lambda: [to_quickfix(r.body) for r in reports])
@@ -150,7 +150,8 @@ class Stages:
         recorder.events.clear()
 
 
-def _accepted(order_id: str) -> VenueAccepted:
+def accepted(order_id: str) -> VenueAccepted:
+    """The venue's answer to a new order."""
     return VenueAccepted(
         venue_account="main", symbol="BTCUSDT", client_id=f"test-{order_id}-1", venue_order_id=order_id
     )
