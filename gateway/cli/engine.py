@@ -11,19 +11,12 @@ import typer
 from loguru import logger
 from sqlalchemy import make_url
 
+from gateway.cli.exits import ENGINE_MISSING, EXIT_CONFIG, EXIT_HALTED
 from gateway.cli.parent import stop_with_parent
 from gateway.cli.signals import RELOAD_KEYS, Signals
 from gateway.config import load_config
 from gateway.errors import ConfigError, GatewayError, JournalHalted
 from gateway.logs import setup_logging
-
-EXIT_CONFIG = 2  # what a person has to change: starting again does not help
-EXIT_HALTED = 70  # SQL may not have the last batch: a fresh start reads what is true
-
-ENGINE_MISSING = (
-    "The FIX session engine is not installed: pip install '.[binary]' in the repository (prebuilt), "
-    "or '.[source]' (compiles for about five minutes)."
-)
 
 
 def engine(

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 import uvloop
 
-from gateway.cli.engine import EXIT_CONFIG
+from gateway.cli.exits import EXIT_CONFIG
 from gateway.cli.parent import stop_with_parent
 from gateway.config import Config, SessionConfig, load_config
 from gateway.errors import ConfigError

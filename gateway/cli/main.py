@@ -1,19 +1,12 @@
 """The fixgw command: every command group is one thin file beside this one."""
 
 import inspect
-from collections.abc import Callable
+from importlib import import_module
+from typing import Any
 
 import typer
-
-from gateway.cli.db import db
-from gateway.cli.engine import engine
-from gateway.cli.front import front
-from gateway.cli.order import order
-from gateway.cli.orders import orders
-from gateway.cli.run import run
-from gateway.cli.send import send
-from gateway.cli.sessions import sessions
-from gateway.cli.sim import sim
+from typer.core import TyperGroup
+from typer.main import get_command, get_group
 
 _OVERVIEW = """A FIX order-routing gateway: FIX in, exchange APIs out, every step in SQL.
 
@@ -34,27 +27,52 @@ Each command explains itself, such as fixgw send --help.
 How clients connect: fix_specs/RULES_OF_ENGAGEMENT.md
 """
 
-app = typer.Typer(name="fixgw", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+_COMMANDS = {
+    "run": "gateway.cli.run",
+    "sim": "gateway.cli.sim",
+    "send": "gateway.cli.send",
+    "orders": "gateway.cli.orders",
+    "order": "gateway.cli.order",
+    "sessions": "gateway.cli.sessions",
+    "db": "gateway.cli.db",
+    "engine": "gateway.cli.engine",
+    "front": "gateway.cli.front",
+}
+"""Where each command is, under its own name, in the order of the help."""
+
+_HIDDEN = ("engine", "front")
+
+
+class _Commands(TyperGroup):
+    """Loads a command when it is asked for: `fixgw run` starts others of these, which need not know all the rest."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  # Typer's signature
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002  # Typer's signature
+        if cmd_name not in _COMMANDS:
+            return None
+        found = getattr(import_module(_COMMANDS[cmd_name]), cmd_name)
+        command = get_group(found) if isinstance(found, typer.Typer) else _single(cmd_name, found)
+        command.name = cmd_name
+        return command
+
+
+def _single(name: str, function: Any) -> Any:
+    """A command with its docstring as help. Typer keeps the lines of a paragraph that starts with a backspace, which a
+    docstring, being raw text, spells out.
+    """
+    alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    text = inspect.cleandoc(function.__doc__ or "").replace("\\b", "\b")
+    alone.command(name, help=text, hidden=name in _HIDDEN)(function)
+    return get_command(alone)
+
+
+app = typer.Typer(
+    name="fixgw", cls=_Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+)
 
 
 @app.callback(help=_OVERVIEW)
 def main() -> None:
     """Stands for the program; the commands do the work."""
-
-
-def _add(command: Callable[..., None], *, hidden: bool = False) -> None:
-    """A command with its docstring as help. Typer keeps the lines of a paragraph that starts with a backspace, which a
-    docstring, being raw text, spells out.
-    """
-    app.command(help=inspect.cleandoc(command.__doc__ or "").replace("\\b", "\b"), hidden=hidden)(command)
-
-
-_add(run)
-_add(sim)
-app.add_typer(send, name="send")
-_add(orders)
-_add(order)
-_add(sessions)
-app.add_typer(db, name="db")
-_add(engine, hidden=True)
-_add(front, hidden=True)

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.engine import ENGINE_MISSING, EXIT_CONFIG
+from gateway.cli.exits import ENGINE_MISSING, EXIT_CONFIG
 from gateway.cli.signals import RELOAD_KEYS, Signals
 from gateway.cli.supervisor import Child, Supervisor
 from gateway.config import load_config

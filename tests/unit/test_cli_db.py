@@ -1,14 +1,18 @@
 """`fixgw db upgrade`, the command that an older database's refusal names."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from alembic import command
+from sqlalchemy import create_engine, text
 from typer.testing import CliRunner
 
 from gateway.cli.main import app
 from gateway.errors import ConfigError
 from gateway.store.database import open_database
+from gateway.store.schema import CURRENT_REVISION, alembic_config
 
 CONFIG = Path(__file__).parents[2] / "config" / "sandbox.toml"
 
@@ -22,23 +26,22 @@ def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_an_older_database_is_upgraded(sandbox: Path) -> None:
     url = f"sqlite:///{sandbox}"
-    open_database(url, "sim", "sandbox").dispose()
-    with sqlite3.connect(sandbox) as connection:
-        version = connection.execute("SELECT version_num FROM alembic_version").fetchone()[0]
-        connection.execute("UPDATE alembic_version SET version_num = '0001'")
-        for column in ("seen_report_id", "proven_report_id", "off_reason"):
-            connection.execute(f"ALTER TABLE sessions DROP COLUMN {column}")
-        connection.execute("DROP TABLE breaks")
-    connection.close()
+    sandbox.parent.mkdir()
+    older = create_engine(url)
+    config = alembic_config()
+    with older.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(text("INSERT INTO meta VALUES ('environment', 'sim'), ('deployment', 'sandbox')"))
+    older.dispose()
     with pytest.raises(ConfigError, match="fixgw db upgrade"):
         open_database(url, "sim", "sandbox")
 
     result = CliRunner().invoke(app, ["db", "upgrade", "--config", str(CONFIG)])
     assert result.exit_code == 0, result.output
     open_database(url, "sim", "sandbox").dispose()
-    with sqlite3.connect(sandbox) as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchone()[0] == version
-    connection.close()
+    with closing(sqlite3.connect(sandbox)) as upgraded:
+        assert upgraded.execute("SELECT version_num FROM alembic_version").fetchone()[0] == CURRENT_REVISION
 
 
 @pytest.mark.usefixtures("sandbox")

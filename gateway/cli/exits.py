@@ -1,0 +1,9 @@
+"""Exit codes of the processes, and what the supervisor makes of them."""
+
+EXIT_CONFIG = 2  # what a person has to change: starting again does not help
+EXIT_HALTED = 70  # SQL may not have the last batch: a fresh start reads what is true
+
+ENGINE_MISSING = (
+    "The FIX session engine is not installed: pip install '.[binary]' in the repository (prebuilt), "
+    "or '.[source]' (compiles for about five minutes)."
+)
