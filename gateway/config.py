@@ -104,6 +104,7 @@ class SessionConfig(Section):
     cancel_on_disconnect: which end of a connection has the session's open orders canceled, after the grace period,
     which begins again with the engine: a lost connection, the client's own Logout(5), or both.
     allow_from: the networks it may connect from; none given: from anywhere.
+    client_certificates: those it may be used with, each a subject (CN=desk,O=Firm) or sha256: and a fingerprint.
     max_order_age_seconds: an order or replace whose OrigSendingTime(122) or TransactTime(60) is older is refused.
     """
 
@@ -118,6 +119,7 @@ class SessionConfig(Section):
     max_order_age_seconds: Annotated[int, Field(ge=1, le=86_400)] | None = None
     limits: LimitsConfig = LimitsConfig()
     allow_from: tuple[IPvAnyNetwork, ...] = ()
+    client_certificates: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -163,7 +165,22 @@ class Config(Section):
                     f"{sorted(accounts)}"
                 )
         self._limits_fit(accounts)
+        self._certificates_fit()
         return self
+
+    def _certificates_fit(self) -> None:
+        asked_for = self.front.tls is not None and self.front.tls.client_ca is not None
+        for session in self.sessions:
+            if asked_for and not session.client_certificates:
+                raise ValueError(
+                    f"sessions.client_certificates: session {session.target_comp_id!r} names none, so that anybody's "
+                    "would do; with front.tls.client_ca every session has its own"
+                )
+            if session.client_certificates and not asked_for:
+                raise ValueError(
+                    f"sessions.client_certificates: session {session.target_comp_id!r} names some, but clients are not "
+                    "asked for theirs: front.tls.client_ca is missing"
+                )
 
     def _limits_fit(self, accounts: set[str]) -> None:
         sessions = {s.target_comp_id for s in self.sessions}

@@ -1,10 +1,30 @@
 """The part of the configuration that says who may connect, and how."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Self
 
-from pydantic import Field, IPvAnyNetwork
+from pydantic import Field, IPvAnyNetwork, model_validator
 
 from gateway.config_section import Section
+
+
+class TlsConfig(Section):
+    """TLS 1.2 and 1.3, by PEM files; SIGUSR2 to `fixgw run` has them read again.
+
+    certificate: the gateway's, with its chain. client_ca: authorities whose certificates clients must have; every
+    session then names its own. client_crl: revocation lists of them.
+    """
+
+    certificate: Path
+    private_key: Path
+    client_ca: Path | None = None
+    client_crl: Path | None = None
+
+    @model_validator(mode="after")
+    def _lists_have_an_authority(self) -> Self:
+        if self.client_crl is not None and self.client_ca is None:
+            raise ValueError("client_crl is of use with client_ca alone")
+        return self
 
 
 class FrontConfig(Section):
@@ -28,3 +48,4 @@ class FrontConfig(Section):
     max_connections_per_address: Annotated[int, Field(ge=1, le=100_000)] = 100
     max_half_open: Annotated[int, Field(ge=1, le=100_000)] = 200
     proxies: tuple[IPvAnyNetwork, ...] = ()
+    tls: TlsConfig | None = None

@@ -10,8 +10,17 @@ import uvloop
 from gateway.cli.exits import EXIT_CONFIG
 from gateway.cli.parent import stop_with_parent
 from gateway.config import Config, SessionConfig, load_config
+from gateway.config_front import TlsConfig
 from gateway.errors import ConfigError
-from gateway.front import FrontError, FrontSettings, SessionPolicy, run_front
+from gateway.front import (
+    FrontError,
+    FrontSettings,
+    SessionPolicy,
+    TlsError,
+    TlsSettings,
+    parse_identity,
+    run_front,
+)
 from gateway.logs import setup_logging
 
 
@@ -23,7 +32,10 @@ def front(
     ] = None,
     parent: Annotated[int | None, typer.Option(help="Stop when this process, our parent, ends.")] = None,
 ) -> None:
-    """Accept FIX clients on TCP and hand them to the engine, until SIGTERM or SIGINT."""
+    """Accept FIX clients on TCP and hand them to the engine, until SIGTERM or SIGINT.
+
+    SIGUSR2 has it read the TLS files again.
+    """
     stop_with_parent(parent)
     announce = None if ready_file else lambda port: typer.echo(json.dumps({"port": port}))
     try:
@@ -52,7 +64,12 @@ def front_settings(config: Config) -> FrontSettings:
         max_connections_per_address=front.max_connections_per_address,
         max_half_open=front.max_half_open,
         proxies=front.proxies,
+        tls=_tls(front.tls) if front.tls else None,
     )
+
+
+def _tls(tls: TlsConfig) -> TlsSettings:
+    return TlsSettings(tls.certificate, tls.private_key, tls.client_ca, tls.client_crl)
 
 
 def _policy(session: SessionConfig) -> SessionPolicy:
@@ -61,4 +78,12 @@ def _policy(session: SessionConfig) -> SessionPolicy:
         client_comp_id=session.target_comp_id,
         gateway_comp_id=session.sender_comp_id,
         allow_from=session.allow_from,
+        certificates=_certificates(session),
     )
+
+
+def _certificates(session: SessionConfig) -> frozenset[str]:
+    try:
+        return frozenset(parse_identity(text) for text in session.client_certificates)
+    except TlsError as error:
+        raise ConfigError(f"sessions.client_certificates of {session.target_comp_id!r}: {error}") from error

@@ -71,6 +71,7 @@ def run(
             fatal,
             FRONT_STOP_S,
             env=_without_keys(os.environ),
+            has_keys=True,
         ),
     ]
     raise typer.Exit(Supervisor(children, Signals(*_stop_signals(), RELOAD_KEYS)).run())

@@ -4,7 +4,7 @@ import signal
 from queue import Empty, SimpleQueue
 
 RELOAD_KEYS = signal.SIGUSR2
-"""To `fixgw run` or its engine: read the venue keys again."""
+"""To `fixgw run`: have the engine read the venue keys again, and the front the TLS files."""
 
 
 class Signals:

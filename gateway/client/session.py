@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -37,17 +38,20 @@ class FixSession:
         username: str | None = None,
         password: str | None = None,
         heartbeats: bool = True,
+        tls: ssl.SSLContext | None = None,
         on_message: Callable[[Direction, FixMessage], None] | None = None,
     ) -> None:
         """reset_seq_num: log on with ResetSeqNumFlag(141)=Y. store: file for numbers and recent orders.
 
-        heartbeats: False keeps silent, to try a counterparty's patience. on_message sees all traffic.
+        heartbeats: False keeps silent, to try a counterparty's patience. tls: None speaks plain TCP.
+        on_message sees all traffic.
         """
         self.host, self.port = host, port
         self.sender_comp_id, self.target_comp_id = sender_comp_id, target_comp_id
         self.begin_string, self.heart_bt_int = begin_string, heart_bt_int
         self.reset_seq_num, self.heartbeats, self.on_message = reset_seq_num, heartbeats, on_message
         self.store = SessionStore(store)
+        self._tls = tls
         self.logged_on = False
         self.closed_reason = "never connected"
         """Why the last connection ended."""
@@ -111,7 +115,9 @@ class FixSession:
         connection = Connection(self._on_message, self._on_closed)
         try:
             async with asyncio.timeout(timeout):
-                await asyncio.get_running_loop().create_connection(lambda: connection, self.host, self.port)
+                await asyncio.get_running_loop().create_connection(
+                    lambda: connection, self.host, self.port, ssl=self._tls
+                )
         except (OSError, TimeoutError) as error:
             self.store.release()
             raise ClientError(f"cannot connect to {self.host} port {self.port}: {error or 'timeout'}") from error
@@ -226,6 +232,8 @@ class FixSession:
         msg_type = message.type
         if msg_type == "A":
             self._on_logon(message)
+        elif msg_type == "3" and message.seq == 0:  # the Logon did not get as far as the session: nothing counts
+            self._close(f"refused by {self.target_comp_id}: {message.get(58) or 'no reason given'}")
         elif msg_type == "4" and message.get(123) != "Y":  # SequenceReset-Reset ignores MsgSeqNum
             self._advance(self._new_seq_no(message))
         elif message.seq > self.next_in:

@@ -2,5 +2,15 @@
 
 from gateway.front.server import Front, FrontError, run_front
 from gateway.front.settings import FrontSettings, SessionPolicy
+from gateway.front.tls import TlsError, TlsSettings, parse_identity
 
-__all__ = ["Front", "FrontError", "FrontSettings", "SessionPolicy", "run_front"]
+__all__ = [
+    "Front",
+    "FrontError",
+    "FrontSettings",
+    "SessionPolicy",
+    "TlsError",
+    "TlsSettings",
+    "parse_identity",
+    "run_front",
+]

@@ -21,6 +21,7 @@ from gateway.front.logon import Logon, shown, take_logon
 from gateway.front.refused import Refused, rejection
 from gateway.front.screening import Unanswerable, screen
 from gateway.front.settings import SessionPolicy
+from gateway.front.tls import Identity, identity_of
 from gateway.wire.framing import Framer, FramingError
 from gateway.wire.tags import SENDER_COMP_ID
 
@@ -41,6 +42,7 @@ class ClientSide(asyncio.Protocol):
         self._settings = front.settings
         self._number, self._peer, self._place, self._sender_comp_id = number, peer, place, "-"
         self._session: str | None = None  # that it holds
+        self._certificate: Identity | None = None
         self._transport: asyncio.Transport
         self._engine: EngineSide | None = None
         self._received = b""  # until pumping
@@ -65,6 +67,7 @@ class ClientSide(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=self._settings.max_buffered_bytes)
         self._front.clients.add(self)
+        self._certificate = identity_of(transport.get_extra_info("ssl_object"))
         self._log("DEBUG", "accepted")
         seconds = self._settings.logon_deadline_seconds
         self._set_deadline(self._logon_deadline, f"no complete Logon within {seconds:g} s")
@@ -88,7 +91,8 @@ class ClientSide(asyncio.Protocol):
             return False
         if self._pumping:
             self._pass_on_end()
-        return True  # its answers can still be delivered
+        # Its answers can still be delivered, but not by TLS, which has no half-closed connections.
+        return self._front.tls is None
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.close("INFO", f"the client disconnected{f' ({exc})' if exc else ''}")
@@ -129,7 +133,7 @@ class ClientSide(asyncio.Protocol):
 
     async def _let_in(self, logon: Logon) -> None:
         try:
-            await self._hold_session(self._front.gate.policy(logon, self._peer))
+            await self._hold_session(self._front.gate.policy(logon, self._peer, self._certificate))
             await self._forward(logon)
         except Refused as refusal:
             if refusal.answer and not self._closed:
@@ -166,7 +170,8 @@ class ClientSide(asyncio.Protocol):
         self._engine = engine
         engine.transport.set_write_buffer_limits(high=self._settings.max_buffered_bytes)
         engine.transport.write(logon.masked())
-        self._log("INFO", "Logon forwarded")
+        certificate = f" certificate={self._certificate.subject.replace(' ', '_')}" if self._certificate else ""
+        self._log("INFO", f"Logon forwarded{certificate}")
 
     def answer_received(self) -> None:
         """The engine's first message is complete: let everything through from here on."""

@@ -6,6 +6,7 @@ from gateway.front.addresses import Address, Peer, is_in
 from gateway.front.logon import Logon, shown
 from gateway.front.refused import Refused
 from gateway.front.settings import SessionPolicy
+from gateway.front.tls import Identity
 
 
 class Gate:
@@ -21,7 +22,7 @@ class Gate:
         if self._networks and not is_in(address, self._networks):
             raise Refused("no session may connect from this address")
 
-    def policy(self, logon: Logon, peer: Peer) -> SessionPolicy:
+    def policy(self, logon: Logon, peer: Peer, certificate: Identity | None) -> SessionPolicy:
         """The session that the Logon means. Raises Refused when there is none, or not for this client."""
         policy = self._policies.get(logon.session)
         if policy is None:
@@ -31,4 +32,10 @@ class Gate:
             )
         if policy.allow_from and not is_in(peer.address, policy.allow_from):
             raise Refused(f"the session may not connect from {peer.address}")
+        if policy.certificates and (certificate is None or not _names(certificate, policy.certificates)):
+            raise Refused("the client's certificate is not one of the session's")
         return policy
+
+
+def _names(certificate: Identity, allowed: frozenset[str]) -> bool:
+    return certificate.subject in allowed or certificate.fingerprint in allowed

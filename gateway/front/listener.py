@@ -1,11 +1,12 @@
 """Accepting connections, up to the point where the client's own bytes begin.
 
-accepted ─▶ counted ─▶ proxy header, where one is due ─▶ address allowed ─▶ ClientSide
+accepted ─▶ counted ─▶ proxy header, where one is due ─▶ address allowed ─▶ TLS ─▶ ClientSide
 """
 
 import asyncio
 import contextlib
 import socket
+import ssl
 from dataclasses import dataclass
 
 from loguru import logger
@@ -100,17 +101,28 @@ class Listener:
                 place.belongs_to(peer.address)
                 self._front.gate.admit(peer.address)
                 client = ClientSide(self._front, arrival.number, peer, place, arrival.deadline)
-                await asyncio.get_running_loop().connect_accepted_socket(lambda: client, sock)
+                await self._connect(client, sock)
+        except ssl.SSLError as error:
+            self._refuse(arrival.number, sock, peer, f"TLS handshake failed: {_reason(error)}")
         except TimeoutError:
             self._refuse(arrival.number, sock, peer, "too slow before its first message")
         except (Refused, OSError) as error:
-            self._refuse(arrival.number, sock, peer, error)
+            self._refuse(arrival.number, sock, peer, str(error) or "the client left")
         except asyncio.CancelledError:
             sock.close()
             raise
         finally:
             if client is None or not client.has_begun:
                 place.leave()
+
+    async def _connect(self, client: ClientSide, sock: socket.socket) -> None:
+        loop, tls = asyncio.get_running_loop(), self._front.tls
+        if tls is None:
+            await loop.connect_accepted_socket(lambda: client, sock)
+            return
+        # It ends with the deadline around it; asyncio insists on one of its own, too.
+        seconds = self._front.settings.logon_deadline_seconds
+        await loop.connect_accepted_socket(lambda: client, sock, ssl=tls, ssl_handshake_timeout=seconds)
 
     async def _client_of(self, arrival: Arrival) -> Peer:
         """Whom the connection is for: who connects, or who the proxy says."""
@@ -133,6 +145,12 @@ class Listener:
         self._front.log_refusal("WARNING", f"refused, {reason}", number, peer)
         with contextlib.suppress(OSError):
             sock.close()
+
+
+def _reason(error: ssl.SSLError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"client certificate: {error.verify_message}"
+    return str(error.reason or error).replace("_", " ").lower()
 
 
 def _listen(family: int, address: tuple[object, ...]) -> socket.socket:

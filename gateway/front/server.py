@@ -12,8 +12,10 @@ from loguru import logger
 from gateway.front.listener import Listener
 from gateway.front.settings import FrontSettings
 from gateway.front.state import FrontState
+from gateway.front.tls import TlsError
 
 _OTHER_DESCRIPTORS = 64
+RELOAD = signal.SIGUSR2
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -25,8 +27,12 @@ class Front:
     """A listening front inside a running event loop."""
 
     def __init__(self, settings: FrontSettings) -> None:
+        """Raises FrontError if the TLS files cannot be used."""
         self._settings = settings
-        self._state = FrontState(settings)
+        try:
+            self._state = FrontState(settings)
+        except TlsError as error:
+            raise FrontError(f"front.tls: {error}") from error
         self._listener = Listener(self._state)
         self._stopped = True
         self.port = settings.port
@@ -42,6 +48,10 @@ class Front:
             raise FrontError(f"cannot listen on {host} port {port}: {error}") from error
         self._stopped = False
         logger.info("front listens on {}:{}, engine at {}", host, self.port, self._settings.engine_socket)
+
+    def reload(self) -> None:
+        """Use the TLS files as they are now for new connections; those that stand go on."""
+        self._state.reload()
 
     async def stop(self) -> None:
         """Accept no more, deliver what is buffered, close every client; cut those that take too long."""
@@ -66,9 +76,9 @@ class Front:
 async def run_front(
     settings: FrontSettings, ready_file: Path | None = None, announce: Callable[[int], None] | None = None
 ) -> None:
-    """Serve until SIGTERM or SIGINT.
+    """Serve until SIGTERM or SIGINT; at RELOAD read the TLS files again.
 
-    Raises FrontError if the address cannot be used or the ready file cannot be written.
+    Raises FrontError if the TLS files or the address cannot be used or the ready file cannot be written.
     ready_file: written with {"port": …} once the front listens. announce: called with the port then.
     """
     stop = asyncio.Event()
@@ -76,6 +86,7 @@ async def run_front(
     for number in _STOP_SIGNALS:
         loop.add_signal_handler(number, stop.set)
     front = Front(settings)
+    loop.add_signal_handler(RELOAD, front.reload)
     try:
         await front.start()
         if ready_file is not None:
@@ -85,7 +96,7 @@ async def run_front(
         await stop.wait()
     finally:
         await front.stop()
-        for number in _STOP_SIGNALS:
+        for number in (*_STOP_SIGNALS, RELOAD):
             loop.remove_signal_handler(number)
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.front.addresses import Network
+from gateway.front.tls import TlsSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +16,8 @@ class SessionPolicy:
     gateway_comp_id: str
     allow_from: tuple[Network, ...] = ()
     """Networks it may connect from; none: from anywhere."""
+    certificates: frozenset[str] = frozenset()
+    """Client certificates it may be used with, as tls.parse_identity gives them; none: without."""
 
     @property
     def key(self) -> str:
@@ -34,6 +37,8 @@ class FrontSettings:
     port: int
     engine_socket: Path
     sessions: tuple[SessionPolicy, ...]
+    tls: TlsSettings | None = None
+    """None: clients speak plain TCP."""
     logon_deadline_seconds: float = 10.0
     """From accepting a connection to its complete Logon."""
     answer_deadline_seconds: float = 15.0

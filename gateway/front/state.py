@@ -1,6 +1,7 @@
 """What the connections of one front share."""
 
 import asyncio
+import ssl
 from typing import TYPE_CHECKING
 
 from loguru import logger
@@ -10,6 +11,7 @@ from gateway.front.door import Door
 from gateway.front.gate import Gate
 from gateway.front.refused import LineBudget
 from gateway.front.settings import FrontSettings
+from gateway.front.tls import TlsError, make_context
 
 if TYPE_CHECKING:
     from gateway.front.connection import ClientSide
@@ -21,7 +23,11 @@ class FrontState:
     """Limits, sessions, and who is connected."""
 
     def __init__(self, settings: FrontSettings) -> None:
+        """Raises TlsError."""
         self.settings = settings
+        self.tls: ssl.SSLContext | None = None
+        """For the next handshake."""
+        self._load_tls()
         self.door = Door(settings.max_connections, settings.max_connections_per_address, settings.max_half_open)
         self.gate = Gate(settings.sessions)
         self.clients: set[ClientSide] = set()
@@ -31,6 +37,17 @@ class FrontState:
         self.engine_away = False
         """So that an outage is one log line, however many clients try."""
         self._budget = LineBudget(_REFUSAL_LINES, _REFUSAL_SECONDS)
+
+    def reload(self) -> None:
+        """Read certificates and revocation lists again. What cannot be used is logged, and the old ones stay."""
+        try:
+            self._load_tls()
+        except TlsError as error:
+            logger.error("TLS files not reloaded, the old ones stay in use: {}", error)
+
+    def _load_tls(self) -> None:
+        if self.settings.tls is not None:
+            self.tls = make_context(self.settings.tls)
 
     def log_refusal(self, level: str, event: str, connection: int, peer: Peer, sender_comp_id: str = "-") -> None:
         """Of clients that have not logged on: a flood of them gets few lines."""
