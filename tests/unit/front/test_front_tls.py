@@ -100,14 +100,13 @@ async def test_both_versions_work(
         assert await exactly(side.reader, big)
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1 is deprecated")
 async def test_an_old_version_and_plain_text_are_refused(
     plain: FrontSettings, engine: Engine, authority: Authority, log: list[str]
 ) -> None:
     old = authority.client()
     old.set_ciphers("DEFAULT:@SECLEVEL=0")
-    with pytest.warns(DeprecationWarning, match="TLSv1_1"):
-        old.minimum_version = ssl.TLSVersion.TLSv1_1
-        old.maximum_version = ssl.TLSVersion.TLSv1_1
+    old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
     async with running(plain) as front:
         assert await is_refused(front, engine, old)
         reader, writer = await asyncio.open_connection("127.0.0.1", front.port)
