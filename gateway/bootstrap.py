@@ -12,6 +12,7 @@ from loguru import logger
 from sqlalchemy import Engine as Database
 
 from gateway.config import Config, SessionConfig
+from gateway.control.server import ControlServer
 from gateway.domain.risk import RuleBook, make_limit
 from gateway.domain.risk.terms import UNPRICED
 from gateway.domain.session_profile import Account, SessionProfile
@@ -24,9 +25,11 @@ from gateway.engine.inbox import Inbox, LogonsAccepted, StopRequested
 from gateway.engine.lease import Lease, take_lease_of
 from gateway.engine.lock import hold
 from gateway.engine.loop import Engine
+from gateway.engine.operator import Operator
 from gateway.engine.reconciler import Reconciler
 from gateway.engine.recorder import Recorder
 from gateway.engine.recovery import Configured, Recovered, recover
+from gateway.engine.session_actions import SessionActions
 from gateway.engine.timers import Timers
 from gateway.errors import ConfigError
 from gateway.fix.acceptor import Acceptor, SessionSettings, dictionary_path
@@ -34,6 +37,7 @@ from gateway.fix.application import GatewayApplication
 from gateway.fix.codec import Codec
 from gateway.fix.hydrate import fresh_directory, hydrate
 from gateway.fix.sender import Sender
+from gateway.fix.session_control import SessionControl
 from gateway.store import readers
 from gateway.store.database import database_file, instance_of, open_database
 from gateway.store.rows import ReportRow
@@ -125,6 +129,14 @@ class EngineProcess:
             last_reconciled=state.last_reconciled,
         )
         self._disconnects = Disconnects(profiles, state.sessions)
+        settings = [SessionSettings(s.begin_string, s.sender_comp_id, s.target_comp_id) for s in config.sessions]
+        store = config.engine.directory / "quickfix"
+        ids = {s.session_id.toString(): s.session_id for s in settings}
+        self._session_control = SessionControl(ids, store, config.engine.socket, self._inbox.put)
+        session_actions = SessionActions(
+            states=state.sessions, fix=self._session_control, clock=clock, unsent=self._unsent
+        )
+        self._control = ControlServer(config.engine.control_socket, self._inbox.put)
         self._engine = Engine(
             inbox=self._inbox,
             desk=desk,
@@ -136,6 +148,12 @@ class EngineProcess:
             timers=timers,
             reconciler=reconciler,
             disconnects=self._disconnects,
+            operator=Operator(
+                recorder=recorder,
+                sessions=session_actions,
+                reconciler=reconciler,
+                last_action_id=state.action_id,
+            ),
             clock=clock,
             unsent=self._unsent,
             on_halt=on_halt,
@@ -150,8 +168,6 @@ class EngineProcess:
             halt=on_halt,
             check_lease=self._check_lease,
         )
-        settings = [SessionSettings(s.begin_string, s.sender_comp_id, s.target_comp_id) for s in config.sessions]
-        store = config.engine.directory / "quickfix"
         fresh_directory(store)
         _hydrate(store, settings, self._database, state)
         self._acceptor = Acceptor(self._application, settings, store)
@@ -171,6 +187,8 @@ class EngineProcess:
         self._venue_thread.start()
         self._acceptor.start(self._config.engine.socket)
         self._inbox.put(LogonsAccepted(time.time_ns()))
+        self._session_control.start()
+        self._control.start()
         # Which thread is which, for whoever looks at them from outside.
         logger.info("threads engine={} venues={}", self._engine.thread_id, self._venue_thread.thread_id)
 
@@ -183,6 +201,8 @@ class EngineProcess:
     def stop(self) -> bool:
         """Log clients out, write the last batch, close the venues; orders stay. Returns whether it ended in time."""
         self._disconnects.retire()
+        self._control.stop()
+        self._session_control.stop()
         self._acceptor.stop()
         self._venue_thread.stop()
         self._inbox.put(StopRequested(self._acceptor.last_numbers))

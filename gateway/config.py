@@ -70,6 +70,11 @@ class EngineConfig(Section):
         """Where the front finds the engine."""
         return self.directory / "engine.sock"
 
+    @property
+    def control_socket(self) -> Path:
+        """Where operators' commands find the engine."""
+        return self.directory / "control.sock"
+
 
 class LogConfig(Section):
     """level, and whether each line is a JSON object."""

@@ -34,6 +34,8 @@ _COMMANDS = {
     "orders": "gateway.cli.orders",
     "order": "gateway.cli.order",
     "sessions": "gateway.cli.sessions",
+    "session": "gateway.cli.session",
+    "reconcile": "gateway.cli.reconcile",
     "db": "gateway.cli.db",
     "engine": "gateway.cli.engine",
     "front": "gateway.cli.front",

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from loguru import logger
 
 from gateway.domain.order import Leg, Order
-from gateway.domain.reconcile import BreakKind, Difference, resolution
+from gateway.domain.reconcile import BreakKind, Difference, OrderAtVenue, resolution
 from gateway.engine.recorder import Recorder
 from gateway.store.codec import encode_json
 from gateway.store.rows import AlertRow, BreakRow, storable
@@ -34,23 +34,24 @@ class Breaks:
     def __bool__(self) -> bool:
         return bool(self._standing)
 
-    def found(self, venue_account: str, difference: Difference, at: int) -> bool:
-        """Take note of a break. Returns whether it is new."""
+    def found(self, venue_account: str, difference: Difference, at: int) -> BreakRow:
+        """Take note of a break. Returns its row: a new one, or that of the break which already stands."""
         key = (venue_account, str(difference.kind), difference.client_id)
         known = self._standing.get(key)
         if known is not None:
             self._standing[key] = known._replace(difference=difference)
             self._watch(key, difference)
-            return False
+            return known.row
         row = self._new(venue_account, difference, at)
         self._standing[key] = _Standing(row, difference)
         self._watch(key, difference)
-        return True
+        return row
 
-    def found_and_ended(self, venue_account: str, difference: Difference, how: str, at: int) -> None:
+    def found_and_ended(self, venue_account: str, difference: Difference, how: str, at: int) -> BreakRow:
         """A break that ends as it is found."""
-        row = self._new(venue_account, difference, at)
-        self._recorder.batch.breaks[row.break_id] = row._replace(resolution=how, resolved_at=at)
+        row = self._new(venue_account, difference, at)._replace(resolution=how, resolved_at=at)
+        self._recorder.batch.breaks[row.break_id] = row
+        return row
 
     def order_changed(self, order: Order, at: int) -> None:
         """See whether that ended a break of the order's."""
@@ -87,17 +88,7 @@ class Breaks:
 
     def _new(self, venue_account: str, difference: Difference, at: int) -> BreakRow:
         self._last_id += 1
-        order = difference.order
-        row = BreakRow(
-            self._last_id,
-            at,
-            venue_account,
-            str(difference.kind),
-            order.order_id if order is not None else None,
-            storable(difference.client_id),
-            encode_json(_ours(order, difference.leg)),
-            encode_json(difference.theirs),
-        )
+        row, order = describe(venue_account, difference, at, self._last_id), difference.order
         text = f"venue_account={venue_account} client_id={row.client_id} ours={row.ours} theirs={row.theirs}"
         code = f"BREAK_{row.kind.upper()}"
         logger.warning("ALERT {} break_id={} {}", code, row.break_id, storable(text))
@@ -117,6 +108,21 @@ class Breaks:
             keys.discard(key)
             if not keys:
                 self._by_order.pop(row.order_id, None)
+
+
+def describe(venue_account: str, difference: Difference, at: int, break_id: int = 0) -> BreakRow:
+    """The difference as a row, both sides as JSON. break_id: 0 for one that is only looked at."""
+    order, theirs = difference.order, difference.theirs
+    return BreakRow(
+        break_id,
+        at,
+        venue_account,
+        str(difference.kind),
+        order.order_id if order is not None else None,
+        storable(difference.client_id),
+        encode_json(_ours(order, difference.leg)),
+        encode_json(theirs._asdict() if isinstance(theirs, OrderAtVenue) else theirs),
+    )
 
 
 def _ours(order: Order | None, leg: Leg | None) -> dict[str, object] | None:

@@ -1,11 +1,13 @@
 """What reaches the engine's loop, and the queue it waits in. Any thread may put; one thread drains."""
 
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from threading import Event
 from typing import Any
 
 from gateway.domain.reconcile import VenueSnapshot
+from gateway.engine.operations import Caller, Operation, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,31 @@ class AlertRaised:
     text: str
     at: int
     session: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorRequest:
+    """An operator asks for something. name: of the operation. `reply` is set once the outcome is in SQL."""
+
+    name: str
+    operation: Operation
+    caller: Caller
+    reason: str
+    at: int
+    reply: "Future[Outcome]" = field(default_factory=Future)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionClosed:
+    """A session is off and stays off until it is opened again: whatever QuickFIX had to say of it came before this.
+
+    next_in, next_out: QuickFIX's numbers. problem: why it could not be closed; empty when it is.
+    """
+
+    session: str
+    next_in: int
+    next_out: int
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)

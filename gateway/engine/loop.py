@@ -23,6 +23,7 @@ from gateway.engine.desk import Desk
 from gateway.engine.disconnects import Disconnects
 from gateway.engine.event_log import event_lines
 from gateway.engine.numbers import SessionState, WaitingReport
+from gateway.engine.operator import Operator
 from gateway.engine.ports import FixSender, VenuePort
 from gateway.engine.proofs import Proofs, question
 from gateway.engine.reconciler import Reconciler
@@ -63,6 +64,7 @@ class Engine:
         timers: Timers,
         reconciler: Reconciler,
         disconnects: Disconnects,
+        operator: Operator,
         clock: Clock,
         unsent: Callable[[str, int], Sequence[ReportRow]],
         on_halt: Callable[[BaseException], None],
@@ -79,6 +81,7 @@ class Engine:
         self._timers = timers
         self._reconciler = reconciler
         self._disconnects = disconnects
+        self._operator = operator
         self._clock = clock
         self._unsent = unsent
         self._proofs = Proofs(sessions.values())
@@ -104,6 +107,8 @@ class Engine:
             i.AvailabilityChanged: self._availability_changed,
             i.SnapshotTaken: self._snapshot_taken,
             i.AlertRaised: self._alert_raised,
+            i.OperatorRequest: operator.request,
+            i.SessionClosed: operator.session_closed,
             i.StopRequested: self._stop_requested,
         }
 
@@ -273,6 +278,7 @@ class Engine:
             if state.logged_on and state.waiting:
                 self._send_waiting(state)
         self._ask_for_proofs()
+        self._operator.release()
         for waiter in self._waiters:
             waiter.set()
         self._waiters.clear()

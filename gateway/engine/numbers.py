@@ -128,6 +128,18 @@ class SessionState:
         self.out_reserved = 1 + RESERVE
         self.changed = True
 
+    def set_numbers(self, next_in: int, next_out: int) -> None:
+        """By an operator, while nobody is logged on. next_out: above all that was sent in this epoch.
+
+        Raises ValueError where that would take a number twice.
+        """
+        if next_in < self.next_in or next_out < self.next_out:
+            raise ValueError(f"{next_in}, {next_out} is below {self.next_in}, {self.next_out}")
+        self.next_in, self.next_out = next_in, next_out
+        self._highest_out = next_out - 1
+        self._skipped_out.clear()
+        self.changed = True
+
     def row(self) -> SessionRow:
         """As SQL holds it."""
         return SessionRow(

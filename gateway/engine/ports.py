@@ -47,6 +47,22 @@ class FixSender(Protocol):
         """Send a TestRequest(1)."""
 
 
+class FixSessions(Protocol):
+    """QuickFIX's sessions, for what is done to them from outside. Closed: nobody is logged on, and nobody can be."""
+
+    def close(self, session: str, text: str) -> None:
+        """Log the session out, with this text, and keep it closed. SessionClosed comes to the inbox."""
+
+    def begin_epoch(self, session: str, *, created_at: int, next_in: int, next_out: int) -> None:
+        """Forget all that the session has sent, and go on from these numbers. Only while it is closed."""
+
+    def set_numbers(self, session: str, *, next_in: int, next_out: int) -> None:
+        """Go on from these numbers in the same epoch. Only while it is closed."""
+
+    def open(self, session: str) -> None:
+        """Let the client log on again."""
+
+
 class VenuePort(Protocol):
     """The venue thread, seen from the engine's thread."""
 

@@ -8,8 +8,8 @@ explain it may be under way: the snapshot is kept for a moment, and what moved a
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
 from loguru import logger
@@ -28,20 +28,25 @@ from gateway.domain.reconcile import (
     is_restless,
     missed_trades,
 )
-from gateway.engine.breaks import Breaks
+from gateway.engine.breaks import Breaks, describe
 from gateway.engine.clock import NANOSECONDS, Clock
 from gateway.engine.desk import Desk
+from gateway.engine.operations import OperationRefused
 from gateway.engine.ports import VenuePort
 from gateway.engine.recorder import Recorder
 from gateway.store.codec import encode_json
 from gateway.store.readers import RECONCILE
-from gateway.store.rows import AlertRow, VenueCallRow, storable
+from gateway.store.rows import AlertRow, BreakRow, VenueCallRow, storable
 
 GRACE = 2 * NANOSECONDS
 """How long the venue's words may take: a difference younger than this is none."""
 
 _LOOK_EVERY = 60 * NANOSECONDS
 _TRADES_MARGIN = 60 * NANOSECONDS  # more than clocks differ and words are late
+
+
+Answer = Callable[[Sequence[BreakRow], str], None]
+"""Told the breaks that a comparison found, or why there was none. Breaks of a dry run have the id 0."""
 
 
 @dataclass(slots=True)
@@ -53,6 +58,9 @@ class _Account:
     next_at: int = 0
     trades_seen: int = 0  # trades up to here were compared, nanoseconds UTC
     held: tuple[int, VenueSnapshot] | None = None  # to be judged at that time
+    only_look: bool = False  # what is asked or held serves dry runs alone
+    answers: list[Answer] = field(default_factory=list)
+    dry_runs: list[Answer] = field(default_factory=list)
 
 
 class Reconciler:
@@ -74,6 +82,7 @@ class Reconciler:
     ) -> None:
         """every_seconds: 0 for at start and reconnect only. last_reconciled: by venue account, nanoseconds UTC."""
         self._accounts = {name: _Account(trades_seen=last_reconciled.get(name, 0)) for name in accounts}
+        self.accounts = tuple(self._accounts)
         self._desk = desk
         self._recorder = recorder
         self._book = recorder.book
@@ -125,6 +134,30 @@ class Reconciler:
         state = self._accounts.get(venue_account)
         if state is not None:
             state.up, state.waits_for, state.held = False, 0, None
+            self._answer(state, [], f"the connection to venue account {venue_account} was lost meanwhile")
+
+    def request(self, venue_account: str, answer: Answer, *, dry_run: bool) -> None:
+        """Compare now, and tell what was found. Raises OperationRefused where that cannot be done."""
+        state = self._accounts.get(venue_account)
+        if state is None:
+            raise OperationRefused(f"no venue account {venue_account!r}; there are: {', '.join(self.accounts)}")
+        if not state.up:
+            raise OperationRefused(f"venue account {venue_account} is not connected")
+        if not self._venue.capabilities(venue_account).snapshot:
+            raise OperationRefused(f"venue account {venue_account} cannot list its orders: they are settled one by one")
+        if not dry_run:
+            state.answers.append(answer)
+            self._ask(venue_account, state, self._clock.now())
+            return
+        state.dry_runs.append(answer)
+        if not state.waits_for and state.held is None:
+            self._ask(venue_account, state, self._clock.now())
+            state.only_look = True
+
+    def _answer(self, state: _Account, found: Sequence[BreakRow], problem: str = "") -> None:
+        waiting, state.answers, state.dry_runs = [*state.answers, *state.dry_runs], [], []
+        for answer in waiting:
+            answer(found, problem)
 
     def snapshot_taken(self, snapshot: VenueSnapshot) -> None:
         """A snapshot arrived: judged now after a gap, else when late words have had their time."""
@@ -133,7 +166,7 @@ class Reconciler:
         if snapshot.request.request_id != state.waits_for:
             return
         state.waits_for = 0
-        if state.at_once:
+        if state.at_once and not state.only_look:
             self._compare(account, state, snapshot, grace=0)
         else:
             state.held = (now + GRACE, snapshot)
@@ -174,7 +207,7 @@ class Reconciler:
 
     def _ask(self, venue_account: str, state: _Account, now: int) -> None:
         state.next_at = now + (self._every or _LOOK_EVERY)
-        state.held = None
+        state.held, state.only_look = None, False
         self._requests += 1
         state.waits_for = self._requests
         request = SnapshotRequest(
@@ -197,10 +230,28 @@ class Reconciler:
 
     def _compare(self, venue_account: str, state: _Account, snapshot: VenueSnapshot, *, grace: int) -> None:
         now = self._clock.now()
+        self._look(venue_account, state, snapshot, grace)
+        if state.only_look:
+            return
+        found: list[BreakRow] = []
         trades = missed_trades(self._book, snapshot)
         traded = {d.order.order_id for d in trades if d.order is not None}
         for difference in trades:
-            self._try("missed trade", difference.client_id, partial(self._apply, venue_account, difference, now))
+            self._try("missed trade", difference.client_id, partial(self._apply, venue_account, difference, now, found))
+        judged = self._judge(snapshot, grace, traded)
+        differences = compare_orders(self._book, snapshot, prefix=self._prefix, judged=judged)
+        for difference in differences:
+            self._try("break", difference.client_id, partial(self._act, venue_account, difference, now, found))
+        for order_id in traded:  # whatever else the venue has done with it
+            self._try("settlement", order_id, partial(self._settle, self._book.orders[order_id], now))
+        self._breaks.compared(venue_account, {(d.kind, d.client_id) for d in differences}, judged, now)
+        state.trades_seen, state.at_once = snapshot.asked_at, False
+        self._desk.reconciled(venue_account)
+        self._note(venue_account, snapshot, len(trades) + len(differences))
+        self._answer(state, found)
+
+    def _judge(self, snapshot: VenueSnapshot, grace: int, traded: Collection[str]) -> Callable[[str], bool]:
+        """Whether an order was quiet around the snapshot, so that a difference means something."""
         for order, at in self._recorder.changed.values():  # of this batch: touched() hears of them after the commit
             self._touched[order.order_id] = at
         quiet_since, touched = snapshot.asked_at - grace, self._touched
@@ -208,24 +259,28 @@ class Reconciler:
         def judged(order_id: str) -> bool:
             return order_id not in traded and touched.get(order_id, 0) < quiet_since
 
-        differences = compare_orders(self._book, snapshot, prefix=self._prefix, judged=judged)
-        for difference in differences:
-            self._try("break", difference.client_id, partial(self._act, venue_account, difference, now))
-        for order_id in traded:  # whatever else the venue has done with it
-            self._try("settlement", order_id, partial(self._settle, self._book.orders[order_id], now))
-        self._breaks.compared(venue_account, {(d.kind, d.client_id) for d in differences}, judged, now)
-        state.trades_seen, state.at_once = snapshot.asked_at, False
-        self._desk.reconciled(venue_account)
-        self._note(venue_account, snapshot, len(trades) + len(differences))
+        return judged
 
-    def _apply(self, venue_account: str, difference: Difference, now: int) -> None:
+    def _look(self, venue_account: str, state: _Account, snapshot: VenueSnapshot, grace: int) -> None:
+        """Tell dry runs what differs, before anything is done about it."""
+        if not state.dry_runs:
+            return
+        trades = missed_trades(self._book, snapshot)
+        judged = self._judge(snapshot, grace, {d.order.order_id for d in trades if d.order is not None})
+        differences = trades + compare_orders(self._book, snapshot, prefix=self._prefix, judged=judged)
+        rows = [describe(venue_account, difference, snapshot.asked_at) for difference in differences]
+        dry_runs, state.dry_runs = state.dry_runs, []
+        for answer in dry_runs:
+            answer(rows, "")
+
+    def _apply(self, venue_account: str, difference: Difference, now: int, found: list[BreakRow]) -> None:
         trade = difference.theirs
         assert isinstance(trade, v.VenueTraded)
         self._desk.venue_report(trade)
-        self._breaks.found_and_ended(venue_account, difference, "applied and reported", now)
+        found.append(self._breaks.found_and_ended(venue_account, difference, "applied and reported", now))
 
-    def _act(self, venue_account: str, difference: Difference, now: int) -> None:
-        self._breaks.found(venue_account, difference, now)
+    def _act(self, venue_account: str, difference: Difference, now: int, found: list[BreakRow]) -> None:
+        found.append(self._breaks.found(venue_account, difference, now))
         if difference.kind in SETTLED and difference.order is not None:
             self._settle(difference.order, now)
         elif difference.kind in STRAY and self._cancel_orphans:

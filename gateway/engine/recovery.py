@@ -31,6 +31,7 @@ class Recovered:
     breaks: list[BreakRow]  # that stand
     break_id: int
     last_reconciled: dict[str, int]  # by venue account
+    action_id: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +76,7 @@ def recover(
             breaks=readers.standing_breaks(connection),
             break_id=readers.last_break_id(connection),
             last_reconciled=readers.last_reconciled_at(connection),
+            action_id=readers.last_action_id(connection),
         )
 
 

@@ -34,13 +34,17 @@ def hydrate(
 
     Raises ConfigError when the files cannot be made.
     """
-    moment = datetime.fromtimestamp(created_at // 1_000_000_000, UTC)
-    created = quickfix.UtcTimeStamp(moment.hour, moment.minute, moment.second, moment.day, moment.month, moment.year)
     try:
-        store = quickfix.FileStore(created, str(directory), session_id)
+        store = quickfix.FileStore(quickfix_time(created_at), str(directory), session_id)
     except quickfix.ConfigError as error:
         raise ConfigError(f"the session files of {session_id.toString()} cannot be made: {error}") from error
     for number, raw in sent:
         store.set(number, raw.decode("utf-8", "surrogateescape"))
     store.setNextSenderMsgSeqNum(next_out)
     store.setNextTargetMsgSeqNum(next_in)
+
+
+def quickfix_time(nanoseconds: int) -> Any:
+    """As quickfix.UtcTimeStamp, in whole seconds."""
+    moment = datetime.fromtimestamp(nanoseconds // 1_000_000_000, UTC)
+    return quickfix.UtcTimeStamp(moment.hour, moment.minute, moment.second, moment.day, moment.month, moment.year)

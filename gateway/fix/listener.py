@@ -6,22 +6,13 @@ listens on a Unix socket instead, which only the front (same user) can reach. Qu
 the same descriptor number and does not notice.
 """
 
-import contextlib
 import fcntl
 import os
 import socket
 import stat
 from pathlib import Path
 
-from gateway.errors import GatewayError
-
-# sockaddr_un.sun_path on Linux is 108 bytes with the closing NUL (unix(7)).
-_MAX_SOCKET_PATH_BYTES = 107
-_BACKLOG = 256
-
-
-class ListenerError(GatewayError):
-    """The listening socket could not be replaced; the acceptor must be stopped, its TCP port may be open."""
+from gateway.engine.private_socket import ListenerError, private_listener
 
 
 def free_loopback_port() -> int:
@@ -44,7 +35,7 @@ def replace_listener(port: int, socket_path: Path) -> int:
     be used: too long, not a socket, or a live process listens there.
     """
     descriptor = _listening_descriptor(port)
-    replacement = _listening_unix_socket(socket_path)
+    replacement = private_listener(socket_path)
     tcp = socket.socket(fileno=os.dup(descriptor))
     try:
         # QuickFIX counts on the blocking mode it chose for its own socket.
@@ -117,37 +108,3 @@ def _listens_on(descriptor: int, port: int) -> bool:
         return False
     finally:
         view.detach()  # the descriptor is QuickFIX's, it must stay open
-
-
-def _listening_unix_socket(path: Path) -> socket.socket:
-    if len(os.fsencode(path)) > _MAX_SOCKET_PATH_BYTES:
-        raise ListenerError(
-            f"the Unix socket path is {len(os.fsencode(path))} bytes, at most {_MAX_SOCKET_PATH_BYTES} "
-            f"are allowed: {path}",
-        )
-    _remove_stale_socket(path)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    # The mode must be right from the first instant, so chmod after bind would be too late.
-    umask = os.umask(0o177)
-    try:
-        listener.bind(str(path))
-        listener.listen(_BACKLOG)
-    except OSError as error:
-        listener.close()
-        raise ListenerError(f"cannot listen on the Unix socket {path}: {error}") from error
-    finally:
-        os.umask(umask)
-    return listener
-
-
-def _remove_stale_socket(path: Path) -> None:
-    try:
-        mode = path.lstat().st_mode
-    except FileNotFoundError:
-        return
-    if not stat.S_ISSOCK(mode):
-        raise ListenerError(f"{path} exists and is not a socket; remove it or configure another path")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe, contextlib.suppress(OSError):
-        probe.connect(str(path))
-        raise ListenerError(f"another process is listening on {path}; is a gateway already running?")
-    path.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from gateway.store.rows import (
+    AdminActionRow,
     AlertRow,
     BreakRow,
     DecisionRow,
@@ -21,7 +22,8 @@ from gateway.store.rows import (
 class Batch:
     """Rows to be committed together; each field is the table of that name.
 
-    orders, sessions and breaks are keyed by their primary key: of several changes of one, the last is written.
+    orders, sessions, breaks and admin_actions are keyed by their primary key: of several changes of one the last is
+    written.
     """
 
     journal: list[JournalRow] = field(default_factory=list)
@@ -35,6 +37,7 @@ class Batch:
     venue_calls: list[VenueCallRow] = field(default_factory=list)
     alerts: list[AlertRow] = field(default_factory=list)
     breaks: dict[int, BreakRow] = field(default_factory=dict)
+    admin_actions: dict[int, AdminActionRow] = field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:
@@ -51,6 +54,7 @@ class Batch:
             or self.decisions
             or self.alerts
             or self.breaks
+            or self.admin_actions
         )
 
     def clear(self) -> None:
@@ -66,3 +70,4 @@ class Batch:
         self.venue_calls.clear()
         self.alerts.clear()
         self.breaks.clear()
+        self.admin_actions.clear()

@@ -8,7 +8,18 @@ from sqlalchemy import Connection, Row, Select, Table, and_, or_, select
 
 from gateway.domain.events import Event
 from gateway.store.codec import decode_event
-from gateway.store.tables import alerts, decisions, executions, intents, journal, messages, orders, reports, venue_calls
+from gateway.store.tables import (
+    alerts,
+    breaks,
+    decisions,
+    executions,
+    intents,
+    journal,
+    messages,
+    orders,
+    reports,
+    venue_calls,
+)
 
 Rows = Sequence[Row[Any]]
 
@@ -112,3 +123,8 @@ def _messages(connection: Connection, order: Row[Any], events: Sequence[tuple[in
     )
     found |= {row.id: row for row in connection.execute(sent)}
     return [found[key] for key in sorted(found)]
+
+
+def find_breaks(connection: Connection, break_ids: Sequence[int]) -> Rows:
+    """These breaks, oldest first."""
+    return connection.execute(select(breaks).where(breaks.c.break_id.in_(break_ids)).order_by(breaks.c.break_id)).all()

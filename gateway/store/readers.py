@@ -16,7 +16,7 @@ from gateway.domain.money import ZERO, add, multiply
 from gateway.domain.values import Side
 from gateway.store.codec import decode_event
 from gateway.store.rows import BreakRow, ReportRow, SessionRow
-from gateway.store.tables import breaks, journal, messages, orders, reports, sessions, venue_calls
+from gateway.store.tables import admin_actions, breaks, journal, messages, orders, reports, sessions, venue_calls
 
 ADMINISTRATIVE = ("0", "1", "2", "3", "4", "5", "A")
 """MsgType(35) of the session level: never resent, a gap fill stands in for them."""
@@ -147,3 +147,8 @@ def last_reconciled_at(connection: Connection) -> dict[str, int]:
         .group_by(venue_calls.c.venue_account)
     )
     return {account: int(at) for account, at in connection.execute(query)}
+
+
+def last_action_id(connection: Connection) -> int:
+    """The newest operator action's id; 0 before the first."""
+    return int(connection.execute(select(func.coalesce(func.max(admin_actions.c.action_id), 0))).scalar_one())

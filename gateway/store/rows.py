@@ -189,3 +189,17 @@ class BreakRow(NamedTuple):
     theirs: str
     resolution: str = ""
     resolved_at: int | None = None
+
+
+class AdminActionRow(NamedTuple):
+    """What an operator asked for. outcome: how it ended, or that it is under way."""
+
+    action_id: int
+    at: int
+    uid: int
+    pid: int
+    who: str
+    action: str
+    arguments: str
+    reason: str
+    outcome: str

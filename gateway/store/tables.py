@@ -264,3 +264,18 @@ leases = Table(
     Column("taken_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
 )
+
+# What operators did: asked at the engine's control socket, whose other end the kernel names.
+admin_actions = Table(
+    "admin_actions",
+    metadata,
+    Column("action_id", Key, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("uid", BigInteger, nullable=False),
+    Column("pid", BigInteger, nullable=False),
+    Column("who", Text, nullable=False),  # the login name, where the host knows one
+    Column("action", Text, nullable=False),  # engine/operations.py, OPERATIONS
+    Column("arguments", Text, nullable=False),  # JSON
+    Column("reason", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+)

@@ -13,7 +13,7 @@ from gateway.store.batch import Batch
 from gateway.store.dialects import begin_statement, insert_statement, rows_per_statement, together
 from gateway.store.leases import GUARD, Fence
 
-_UPSERTED = (tables.orders, tables.sessions, tables.breaks)
+_UPSERTED = (tables.orders, tables.sessions, tables.breaks, tables.admin_actions)
 
 
 class BatchWriter:
@@ -92,6 +92,7 @@ class BatchWriter:
         self._insert_rows("venue_calls", batch.venue_calls)
         self._insert_rows("alerts", batch.alerts)
         self._insert_rows("breaks", batch.breaks.values())
+        self._insert_rows("admin_actions", batch.admin_actions.values())
 
     def _insert_rows(self, table: str, rows: Iterable[tuple[object, ...]]) -> None:
         left = list(rows)

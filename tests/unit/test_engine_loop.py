@@ -26,8 +26,10 @@ from gateway.engine.desk import Desk
 from gateway.engine.disconnects import Disconnects
 from gateway.engine.loop import BATCH_LIMIT, Engine
 from gateway.engine.numbers import SessionState
+from gateway.engine.operator import Operator
 from gateway.engine.reconciler import Reconciler
 from gateway.engine.recorder import Recorder
+from gateway.engine.session_actions import SessionActions
 from gateway.engine.timers import Timers
 from gateway.fix.codec import Codec
 from gateway.store.batch import Batch
@@ -35,6 +37,7 @@ from gateway.store.database import open_database
 from gateway.store.tables import alerts, messages, reports, venue_calls
 from gateway.store.writer import BatchWriter
 from gateway.venues.binance.requests import CAPABILITIES
+from tests.fixtures.fix_sessions import NoSessions
 from tests.fixtures.processes import wait_until
 
 SESSION = "FIX.4.4:FIXGW->DESK"
@@ -69,6 +72,19 @@ class World:
             unreconciled=set(),
         )
         self.clients = Clients(desk=self.desk, recorder=recorder, codec=codec, sessions=states)
+        reconciler = Reconciler(
+            accounts=["main"],
+            desk=self.desk,
+            recorder=recorder,
+            breaks=Breaks(recorder, [], 0),
+            venue=self,
+            clock=self,
+            prefix="gw-",
+            every_seconds=0,
+            cancel_orphans=False,
+            last_reconciled={},
+        )
+        actions = SessionActions(states=states, fix=NoSessions(), clock=self, unsent=lambda *_: [])
         self.engine = Engine(
             inbox=self.inbox,
             desk=self.desk,
@@ -79,18 +95,8 @@ class World:
             venue=self,
             timers=Timers(0, self.time),
             disconnects=Disconnects({}, states),
-            reconciler=Reconciler(
-                accounts=["main"],
-                desk=self.desk,
-                recorder=recorder,
-                breaks=Breaks(recorder, [], 0),
-                venue=self,
-                clock=self,
-                prefix="gw-",
-                every_seconds=0,
-                cancel_orphans=False,
-                last_reconciled={},
-            ),
+            reconciler=reconciler,
+            operator=Operator(recorder=recorder, sessions=actions, reconciler=reconciler, last_action_id=0),
             clock=self,
             unsent=lambda *_: [],
             on_halt=self.halted.append,

@@ -13,7 +13,8 @@ from typing import IO
 import pytest
 import simplefix
 
-from gateway.fix.listener import ListenerError, free_loopback_port, replace_listener
+from gateway.engine.private_socket import ListenerError
+from gateway.fix.listener import free_loopback_port, replace_listener
 
 # The acceptor speaks over stdin/stdout: it prints one JSON line when ready and stops when stdin closes.
 ACCEPTOR = """

@@ -63,6 +63,7 @@ ROW_TYPES = {
     "venue_calls": rows.VenueCallRow,
     "alerts": rows.AlertRow,
     "breaks": rows.BreakRow,
+    "admin_actions": rows.AdminActionRow,
 }
 
 
@@ -90,6 +91,8 @@ def test_a_batch_of_everything_comes_back_as_it_was(engine: Engine, writer: Batc
     batch.alerts.append(rows.AlertRow(AT, "warning", "DK_TRADE", "DontKnowTrade", SESSION, "1001"))
     standing = rows.BreakRow(1, AT, "main", "orphan", None, "gw-O9-1", "null", '{"qty":"1"}')
     batch.breaks[1] = standing
+    asked = rows.AdminActionRow(1, AT, 1000, 77, "operator", "session.reset", "{}", "why", "under way")
+    batch.admin_actions[1] = asked
 
     writer.commit(batch)
 
@@ -104,10 +107,13 @@ def test_a_batch_of_everything_comes_back_as_it_was(engine: Engine, writer: Batc
     assert stored(engine, tables.venue_calls) == batch.venue_calls
     assert stored(engine, tables.alerts) == batch.alerts
     assert stored(engine, tables.breaks) == [standing]
+    assert stored(engine, tables.admin_actions) == [asked]
 
     resolved = standing._replace(resolution="canceled", resolved_at=AT + 1)
-    writer.commit(Batch(breaks={1: resolved}))
+    done = asked._replace(outcome="done")
+    writer.commit(Batch(breaks={1: resolved}, admin_actions={1: done}))
     assert stored(engine, tables.breaks) == [resolved]
+    assert stored(engine, tables.admin_actions) == [done]
 
 
 @pytest.mark.parametrize("number", [1, 3, 4, 5, 63, 64, 65, 85, 201])

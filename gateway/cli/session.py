@@ -1,0 +1,67 @@
+"""`fixgw session`: what an operator does to a FIX session of the running engine."""
+
+from typing import Annotated
+
+import typer
+
+from gateway.cli.database import DEFAULT_CONFIG, ConfigOption
+from gateway.cli.operate import operate, show
+
+Name = Annotated[str, typer.Argument(help="The client's CompID, such as DESK, or the whole SessionID.")]
+Reason = Annotated[str, typer.Option(help="Why; kept with who did it.")]
+AsJson = Annotated[bool, typer.Option("--json", help="The answer as a JSON object.")]
+
+session = typer.Typer(
+    no_args_is_help=True,
+    help="Log a FIX session out, or change its sequence numbers. The gateway must be running; all is recorded.",
+)
+
+
+@session.command()
+def reset(name: Name, *, reason: Reason, config: ConfigOption = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """Log the session out and begin a new epoch, both numbers at 1. The client has to reset its own numbers as well.
+
+    Reports that the client is not proven to have are sent again, marked PossResend(97).
+
+    Example: fixgw session reset DESK --reason "agreed with the desk by phone"
+    """
+    show(operate(config, "session.reset", {"session": name, "reason": reason}), as_json=as_json)
+
+
+@session.command("set-seq")
+def set_seq(
+    name: Name,
+    *,
+    reason: Reason,
+    next_in: Annotated[int | None, typer.Option("--in", help="The number expected next from the client.")] = None,
+    next_out: Annotated[int | None, typer.Option("--out", help="The number sent next to the client.")] = None,
+    new_epoch: Annotated[
+        bool, typer.Option("--new-epoch", help="Begin a new epoch with them: they may be lower; what is left out is 1.")
+    ] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Log the session out and set its next sequence numbers.
+
+    Within an epoch numbers only go up, since no number may be used twice. What is skipped outwards is gap-filled, what
+    is skipped inwards is never asked for.
+
+    Example: fixgw session set-seq DESK --in 120 --reason "the desk lost its store"
+    """
+    arguments = {"session": name, "next_in": next_in, "next_out": next_out, "new_epoch": new_epoch, "reason": reason}
+    show(operate(config, "session.set-seq", arguments), as_json=as_json)
+
+
+@session.command()
+def logout(
+    name: Name,
+    *,
+    reason: Annotated[str | None, typer.Option(help="Why; kept with who did it.")] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Log the session out. The client may log on again at once.
+
+    Example: fixgw session logout DESK
+    """
+    show(operate(config, "session.logout", {"session": name, "reason": reason}), as_json=as_json)

@@ -1,0 +1,1 @@
+"""The engine's control socket: HTTP on a Unix socket of its user, for operators' commands."""

@@ -1,0 +1,79 @@
+"""What an operator can ask of the running engine, and how that is answered.
+
+Field names are the arguments as they stand in SQL (admin_actions) and on the control socket.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway.errors import GatewayError
+
+
+class OperationRefused(GatewayError):  # noqa: N818 -- says what happened
+    """The operation cannot be done; the text says why and what would be possible."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, as the kernel says: user and process at the socket's other end. who: the login name, or the uid."""
+
+    uid: int
+    pid: int
+    who: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconcile:
+    """Compare books and venue now. venue_account: None for all. dry_run: only tell what differs, and act on nothing."""
+
+    venue_account: str | None = None
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResetSession:
+    """Log the session out and begin a new epoch: both numbers at 1."""
+
+    session: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetSessionNumbers:
+    """Log the session out and set the next numbers; None leaves one as it is.
+
+    new_epoch: the numbers belong to a new epoch, so they may be lower than those of this one.
+    """
+
+    session: str
+    next_in: int | None = None
+    next_out: int | None = None
+    new_epoch: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogOutSession:
+    """Log the session out. The client may log on again at once."""
+
+    session: str
+
+
+Operation = Reconcile | ResetSession | SetSessionNumbers | LogOutSession
+
+OPERATIONS: Mapping[str, type[Operation]] = {
+    "reconcile": Reconcile,
+    "session.reset": ResetSession,
+    "session.set-seq": SetSessionNumbers,
+    "session.logout": LogOutSession,
+}
+
+NEED_A_REASON = frozenset({"session.reset", "session.set-seq"})
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an operation ended. text: one sentence for people. result: for programs, as JSON has it."""
+
+    done: bool
+    text: str
+    result: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,139 @@
+"""What operators ask for: each request is a row with who asked, why and how it ended, answered after the commit.
+
+The row is there before anything is done: a request that a crash cut short stays "under way" in SQL.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from functools import partial
+
+from loguru import logger
+
+from gateway.engine.inbox import OperatorRequest
+from gateway.engine.operations import (
+    LogOutSession,
+    OperationRefused,
+    Outcome,
+    Reconcile,
+    ResetSession,
+    SetSessionNumbers,
+)
+from gateway.engine.reconciler import Reconciler
+from gateway.engine.recorder import Recorder
+from gateway.engine.session_actions import NewEpoch, Numbers, SessionActions
+from gateway.store.codec import encode_json
+from gateway.store.rows import AdminActionRow, BreakRow, storable
+
+UNDER_WAY = "under way"
+_TEXT = "logged out by the operator"
+
+
+class Operator:
+    """Only the engine's thread uses it."""
+
+    def __init__(
+        self, *, recorder: Recorder, sessions: SessionActions, reconciler: Reconciler, last_action_id: int
+    ) -> None:
+        self._batch = recorder.batch
+        self._sessions = sessions
+        self.session_closed = sessions.closed
+        self._reconciler = reconciler
+        self._last_id = last_action_id
+        self._answers: list[tuple[Future[Outcome], Outcome]] = []
+
+    def request(self, item: OperatorRequest) -> None:
+        """Record the request and begin with it."""
+        self._last_id += 1
+        row = AdminActionRow(
+            self._last_id,
+            item.at,
+            item.caller.uid,
+            item.caller.pid,
+            storable(item.caller.who),
+            item.name,
+            storable(encode_json(item.operation)),
+            storable(item.reason),
+            UNDER_WAY,
+        )
+        logger.info("operator action_id={} who={} {} {}", row.action_id, row.who, row.action, row.arguments)
+        self._batch.admin_actions[row.action_id] = row
+        finish = partial(self._finish, row, item.reply)
+        try:
+            self._begin(item, finish)
+        except OperationRefused as refused:
+            finish(Outcome(done=False, text=str(refused)))
+        except Exception as error:  # a defect of ours: who asked must hear of it
+            logger.opt(exception=error).error("operator action failed action_id={}", row.action_id)
+            finish(Outcome(done=False, text=f"it failed: {type(error).__name__}: {error}"))
+
+    def release(self) -> None:
+        """What was decided is in SQL: do it, and tell those who asked."""
+        self._sessions.release()
+        answers, self._answers = self._answers, []
+        for reply, outcome in answers:
+            if not reply.done():
+                reply.set_result(outcome)
+
+    def _begin(self, item: OperatorRequest, finish: "partial[None]") -> None:
+        match item.operation:
+            case Reconcile() as asked:
+                self._reconcile(asked, finish)
+            case ResetSession(session=name):
+                self._sessions.log_out(self._sessions.find(name), _TEXT, NewEpoch(), finish)
+            case SetSessionNumbers() as asked:
+                self._set_numbers(asked, finish)
+            case LogOutSession(session=name):
+                self._sessions.log_out(self._sessions.find(name), _TEXT, None, finish)
+
+    def _set_numbers(self, asked: SetSessionNumbers, finish: "partial[None]") -> None:
+        if asked.next_in is None and asked.next_out is None:
+            raise OperationRefused("neither number is given: which one is to be set?")
+        change = (
+            NewEpoch(asked.next_in or 1, asked.next_out or 1)
+            if asked.new_epoch
+            else Numbers(asked.next_in, asked.next_out)
+        )
+        self._sessions.log_out(self._sessions.find(asked.session), _TEXT, change, finish)
+
+    def _reconcile(self, asked: Reconcile, finish: "partial[None]") -> None:
+        accounts = self._reconciler.accounts if asked.venue_account is None else [asked.venue_account]
+        _Comparisons(accounts, finish).start(self._reconciler, dry_run=asked.dry_run)
+
+    def _finish(self, row: AdminActionRow, reply: "Future[Outcome]", outcome: Outcome) -> None:
+        text = outcome.text if outcome.done else f"refused: {outcome.text}"
+        self._batch.admin_actions[row.action_id] = row._replace(outcome=storable(text))
+        self._answers.append((reply, outcome))
+        logger.info("operator action_id={} {}", row.action_id, text)
+
+
+class _Comparisons:
+    """The venue accounts of one request, until all have answered."""
+
+    def __init__(self, accounts: Sequence[str], finish: "partial[None]") -> None:
+        self._left = set(accounts)
+        self._compared = 0
+        self._finish = finish
+        self._breaks: list[BreakRow] = []
+        self._problems: list[str] = []
+
+    def start(self, reconciler: Reconciler, *, dry_run: bool) -> None:
+        """Ask for each. One that cannot be compared does not keep the others from it."""
+        for account in sorted(self._left):
+            try:
+                reconciler.request(account, partial(self._answered, account), dry_run=dry_run)
+            except OperationRefused as refused:
+                self._answered(account, [], str(refused))
+
+    def _answered(self, account: str, found: Sequence[BreakRow], problem: str) -> None:
+        self._left.discard(account)
+        self._breaks += found
+        if problem:
+            self._problems.append(problem)
+        else:
+            self._compared += 1
+        if not self._left:
+            count = len(self._breaks)
+            found_text = [f"{count} {'break' if count == 1 else 'breaks'} found"] if self._compared else []
+            text = "; ".join([*found_text, *self._problems])
+            result = {"breaks": [row._asdict() for row in self._breaks], "problems": self._problems}
+            self._finish(Outcome(done=not self._problems, text=text, result=result))
