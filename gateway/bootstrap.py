@@ -21,6 +21,7 @@ from gateway.engine.clients import Clients
 from gateway.engine.clock import NANOSECONDS, SystemClock
 from gateway.engine.desk import Desk
 from gateway.engine.disconnects import DISCONNECT, LOGOUT, Disconnects
+from gateway.engine.halting import Halt
 from gateway.engine.inbox import Inbox, LogonsAccepted, StopRequested
 from gateway.engine.lease import Lease, take_lease_of
 from gateway.engine.lock import hold
@@ -76,13 +77,14 @@ class EngineProcess:
         day_end = _seconds_of_day(config.engine.day_end)
         self._inbox = Inbox()
         self._lease: Lease | None = None
+        halt = Halt(on_halt)
         self._venue_thread = _venue_thread(
-            config, InboxSinks(self._inbox.put), on_halt, self._check_lease, allow_live=allow_live
+            config, InboxSinks(self._inbox.put), halt, self._check_lease, allow_live=allow_live
         )
         self._locks = _locks(config)  # before anything of a running engine is touched
         self._database = open_database(config.database.url, config.environment, config.deployment)
         self._lease = take_lease_of(
-            self._database, self._locks[0], config.engine.directory, config.engine.lease_seconds, on_halt, go_on
+            self._database, self._locks[0], config.engine.directory, config.engine.lease_seconds, halt, go_on
         )
         state = recover(self._database, _configured(config), clock, day_end, _rule_book(config))
         without_reference = UNPRICED if config.risk.without_reference == "pass" else None
@@ -156,7 +158,7 @@ class EngineProcess:
             ),
             clock=clock,
             unsent=self._unsent,
-            on_halt=on_halt,
+            on_halt=halt,
             check_lease=self._check_lease,
         )
         low, high = config.engine.heart_bt_int_min, config.engine.heart_bt_int_max
@@ -165,12 +167,13 @@ class EngineProcess:
             sent=self._engine.sent,
             sessions=state.sessions,
             heart_bt_int=(low, high),
-            halt=on_halt,
+            halt=on_halt,  # on QuickFIX's own thread, which is the one that says goodbye
             check_lease=self._check_lease,
         )
         fresh_directory(store)
         _hydrate(store, settings, self._database, state)
         self._acceptor = Acceptor(self._application, settings, store)
+        halt.farewell = self._acceptor.say_goodbye
         self._sender = _sender(self._application, settings)
 
     def _check_lease(self) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from gateway.config import load_config
 from gateway.errors import GatewayError
@@ -31,6 +32,9 @@ def reading(config: Path) -> Iterator[Connection]:
     try:
         with engine.connect() as connection:
             yield connection
+    except DBAPIError as error:
+        typer.echo(f"the database cannot be read: {error.orig}", err=True)
+        raise typer.Exit(EXIT_UNUSABLE) from error
     finally:
         engine.dispose()
 

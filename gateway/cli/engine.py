@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from loguru import logger
 from sqlalchemy import make_url
+from sqlalchemy.exc import DBAPIError
 
 from gateway.cli.exits import ENGINE_MISSING, EXIT_CONFIG, EXIT_HALTED
 from gateway.cli.parent import stop_with_parent
@@ -51,7 +52,7 @@ def engine(
     except ConfigError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(EXIT_CONFIG) from error
-    except GatewayError as error:
+    except (GatewayError, DBAPIError) as error:  # the latter: lost while the state was read
         logger.error("engine does not start: {}", error)
         raise typer.Exit(1) from error
     database = make_url(settings.database.url)  # printed without its password
@@ -64,7 +65,7 @@ def engine(
 
 
 def _halt(error: BaseException) -> None:
-    """Called on the thread that found it out: nothing may be sent or decided any more, so the process ends at once."""
+    """Nothing may be sent or decided any more, so the process ends at once."""
     if isinstance(error, JournalHalted):
         logger.critical("journal halted: {}", error)
     else:

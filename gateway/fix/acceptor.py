@@ -17,6 +17,8 @@ from gateway.fix.listener import free_loopback_port, replace_listener, silence_l
 _PORT_ATTEMPTS = 5
 LOGOUT_S = 10.0
 """How long clients may take to answer the Logout. QuickFIX itself hangs up after two seconds and its next tick."""
+GOODBYE_S = 3.0
+"""QuickFIX looks once a second for what it has to say, and the client has to answer."""
 _SETTLE_S = 0.05
 
 
@@ -111,11 +113,16 @@ class Acceptor:
         """Let QuickFIX's sessions go, when nothing sends to them any more."""
         self._acceptor = None
 
-    def _log_out(self) -> None:
+    def say_goodbye(self, text: str) -> None:
+        """Before the process ends at once: log every session out, with a Text(58), and wait a little for that."""
+        if self._listener is not None:
+            self._log_out(text, GOODBYE_S)
+
+    def _log_out(self, text: str = "", seconds: float = LOGOUT_S) -> None:
         sessions = [quickfix.Session.lookupSession(settings.session_id) for settings in self._sessions]
         for session in sessions:
-            session.logout()
-        deadline = time.monotonic() + LOGOUT_S
+            session.logout(text)
+        deadline = time.monotonic() + seconds
         while any(session.isLoggedOn() for session in sessions) and time.monotonic() < deadline:
             time.sleep(0.01)
 

@@ -25,6 +25,7 @@ PASSWORD_VARIABLE = "FIXGW_DATABASE_PASSWORD"  # noqa: S105 -- a name
 
 _POSTGRES_SETTINGS = (
     "-c synchronous_commit=on",  # a commit is on the disk before it returns, whatever the server's own setting is
+    "-c lock_timeout=5000",  # ms, as SQLite's busy_timeout
 )
 # libpq's: seconds, and milliseconds for the last.
 _NOTICE_DEAD_SERVERS = {

@@ -13,7 +13,6 @@ from sqlalchemy.exc import DBAPIError
 from gateway.store.tables import leases
 
 _NOW = "(extract(epoch from clock_timestamp()) * 1000000000)::bigint"
-_LOCK_TIMEOUT_MS = 5_000
 
 # The row's lock is held to the end of the transaction: who would take the lease over waits for it.
 GUARD = "SELECT 1 FROM leases WHERE shard = %s AND fencing_number = %s FOR NO KEY UPDATE"
@@ -62,9 +61,7 @@ class Claim(NamedTuple):
 
 def lease_connection(database: Engine) -> Connection:
     """A connection for the functions below, on which each statement is a transaction of its own."""
-    connection = database.connect().execution_options(isolation_level="AUTOCOMMIT")
-    connection.execute(text(f"SET lock_timeout = {_LOCK_TIMEOUT_MS}"))
-    return connection
+    return database.connect().execution_options(isolation_level="AUTOCOMMIT")
 
 
 def read_lease(connection: Connection, shard: str) -> Row[tuple[str, int, str, str, str, int, int]] | None:

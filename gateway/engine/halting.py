@@ -1,0 +1,37 @@
+"""The engine's end when it cannot go on: nothing is decided or committed any more, and clients are told."""
+
+import threading
+from collections.abc import Callable
+
+from gateway.errors import JournalHalted, LeaseLost
+
+FAREWELL_LIMIT_S = 5.0
+"""However the farewell fares, the process ends after this."""
+
+DATABASE_LOST = "DATABASE_LOST orders cannot be recorded; log on again"
+ENGINE_HALTED = "ENGINE_HALTED the gateway starts afresh; log on again"
+
+
+class Halt:
+    """Ends the process, from whichever thread finds out first that it has to. Does not return."""
+
+    def __init__(self, end_process: Callable[[BaseException], None]) -> None:
+        self._end_process = end_process
+        self._lock = threading.Lock()
+        self.farewell: Callable[[str], None] | None = None
+        """Logs clients out with this Text(58), and waits a little for it."""
+
+    def __call__(self, error: BaseException) -> None:
+        """An engine that has lost its lease may not even say goodbye."""
+        if isinstance(error, LeaseLost):
+            self._end_process(error)
+        with self._lock:  # whoever comes second waits here for the end
+            timer = threading.Timer(FAREWELL_LIMIT_S, self._end_process, [error])
+            timer.daemon = True
+            timer.start()
+            try:
+                if self.farewell is not None:
+                    self.farewell(DATABASE_LOST if isinstance(error, JournalHalted) else ENGINE_HALTED)
+            finally:
+                timer.cancel()
+                self._end_process(error)
