@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 
 from aiohttp import WSMsgType, web
 from aiohttp.client_exceptions import ClientConnectionResetError
@@ -52,6 +53,12 @@ class Connection:
         if transport is not None and transport.get_write_buffer_size() > _MAX_BACKLOG_BYTES:
             transport.abort()
 
+    async def leave(self) -> None:
+        """Send what is queued, then close."""
+        await self.pump()
+        with suppress(ConnectionError, RuntimeError):
+            await self.ws.close(code=1001, message=b"server shutdown")
+
     def abort(self) -> None:
         """Break the connection without a closing handshake."""
         self._pending.clear()
@@ -87,5 +94,4 @@ class Hub:
             await connection.pump()
 
     async def close_all(self) -> None:
-        closing = [one.ws.close(code=1001, message=b"server shutdown") for one in self.connections]
-        await asyncio.gather(*closing, return_exceptions=True)
+        await asyncio.gather(*(one.leave() for one in list(self.connections)), return_exceptions=True)

@@ -10,12 +10,14 @@ an op is a WebSocket API method name, which also stands for the REST endpoint th
     expire            order, reason? "EXPIRED" or "EXPIRED_IN_MATCH"     ends the order
     reduce            order, qty (the new total)                         unsolicited reduction, x=REPLACED
     hold              op or "events", when? "before" or "after"          holds requests, answers or user events
-    release           op? or "events"?                                   lets go on what is held, in order
-    reject            op, code, msg?, status?, count?                    refuses the next requests
+    release           op? or "events"?, backwards? true or false         lets go on what is held, in order
+    reject            op, code, msg?, status?, count?, retry_after_ms?   refuses the next requests
     delay             op, ms (0 ends it)                                 delays answers
     fault             op, kind (scripts.FAULTS), count?                  breaks the next requests
-    events            lose? n, duplicate? n, silent? true or false       what becomes of the next user events
+    events            lose? n, duplicate? n, silent? true or false,      what becomes of the next user events
+                      delay_ms? (0 ends it)
     drop_connections                                                     breaks all WebSocket connections
+    maintenance       on true or false                                   announced, then nothing is served
     symbol            symbol, status "TRADING", "BREAK" or "HALT"        opens or closes a market
     price             symbol, price                                      moves maker and last price; stops trigger
     time              offset_ms                                          shifts the exchange's clock
@@ -25,8 +27,9 @@ an op is a WebSocket API method name, which also stands for the REST endpoint th
 GET /sim/held, /sim/orders?account=, /sim/trades?account= show what there is.
 """
 
+import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -63,6 +66,7 @@ class Control:
     scripts: Scripts
     hub: Hub
     maker: Maker
+    leaving: set[asyncio.Task[None]] = field(default_factory=set)  # connections that a maintenance ends
 
     def now(self) -> int:
         return self.api.clock.now_ms()
@@ -141,7 +145,7 @@ def _release(control: Control, body: Body) -> Any:
     op = body.get("op")
     released = 0
     if op in (None, "events"):
-        released += control.stream.release()
+        released += control.stream.release(backwards=bool(body.get("backwards", False)))
     if op != "events":
         released += control.scripts.release(None if op is None else str(op))
     return {"released": released}
@@ -153,7 +157,11 @@ def _held(control: Control, body: Body) -> Any:  # noqa: ARG001 - one signature 
 
 
 def _reject(control: Control, body: Body) -> None:
-    error = ApiError(int(body["code"]), str(body.get("msg", "")), int(body.get("status", 400)))
+    now, wait_ms = control.now(), body.get("retry_after_ms")
+    data: dict[str, object] | None = None
+    if wait_ms is not None:
+        data = {"serverTime": now, "retryAfter": now + int(wait_ms)}
+    error = ApiError(int(body["code"]), str(body.get("msg", "")), int(body.get("status", 400)), data)
     control.scripts.reject(_op(body), error, int(body.get("count", 1)))
 
 
@@ -169,6 +177,17 @@ def _events(control: Control, body: Body) -> None:
     control.stream.lose = int(body.get("lose", control.stream.lose))
     control.stream.duplicate = int(body.get("duplicate", control.stream.duplicate))
     control.stream.silent = bool(body.get("silent", control.stream.silent))
+    control.stream.delay_s = float(body.get("delay_ms", control.stream.delay_s * 1000)) / 1000
+
+
+def _maintenance(control: Control, body: Body) -> None:
+    control.scripts.maintenance = bool(body["on"])
+    if control.scripts.maintenance:
+        control.stream.shutdown(control.now())
+        for connection in list(control.hub.connections):
+            task = asyncio.create_task(connection.leave())
+            control.leaving.add(task)
+            task.add_done_callback(control.leaving.discard)
 
 
 def _drop_connections(control: Control, body: Body) -> Any:  # noqa: ARG001 - one signature for all
@@ -252,6 +271,7 @@ POST: dict[str, Callable[[Control, Body], Any]] = {
     "fault": _fault,
     "events": _events,
     "drop_connections": _drop_connections,
+    "maintenance": _maintenance,
     "symbol": _symbol,
     "price": _price,
     "time": _time,

@@ -49,6 +49,7 @@ class Scripts:
 
     def __init__(self) -> None:
         self.active = False
+        self.maintenance = False
         self._holds: set[tuple[str, str]] = set()
         self._delays: dict[str, float] = {}
         self._counted: list[_Counted] = []
@@ -91,7 +92,7 @@ class Scripts:
         self.release(None)
         self._delays.clear()
         self._counted.clear()
-        self.active = False
+        self.active = self.maintenance = False
 
     def _settle(self) -> None:
         self.active = bool(self._holds or self._delays or self._counted)

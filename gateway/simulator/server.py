@@ -103,6 +103,8 @@ class Simulator:
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         path, _, query = request.raw_path.partition("?")
+        if self.scripts.maintenance and not path.startswith(control.PREFIX):
+            return web.Response(status=503, text="<html>Under maintenance</html>", content_type="text/html")
         if path.startswith(rest.PREFIX):
             return await self._rest.serve(request, path, query)
         if path.startswith("/ws-api/"):

@@ -1,5 +1,6 @@
 """User data: delivers the exchange's events to the subscriptions of each account, or not, as scripted."""
 
+import asyncio
 from dataclasses import dataclass
 
 from gateway.simulator import events
@@ -23,15 +24,17 @@ class Subscription:
 
 
 class UserStream:
-    """Listens to the exchange. Scripts can hold, lose, double or silence the events."""
+    """Listens to the exchange. Scripts can hold, delay, reorder, lose, double or silence the events."""
 
     def __init__(self) -> None:
         self._by_account: dict[Account, list[Subscription]] = {}
         self.lose = 0
         self.duplicate = 0
         self.silent = False
+        self.delay_s = 0.0
         self.holding = False
         self.held: list[tuple[Account, bytes]] = []
+        self._pumping: set[asyncio.Task[None]] = set()
 
     # -- subscriptions ------------------------------------------------------------------------------------
 
@@ -87,7 +90,7 @@ class UserStream:
     # -- delivery -----------------------------------------------------------------------------------------
 
     def _emit(self, account: Account, event: bytes) -> None:
-        if not (self.silent or self.lose or self.duplicate or self.holding):
+        if not (self.silent or self.lose or self.duplicate or self.holding or self.delay_s):
             for one in self._by_account[account]:
                 one.connection.push(b"%b%b}" % (one.prefix, event))
             return
@@ -103,17 +106,26 @@ class UserStream:
         for _ in range(copies):
             if self.holding:
                 self.held.append((account, event))
+            elif self.delay_s:
+                asyncio.get_running_loop().call_later(self.delay_s, self._deliver_late, account, event)
             else:
                 self._deliver(account, event)
+
+    def _deliver_late(self, account: Account, event: bytes) -> None:
+        self._deliver(account, event)
+        for subscription in self._by_account.get(account, ()):
+            task = asyncio.create_task(subscription.connection.pump())
+            self._pumping.add(task)
+            task.add_done_callback(self._pumping.discard)
 
     def _deliver(self, account: Account, event: bytes) -> None:
         for subscription in self._by_account.get(account, ()):
             subscription.deliver(event)
 
-    def release(self) -> int:
-        """Let held events go, in order; returns how many there were."""
+    def release(self, *, backwards: bool = False) -> int:
+        """Let held events go, in order or the last one first; returns how many there were."""
         self.holding = False
-        held, self.held = self.held, []
+        held, self.held = self.held[:: -1 if backwards else 1], []
         for account, event in held:
             self._deliver(account, event)
         return len(held)
@@ -121,4 +133,5 @@ class UserStream:
     def reset(self) -> None:
         self.lose = self.duplicate = 0
         self.silent = self.holding = False
+        self.delay_s = 0.0
         self.held.clear()

@@ -139,6 +139,24 @@ class BinanceExchange:
     async def duplicate_events(self, count: int) -> None:
         await self.post("events", duplicate=count)
 
+    async def delay_events(self, ms: int) -> None:
+        await self.post("events", delay_ms=ms)
+
+    async def hold_events(self) -> None:
+        await self.post("hold", op="events")
+
+    async def release_events_backwards(self) -> None:
+        await self.post("release", op="events", backwards=True)
+
+    async def ban(self, ms: int) -> None:
+        await self.post("reject", op="*", code=-1003, msg="Way too much.", status=418, retry_after_ms=ms)
+
+    async def skew(self, ms: int) -> None:
+        await self.post("time", offset_ms=ms)
+
+    async def maintenance(self, *, on: bool) -> None:
+        await self.post("maintenance", on=on)
+
     async def silence(self, *, silent: bool) -> None:
         await self.post("events", silent=silent)
 
