@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, IPvAnyNetwork, ValidationError, field_validator, model_validator
 
-from gateway.config_front import FrontConfig
+from gateway.config_front import FrontConfig, LogonConfig
 from gateway.config_limits import GivenLimit, LimitsConfig, RiskConfig, ScopedLimitsConfig, given_limits
 from gateway.config_section import Section
 from gateway.domain.totals import Scope
@@ -110,6 +110,7 @@ class SessionConfig(Section):
     which begins again with the engine: a lost connection, the client's own Logout(5), or both.
     allow_from: the networks it may connect from; none given: from anywhere.
     client_certificates: those it may be used with, each a subject (CN=desk,O=Firm) or sha256: and a fingerprint.
+    logon: what a Logon(A) must prove; left out: nothing.
     max_order_age_seconds: an order or replace whose OrigSendingTime(122) or TransactTime(60) is older is refused.
     """
 
@@ -125,6 +126,7 @@ class SessionConfig(Section):
     limits: LimitsConfig = LimitsConfig()
     allow_from: tuple[IPvAnyNetwork, ...] = ()
     client_certificates: tuple[str, ...] = ()
+    logon: LogonConfig | None = None
 
     @property
     def key(self) -> str:

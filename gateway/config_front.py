@@ -1,7 +1,7 @@
 """The part of the configuration that says who may connect, and how."""
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, IPvAnyNetwork, model_validator
 
@@ -34,6 +34,8 @@ class FrontConfig(Section):
     max_half_open: connections that have not sent a complete Logon yet.
     max_message_bytes: of one message; the connection of a client that sends a longer one ends.
     max_buffered_bytes, slow_reader_seconds: a client that leaves so much unread for so long is disconnected.
+    users_file: who logs on with a password, see `fixgw user`. max_logon_failures: of one user, who is then locked for
+    lockout_seconds.
     proxies: where a load balancer connects from that says, with PROXY protocol version 2, for whom. It must.
     """
 
@@ -49,3 +51,37 @@ class FrontConfig(Section):
     max_half_open: Annotated[int, Field(ge=1, le=100_000)] = 200
     proxies: tuple[IPvAnyNetwork, ...] = ()
     tls: TlsConfig | None = None
+    users_file: Path = Path("var/users.json")
+    max_logon_failures: Annotated[int, Field(ge=1, le=1000)] = 5
+    lockout_seconds: Annotated[int, Field(ge=1, le=86_400)] = 300
+
+
+class PasswordLogonConfig(Section):
+    """Username(553) and Password(554). users: who may use the session; `fixgw user` makes them."""
+
+    method: Literal["password"]
+    users: Annotated[tuple[str, ...], Field(min_length=1)]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The users."""
+        return self.users
+
+
+class SignatureLogonConfig(Section):
+    """An Ed25519 signature in RawData(96). public_keys: PEM files of the keys that may sign.
+
+    window_seconds: how far SendingTime(52) may be from our time.
+    """
+
+    method: Literal["signature"]
+    public_keys: Annotated[tuple[Path, ...], Field(min_length=1)]
+    window_seconds: Annotated[int, Field(ge=1, le=120)] = 10
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """No users."""
+        return ()
+
+
+LogonConfig = Annotated[PasswordLogonConfig | SignatureLogonConfig, Field(discriminator="method")]

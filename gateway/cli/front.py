@@ -10,12 +10,14 @@ import uvloop
 from gateway.cli.exits import EXIT_CONFIG
 from gateway.cli.parent import stop_with_parent
 from gateway.config import Config, SessionConfig, load_config
-from gateway.config_front import TlsConfig
+from gateway.config_front import PasswordLogonConfig, SignatureLogonConfig, TlsConfig
 from gateway.errors import ConfigError
 from gateway.front import (
     FrontError,
     FrontSettings,
+    PasswordLogon,
     SessionPolicy,
+    SignatureLogon,
     TlsError,
     TlsSettings,
     parse_identity,
@@ -64,6 +66,9 @@ def front_settings(config: Config) -> FrontSettings:
         max_connections_per_address=front.max_connections_per_address,
         max_half_open=front.max_half_open,
         proxies=front.proxies,
+        users_file=front.users_file,
+        max_logon_failures=front.max_logon_failures,
+        lockout_seconds=front.lockout_seconds,
         tls=_tls(front.tls) if front.tls else None,
     )
 
@@ -79,7 +84,16 @@ def _policy(session: SessionConfig) -> SessionPolicy:
         gateway_comp_id=session.sender_comp_id,
         allow_from=session.allow_from,
         certificates=_certificates(session),
+        logon=_logon(session.logon),
     )
+
+
+def _logon(logon: PasswordLogonConfig | SignatureLogonConfig | None) -> PasswordLogon | SignatureLogon | None:
+    if isinstance(logon, PasswordLogonConfig):
+        return PasswordLogon(frozenset(logon.users))
+    if isinstance(logon, SignatureLogonConfig):
+        return SignatureLogon(logon.public_keys, logon.window_seconds)
+    return None
 
 
 def _certificates(session: SessionConfig) -> frozenset[str]:

@@ -37,6 +37,7 @@ _COMMANDS = {
     "session": "gateway.cli.session",
     "reconcile": "gateway.cli.reconcile",
     "db": "gateway.cli.db",
+    "user": "gateway.cli.user",
     "engine": "gateway.cli.engine",
     "front": "gateway.cli.front",
 }

@@ -1,16 +1,23 @@
 """The only listener on the network: who may connect, one complete Logon to the engine, then bytes both ways."""
 
+from gateway.front.passwords import hash_password
 from gateway.front.server import Front, FrontError, run_front
-from gateway.front.settings import FrontSettings, SessionPolicy
+from gateway.front.settings import FrontSettings, PasswordLogon, SessionPolicy, SignatureLogon
 from gateway.front.tls import TlsError, TlsSettings, parse_identity
+from gateway.front.users import UserFile, UserFileError
 
 __all__ = [
     "Front",
     "FrontError",
     "FrontSettings",
+    "PasswordLogon",
     "SessionPolicy",
+    "SignatureLogon",
     "TlsError",
     "TlsSettings",
+    "UserFile",
+    "UserFileError",
+    "hash_password",
     "parse_identity",
     "run_front",
 ]

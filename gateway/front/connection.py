@@ -128,12 +128,16 @@ class ClientSide(asyncio.Protocol):
         self._place.logon_complete()
         self._transport.pause_reading()
         seconds = self._settings.answer_deadline_seconds
-        self._set_deadline_in(seconds, f"the engine did not answer the Logon within {seconds:g} s")
+        self._set_deadline_in(seconds, f"the Logon was not checked within {seconds:g} s")
         self._connecting = asyncio.get_running_loop().create_task(self._let_in(logon))
 
     async def _let_in(self, logon: Logon) -> None:
         try:
-            await self._hold_session(self._front.gate.policy(logon, self._peer, self._certificate))
+            policy = self._front.gate.policy(logon, self._peer, self._certificate)
+            await self._front.credentials.check(policy, logon)
+            await self._hold_session(policy)
+            if self._closed:
+                return
             await self._forward(logon)
         except Refused as refusal:
             if refusal.answer and not self._closed:
@@ -152,7 +156,8 @@ class ClientSide(asyncio.Protocol):
             self._front.sessions[policy.key] = self
 
     async def _forward(self, logon: Logon) -> None:
-        loop = asyncio.get_running_loop()
+        loop, seconds = asyncio.get_running_loop(), self._settings.answer_deadline_seconds
+        self._set_deadline_in(seconds, f"the engine did not answer the Logon within {seconds:g} s")
         try:
             _, engine = await loop.create_unix_connection(lambda: EngineSide(self), str(self._settings.engine_socket))
         except OSError as error:

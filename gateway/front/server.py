@@ -10,7 +10,8 @@ from pathlib import Path
 from loguru import logger
 
 from gateway.front.listener import Listener
-from gateway.front.settings import FrontSettings
+from gateway.front.settings import FrontSettings, PasswordLogon
+from gateway.front.signatures import PublicKeyError
 from gateway.front.state import FrontState
 from gateway.front.tls import TlsError
 
@@ -27,12 +28,14 @@ class Front:
     """A listening front inside a running event loop."""
 
     def __init__(self, settings: FrontSettings) -> None:
-        """Raises FrontError if the TLS files cannot be used."""
+        """Raises FrontError if the TLS files or public keys cannot be used."""
         self._settings = settings
         try:
             self._state = FrontState(settings)
         except TlsError as error:
             raise FrontError(f"front.tls: {error}") from error
+        except PublicKeyError as error:
+            raise FrontError(f"sessions.logon.public_keys: {error}") from error
         self._listener = Listener(self._state)
         self._stopped = True
         self.port = settings.port
@@ -47,10 +50,12 @@ class Front:
         except OSError as error:
             raise FrontError(f"cannot listen on {host} port {port}: {error}") from error
         self._stopped = False
+        if self._settings.tls is None and any(isinstance(s.logon, PasswordLogon) for s in self._settings.sessions):
+            logger.warning("passwords come in clear text, since front.tls is not configured")
         logger.info("front listens on {}:{}, engine at {}", host, self.port, self._settings.engine_socket)
 
     def reload(self) -> None:
-        """Use the TLS files as they are now for new connections; those that stand go on."""
+        """Use the TLS files and public keys as they are now for new connections; those that stand go on."""
         self._state.reload()
 
     async def stop(self) -> None:
@@ -65,6 +70,7 @@ class Front:
         for connection in list(self._state.clients):
             connection.abort()
         await self._wait_for_clients()
+        self._state.credentials.close()
         logger.info("front stopped")
 
     async def _wait_for_clients(self) -> None:
@@ -76,7 +82,7 @@ class Front:
 async def run_front(
     settings: FrontSettings, ready_file: Path | None = None, announce: Callable[[int], None] | None = None
 ) -> None:
-    """Serve until SIGTERM or SIGINT; at RELOAD read the TLS files again.
+    """Serve until SIGTERM or SIGINT; at RELOAD read the TLS files and public keys again.
 
     Raises FrontError if the TLS files or the address cannot be used or the ready file cannot be written.
     ready_file: written with {"port": …} once the front listens. announce: called with the port then.

@@ -8,6 +8,21 @@ from gateway.front.tls import TlsSettings
 
 
 @dataclass(frozen=True, slots=True)
+class PasswordLogon:
+    """The users, by Username(553), one of whom the Logon must name with the password."""
+
+    users: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureLogon:
+    """PEM files of Ed25519 public keys, one of which must have signed the Logon, so many seconds ago at most."""
+
+    public_keys: tuple[Path, ...]
+    window_seconds: int = 10
+
+
+@dataclass(frozen=True, slots=True)
 class SessionPolicy:
     """Who may log on as one session. client_comp_id is the Logon's SenderCompID(49), gateway_comp_id its 56."""
 
@@ -18,6 +33,9 @@ class SessionPolicy:
     """Networks it may connect from; none: from anywhere."""
     certificates: frozenset[str] = frozenset()
     """Client certificates it may be used with, as tls.parse_identity gives them; none: without."""
+
+    logon: PasswordLogon | SignatureLogon | None = None
+    """What the Logon must prove; None: nothing."""
 
     @property
     def key(self) -> str:
@@ -39,6 +57,10 @@ class FrontSettings:
     sessions: tuple[SessionPolicy, ...]
     tls: TlsSettings | None = None
     """None: clients speak plain TCP."""
+    users_file: Path = Path("users.json")
+    max_logon_failures: int = 5
+    """Of one user, until it is locked."""
+    lockout_seconds: float = 300.0
     logon_deadline_seconds: float = 10.0
     """From accepting a connection to its complete Logon."""
     answer_deadline_seconds: float = 15.0

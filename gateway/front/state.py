@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 from loguru import logger
 
 from gateway.front.addresses import Peer
+from gateway.front.credentials import Credentials
 from gateway.front.door import Door
 from gateway.front.gate import Gate
 from gateway.front.refused import LineBudget
 from gateway.front.settings import FrontSettings
+from gateway.front.signatures import PublicKeyError
 from gateway.front.tls import TlsError, make_context
 
 if TYPE_CHECKING:
@@ -23,11 +25,12 @@ class FrontState:
     """Limits, sessions, and who is connected."""
 
     def __init__(self, settings: FrontSettings) -> None:
-        """Raises TlsError."""
+        """Raises TlsError, PublicKeyError."""
         self.settings = settings
         self.tls: ssl.SSLContext | None = None
         """For the next handshake."""
         self._load_tls()
+        self.credentials = Credentials(settings)
         self.door = Door(settings.max_connections, settings.max_connections_per_address, settings.max_half_open)
         self.gate = Gate(settings.sessions)
         self.clients: set[ClientSide] = set()
@@ -39,11 +42,15 @@ class FrontState:
         self._budget = LineBudget(_REFUSAL_LINES, _REFUSAL_SECONDS)
 
     def reload(self) -> None:
-        """Read certificates and revocation lists again. What cannot be used is logged, and the old ones stay."""
+        """Read certificates, lists and public keys again. What cannot be used is logged, and the old ones stay."""
         try:
             self._load_tls()
         except TlsError as error:
             logger.error("TLS files not reloaded, the old ones stay in use: {}", error)
+        try:
+            self.credentials.reload()
+        except PublicKeyError as error:
+            logger.error("public keys not reloaded, the old ones stay in use: {}", error)
 
     def _load_tls(self) -> None:
         if self.settings.tls is not None:

@@ -1,0 +1,107 @@
+"""`fixgw user`: who may log on with a password."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, NoReturn, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from gateway.cli.database import DEFAULT_CONFIG, EXIT_UNUSABLE, ConfigOption
+from gateway.config import Config, load_config
+from gateway.errors import ConfigError
+from gateway.front import UserFile, UserFileError, hash_password
+
+user = typer.Typer(no_args_is_help=True, help="Users who log on with a password. The gateway may be running.")
+
+T = TypeVar("T")
+Name = Annotated[str, typer.Argument(help="Username(553).")]
+FromInput = Annotated[bool, typer.Option("--stdin", help="Read the password from standard input, for scripts.")]
+
+
+@user.callback()
+def main() -> None:
+    """Users who log on with a password. A running gateway uses what is changed from the next Logon on."""
+
+
+@user.command()
+def add(name: Name, *, config: ConfigOption = DEFAULT_CONFIG, stdin: FromInput = False) -> None:
+    """Add a user; the password is asked for. Sessions name their users: [sessions.logon], users."""
+    if not name.isascii() or not name.isprintable() or not name.strip() or len(name) > 64:
+        _fail(f"{name!r}: a name has 1 to 64 printable ASCII characters")
+    users = _users(config)
+    if name in _try(users.users):
+        _fail(f"user {name!r} is there already; fixgw user passwd gives it another password")
+    hashed = _ask(stdin=stdin)
+    _try(lambda: users.add(name, hashed))
+    typer.echo(f"user {name} added to {users.path}")
+
+
+@user.command()
+def passwd(name: Name, *, config: ConfigOption = DEFAULT_CONFIG, stdin: FromInput = False) -> None:
+    """Give a user another password."""
+    users = _users(config)
+    if name not in _try(users.users):
+        _fail(f"there is no user {name!r}")
+    hashed = _ask(stdin=stdin)
+    _try(lambda: users.set_hash(name, hashed))
+    typer.echo(f"user {name} has a new password")
+
+
+@user.command()
+def disable(
+    name: Name,
+    *,
+    config: ConfigOption = DEFAULT_CONFIG,
+    undo: Annotated[bool, typer.Option("--undo", help="Let the user in again.")] = False,
+) -> None:
+    """Refuse a user's Logons from now on. A session that is logged on goes on."""
+    users = _users(config)
+    _try(lambda: users.disable(name, disabled=not undo))
+    typer.echo(f"user {name} {'may log on again' if undo else 'is disabled'}")
+
+
+@user.command(name="list")
+def list_users(*, config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Show the users and the sessions that they may use."""
+    loaded = _load(config)
+    users = _try(UserFile(loaded.front.users_file).users)
+    table = Table("user", "state", "password set", "sessions")
+    for name, found in users.items():
+        sessions = [s.target_comp_id for s in loaded.sessions if s.logon is not None and name in s.logon.names]
+        table.add_row(name, "disabled" if found.disabled else "active", found.changed_at, ", ".join(sessions) or "none")
+    Console().print(table)
+
+
+def _ask(*, stdin: bool) -> str:
+    password = (
+        sys.stdin.readline().rstrip("\n")
+        if stdin
+        else typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    )
+    try:
+        return hash_password(password)
+    except ValueError as error:
+        _fail(str(error))
+
+
+def _load(config: Path) -> Config:
+    return _try(lambda: load_config(config))
+
+
+def _users(config: Path) -> UserFile:
+    return UserFile(_load(config).front.users_file)
+
+
+def _try(action: Callable[[], T]) -> T:
+    try:
+        return action()
+    except (ConfigError, UserFileError) as error:
+        _fail(str(error))
+
+
+def _fail(text: str) -> NoReturn:
+    typer.echo(text, err=True)
+    raise typer.Exit(EXIT_UNUSABLE)
