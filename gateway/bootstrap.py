@@ -30,6 +30,7 @@ from gateway.engine.operator import Operator
 from gateway.engine.reconciler import Reconciler
 from gateway.engine.recorder import Recorder
 from gateway.engine.recovery import Configured, Recovered, recover
+from gateway.engine.schedules import Schedules
 from gateway.engine.session_actions import SessionActions
 from gateway.engine.timers import Timers
 from gateway.errors import ConfigError
@@ -138,6 +139,13 @@ class EngineProcess:
         session_actions = SessionActions(
             states=state.sessions, fix=self._session_control, clock=clock, unsent=self._unsent
         )
+        schedules = Schedules(
+            {s.key: s.schedule.schedule() for s in config.sessions if s.schedule is not None},
+            states=state.sessions,
+            actions=session_actions,
+            clock=clock,
+        )
+        schedules.roll_missed(self._unsent)
         self._control = ControlServer(config.engine.control_socket, self._inbox.put)
         self._engine = Engine(
             inbox=self._inbox,
@@ -156,6 +164,7 @@ class EngineProcess:
                 reconciler=reconciler,
                 last_action_id=state.action_id,
             ),
+            schedules=schedules,
             clock=clock,
             unsent=self._unsent,
             on_halt=halt,
@@ -169,6 +178,7 @@ class EngineProcess:
             heart_bt_int=(low, high),
             halt=on_halt,  # on QuickFIX's own thread, which is the one that says goodbye
             check_lease=self._check_lease,
+            logon_refusal=schedules.refusal,
         )
         fresh_directory(store)
         _hydrate(store, settings, self._database, state)

@@ -10,6 +10,7 @@ from pydantic import Field, IPvAnyNetwork, ValidationError, field_validator, mod
 
 from gateway.config_front import FrontConfig, LogonConfig
 from gateway.config_limits import GivenLimit, LimitsConfig, RiskConfig, ScopedLimitsConfig, given_limits
+from gateway.config_schedule import ScheduleConfig
 from gateway.config_section import Section
 from gateway.domain.totals import Scope
 from gateway.errors import ConfigError
@@ -112,6 +113,7 @@ class SessionConfig(Section):
     client_certificates: those it may be used with, each a subject (CN=desk,O=Firm) or sha256: and a fingerprint.
     logon: what a Logon(A) must prove; left out: nothing.
     max_order_age_seconds: an order or replace whose OrigSendingTime(122) or TransactTime(60) is older is refused.
+    schedule: when it is open; none given: always, and its numbers begin anew only when someone resets them.
     """
 
     begin_string: Literal["FIX.4.2", "FIX.4.4"] = "FIX.4.4"
@@ -123,6 +125,7 @@ class SessionConfig(Section):
     cancel_on_disconnect: Literal["none", "disconnect", "logout", "both"] = "none"
     cancel_on_disconnect_grace_seconds: Annotated[int, Field(ge=0, le=86_400)] = 10
     max_order_age_seconds: Annotated[int, Field(ge=1, le=86_400)] | None = None
+    schedule: ScheduleConfig | None = None
     limits: LimitsConfig = LimitsConfig()
     allow_from: tuple[IPvAnyNetwork, ...] = ()
     client_certificates: tuple[str, ...] = ()

@@ -28,6 +28,7 @@ from gateway.engine.ports import FixSender, VenuePort
 from gateway.engine.proofs import Proofs, question
 from gateway.engine.reconciler import Reconciler
 from gateway.engine.recorder import Recorder
+from gateway.engine.schedules import Schedules
 from gateway.engine.timers import Timers
 from gateway.store.rows import AlertRow, MessageRow, ReportRow, VenueCallRow, storable
 from gateway.store.writer import BatchWriter
@@ -65,6 +66,7 @@ class Engine:
         reconciler: Reconciler,
         disconnects: Disconnects,
         operator: Operator,
+        schedules: Schedules,
         clock: Clock,
         unsent: Callable[[str, int], Sequence[ReportRow]],
         on_halt: Callable[[BaseException], None],
@@ -82,6 +84,7 @@ class Engine:
         self._reconciler = reconciler
         self._disconnects = disconnects
         self._operator = operator
+        self._schedules = schedules
         self._clock = clock
         self._unsent = unsent
         self._proofs = Proofs(sessions.values())
@@ -182,7 +185,8 @@ class Engine:
             return max(0, self._lingers_until() - now) / NANOSECONDS
         if any(state.waiting and state.logged_on for state in self._sessions.values()):
             return 0
-        patience = min(self._timers.wait(now), self._reconciler.wait(now), self._disconnects.wait(now))
+        waits = (self._timers, self._reconciler, self._disconnects, self._schedules)
+        patience = min(duty.wait(now) for duty in waits)
         proofs = self._proofs.wait(now)
         return patience if proofs is None else min(proofs, patience)
 
@@ -220,6 +224,7 @@ class Engine:
             self._see_to(order, "retry", self._desk.retry, now)
         for session in self._disconnects.due(now):
             self._withdraw_all(session, now)
+        self._schedules.due(now)
         try:
             self._reconciler.due(now)
         except Exception as error:  # it is tried again

@@ -66,9 +66,12 @@ class GatewayApplication(quickfix.Application):  # type: ignore[misc]  # quickfi
         heart_bt_int: tuple[int, int],
         halt: Callable[[BaseException], None],
         check_lease: Callable[[], None] = lambda: None,
+        logon_refusal: Callable[[str], str] = lambda _: "",
     ) -> None:
+        """logon_refusal: why nobody can log on to a session now; empty where one can."""
         super().__init__()
         self._check_lease = check_lease
+        self._logon_refusal = logon_refusal
         self._halt = halt
         self._put = put
         self._sent = sent
@@ -163,6 +166,9 @@ class GatewayApplication(quickfix.Application):  # type: ignore[misc]  # quickfi
             if not item.done.wait(COMMIT_DEADLINE_S):
                 raise quickfix.RejectLogon("the sequence reset could not be recorded; try again")
             crash_point("epoch_committed")
+        refusal = self._logon_refusal(key)
+        if refusal:
+            raise quickfix.RejectLogon(refusal)
         low, high = self._heart_bt_int
         interval = _digits(_field(message, 108))
         if not low <= interval <= high:

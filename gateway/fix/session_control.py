@@ -92,12 +92,13 @@ class SessionControl:
         keys = [key for key, _ in wanted]
         for key, text in wanted:
             self._session(key).logout(text)
+        problem = self._pass_through()  # a Logon that had got past the gate is answered by now
         deadline = time.monotonic() + LOGOUT_S
         while any(self._session(key).isLoggedOn() for key in keys) and time.monotonic() < deadline:
             if self._stopping:
                 return
             time.sleep(_POLL_S)
-        problem = self._pass_through()
+        problem = problem or self._pass_through()  # onLogout has been called
         for key in keys:
             session = self._session(key)
             on = f"QuickFIX did not log {key} out within {LOGOUT_S:g} s" if session.isLoggedOn() else problem

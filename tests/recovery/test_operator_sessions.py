@@ -33,9 +33,9 @@ def fresh(gateway: Gateway, next_out: int = 1, next_in: int = 1) -> FixClient:
 
 
 def assert_no_number_is_used_twice(gateway: Gateway) -> None:
-    first = select(messages.c.epoch, messages.c.direction, messages.c.msg_seq_num).where(messages.c.first_use)
+    number = (messages.c.session, messages.c.epoch, messages.c.direction, messages.c.msg_seq_num)
     with gateway.sql() as sql:
-        used = sql.execute(first).all()
+        used = sql.execute(select(*number).where(messages.c.first_use)).all()
     assert len(used) == len(set(used))
 
 

@@ -29,6 +29,7 @@ from gateway.engine.numbers import SessionState
 from gateway.engine.operator import Operator
 from gateway.engine.reconciler import Reconciler
 from gateway.engine.recorder import Recorder
+from gateway.engine.schedules import Schedules
 from gateway.engine.session_actions import SessionActions
 from gateway.engine.timers import Timers
 from gateway.fix.codec import Codec
@@ -97,6 +98,7 @@ class World:
             disconnects=Disconnects({}, states),
             reconciler=reconciler,
             operator=Operator(recorder=recorder, sessions=actions, reconciler=reconciler, last_action_id=0),
+            schedules=Schedules({}, states=states, actions=actions, clock=self),
             clock=self,
             unsent=lambda *_: [],
             on_halt=self.halted.append,

@@ -1,0 +1,98 @@
+"""Sessions opened and closed by the clock, and their numbers begun anew at the end of each period.
+
+At the boundary the client is logged out and a new epoch begins, as for an operator's reset. An engine that was down at
+the boundary begins the epoch when it starts: an epoch older than the last boundary is over, whoever finds out.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+
+from loguru import logger
+
+from gateway.domain.schedule import Schedule
+from gateway.engine.clock import NANOSECONDS, Clock
+from gateway.engine.numbers import SessionState
+from gateway.engine.operations import OperationRefused, Outcome
+from gateway.engine.session_actions import NewEpoch, SessionActions
+from gateway.store.rows import ReportRow
+
+_AGAIN = NANOSECONDS
+"""When to look again where something was not done."""
+
+
+class Schedules:
+    """Only the engine's thread uses it, but for `refusal`."""
+
+    def __init__(
+        self,
+        schedules: Mapping[str, Schedule],
+        *,
+        states: Mapping[str, SessionState],
+        actions: SessionActions,
+        clock: Clock,
+    ) -> None:
+        """schedules: by session; one without is always open, and its numbers go on for ever."""
+        self._schedules = schedules
+        self._states = states
+        self._actions = actions
+        self._clock = clock
+        self._next = dict.fromkeys(schedules, 0)  # when to look at each
+
+    def roll_missed(self, unsent: Callable[[str, int], Sequence[ReportRow]]) -> None:
+        """Before anybody can log on: begin the epochs that were due while no engine ran."""
+        now = self._clock.now()
+        for session in self._schedules:
+            state = self._states[session]
+            if self._is_over(session, now):
+                state.start_epoch(now)
+                state.wait_again(unsent(session, state.last_report_id))
+                logger.info("session {} begins epoch {}: its period ended meanwhile", session, state.epoch)
+
+    def refusal(self, session: str) -> str:
+        """Why nobody can log on to the session now; empty when it is open. Any thread may ask."""
+        schedule = self._schedules.get(session)
+        if schedule is None:
+            return ""
+        now = self._clock.now()
+        if schedule.period_at(now) is None:
+            return f"outside of the session's schedule; it opens at {_text(schedule.next_boundary(now))}"
+        return "a new period of the session begins; try again" if self._is_over(session, now) else ""
+
+    def due(self, now: int) -> None:
+        """Close and roll over what is due."""
+        for session, when in self._next.items():
+            if when <= now:
+                self._next[session] = self._look(session, now)
+
+    def wait(self, now: int) -> float:
+        """Seconds until something is due; infinite when nothing ever is."""
+        return max(0.0, (min(self._next.values()) - now) / NANOSECONDS) if self._next else float("inf")
+
+    def _look(self, session: str, now: int) -> int:
+        """Do what has to be done to one. Returns when to look again."""
+        schedule = self._schedules[session]
+        over, is_open = self._is_over(session, now), schedule.period_at(now) is not None
+        if not over and (is_open or not self._states[session].logged_on):
+            return schedule.next_boundary(now)
+        boundary = schedule.next_boundary(now)
+        text = "the session's period is over; " + (
+            "log on to the next" if is_open else f"the next opens at {_text(boundary)}"
+        )
+        try:
+            self._actions.log_out(session, text, NewEpoch() if over else None, _note)
+        except OperationRefused:  # something else is being done to it
+            logger.debug("session {} is busy, its schedule waits", session)
+        return now + _AGAIN
+
+    def _is_over(self, session: str, now: int) -> bool:
+        """Whether the epoch that the session is in belongs to a period that has ended."""
+        return self._states[session].created_at < self._schedules[session].epoch_begin(now)
+
+
+def _note(outcome: Outcome) -> None:
+    if not outcome.done:
+        logger.warning("schedule: {}", outcome.text)
+
+
+def _text(nanoseconds: int) -> str:
+    return f"{datetime.fromtimestamp(nanoseconds // NANOSECONDS, UTC):%Y-%m-%dT%H:%M:%SZ}"
