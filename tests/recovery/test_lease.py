@@ -1,7 +1,9 @@
 """Two gateways and one PostgreSQL database: one works, and one that was away too long sends nothing more."""
 
 import asyncio
+import contextlib
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,12 +11,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
+from gateway.client import FixClient, FixMessage
 from gateway.engine.crash_points import PAUSE_VARIABLE
-from gateway.store.tables import intents, leases, orders
+from gateway.store.tables import executions, intents, leases, orders
 from tests.fixtures.processes import Exchange, Gateway, wait_until
 
-# The shortest lease; and a window that outlasts the pause, so that the exchange would take what comes late.
-SETTINGS = "lease_seconds = 3\nrecv_window_ms = 60000"
+# A short lease; and a window that outlasts the pause, so that the exchange would take what comes late.
+SETTINGS = "lease_seconds = 4\nrecv_window_ms = 60000"
 
 
 @pytest.fixture
@@ -47,7 +50,7 @@ async def test_an_engine_paused_past_its_lease_sends_nothing(
     client.new_order("BTCUSDT", "buy", "2", price="30000", time_in_force="gtc")
     paused = first.engine_pid()
     await asyncio.to_thread(wait_until, lambda: state(paused) == "T", f"the engine stops at {point}")
-    received = len(client.inbox)
+    received = len(heard(client))
     with first.sql() as sql:  # committed, and on its way
         assert sql.execute(select(func.count()).select_from(intents)).scalar() == 1
 
@@ -62,7 +65,7 @@ async def test_an_engine_paused_past_its_lease_sends_nothing(
     assert "journal halted: " in first.log()
     assert f"in use by another engine, {lease.holder}" in first.log()
     await client.wait_closed(20)
-    assert client.inbox[received:] == []
+    assert heard(client)[received:] == []
     at_exchange = await exchange.look("orders")
     assert [order["clientOrderId"] for order in at_exchange] == (["test-O1-1"] if point == "leaving" else [])
 
@@ -72,6 +75,71 @@ async def test_an_engine_paused_past_its_lease_sends_nothing(
     await client.logout()
     with second.sql() as sql:
         assert sql.execute(select(func.count()).select_from(orders)).scalar() == 1
+
+
+async def test_another_host_takes_over_what_is_under_way(hosts: tuple[Gateway, Gateway], exchange: Exchange) -> None:
+    first, second = hosts
+    await asyncio.to_thread(first.start)
+    await exchange.control("mode", symbol="*", mode="manual")
+    store = first.directory / "DESK.json"
+    client = await first.client().connect()
+    resting = client.new_order("BTCUSDT", "buy", "2", price="30000", time_in_force="gtc")
+    await client.expect("8", {11: resting, 150: "0"})
+    await exchange.control("hold", op="order.place", when="after")  # the exchange has it, its answer is under way
+    await exchange.control("events", silent=True)
+    in_flight = client.new_order("BTCUSDT", "buy", "1", price="30000", time_in_force="gtc")
+    await exchange.wait_for_order("test-O2-1")
+    await asyncio.to_thread(kill_all, first)
+    received = heard(client)
+    await exchange.control("fill", clientOrderId="test-O1-1", qty="0.5")
+    await exchange.control("events", silent=False)
+    await exchange.control("release")
+
+    await asyncio.to_thread(second.start)
+    client = await second.client(store=store).connect(timeout=20)
+    filled = await client.expect("8", {11: resting, 150: "F"}, timeout=20)
+    assert (filled[32], filled[151]) == ("0.5", "1.5")
+    await client.expect("8", {11: in_flight, 150: "0"}, timeout=20)
+    received += heard(client)
+    await asyncio.to_thread(kill_all, second)
+    shutil.rmtree(second.directory / "run")
+
+    await asyncio.to_thread(second.start)
+    client = await second.client(store=store).connect(timeout=20)
+    fresh = client.new_order("BTCUSDT", "buy", "1", price="30000", time_in_force="gtc")
+    taken = await client.expect("8", {11: fresh, 150: "0"})
+    assert taken[37] == "O3"
+    client.cancel(resting)
+    await client.expect("8", {41: resting, 150: "4"})
+    await client.logout()
+    received += heard(client)
+
+    names = [order["clientOrderId"] for order in await exchange.look("orders")]
+    assert sorted(names) == ["test-O1-1", "test-O2-1", "test-O3-1"]
+    reports = [message for message in received if message.type == "8"]
+    once = [message[17] for message in reports if "Y" not in (message.get(43), message.get(97))]
+    assert len(once) == len(set(once))
+    fills = {message[17] for message in reports if message[150] == "F"}
+    assert len(fills) == 1
+    numbers = [message.seq for message in received if message.get(43) != "Y"]
+    assert len(numbers) == len(set(numbers))
+    with second.sql() as sql:
+        assert sql.execute(select(func.count()).select_from(executions)).scalar() == 1
+        assert sql.execute(select(leases.c.fencing_number)).scalar() == 3
+
+
+def heard(client: FixClient) -> list[FixMessage]:
+    """All that it received."""
+    return [message for way, message in client.transcript if way == "in"]
+
+
+def kill_all(gateway: Gateway) -> None:
+    """As if the host had lost its power."""
+    children = [gateway.child_pid(name) for name in ("engine", "front")]
+    gateway.kill()  # the supervisor first, so that nothing starts again
+    for pid in children:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def state(pid: int) -> str:

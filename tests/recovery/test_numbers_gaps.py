@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from gateway.client import FixClient
 from gateway.client.message import FixMessage
 from gateway.store.tables import messages, sessions
+from tests.fixtures.databases import on_both_stores
 from tests.fixtures.processes import Exchange, Gateway, wait_until
 
 
@@ -114,6 +115,7 @@ async def test_numbers_stay_below_the_reserved_bound_in_a_flood(gateway: Gateway
     await client.logout()
 
 
+@on_both_stores
 async def test_nothing_is_lost_with_the_local_directory(gateway: Gateway, tmp_path: Path) -> None:
     client = await gateway.client().connect()
     before = await trade(client, 3)
@@ -127,6 +129,7 @@ async def test_nothing_is_lost_with_the_local_directory(gateway: Gateway, tmp_pa
     await client.logout()
 
 
+@on_both_stores
 async def test_another_host_goes_on_with_the_database(exchange: Exchange, gateway: Gateway, tmp_path: Path) -> None:
     client = await gateway.client().connect()
     before = await trade(client, 3)
