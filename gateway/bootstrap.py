@@ -40,6 +40,7 @@ from gateway.fix.codec import Codec
 from gateway.fix.hydrate import fresh_directory, hydrate
 from gateway.fix.sender import Sender
 from gateway.fix.session_control import SessionControl
+from gateway.fix.strangers import shut_out_strangers
 from gateway.store import readers
 from gateway.store.database import database_file, instance_of, open_database
 from gateway.store.rows import ReportRow
@@ -179,6 +180,7 @@ class EngineProcess:
             halt=on_halt,  # on QuickFIX's own thread, which is the one that says goodbye
             check_lease=self._check_lease,
             logon_refusal=schedules.refusal,
+            shut_out_strangers=partial(shut_out_strangers, config.engine.socket),
         )
         fresh_directory(store)
         _hydrate(store, settings, self._database, state)

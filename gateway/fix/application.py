@@ -67,9 +67,14 @@ class GatewayApplication(quickfix.Application):  # type: ignore[misc]  # quickfi
         halt: Callable[[BaseException], None],
         check_lease: Callable[[], None] = lambda: None,
         logon_refusal: Callable[[str], str] = lambda _: "",
+        shut_out_strangers: Callable[[], bool] = lambda: False,
     ) -> None:
-        """logon_refusal: why nobody can log on to a session now; empty where one can."""
+        """logon_refusal: why nobody can log on to a session now; empty where one can.
+
+        shut_out_strangers: ends connections that are not the front's, and says whether there were any.
+        """
         super().__init__()
+        self._shut_out_strangers = shut_out_strangers
         self._check_lease = check_lease
         self._logon_refusal = logon_refusal
         self._halt = halt
@@ -169,6 +174,8 @@ class GatewayApplication(quickfix.Application):  # type: ignore[misc]  # quickfi
         refusal = self._logon_refusal(key)
         if refusal:
             raise quickfix.RejectLogon(refusal)
+        if self._shut_out_strangers():
+            raise quickfix.RejectLogon("another user was connected to the engine; try again")
         low, high = self._heart_bt_int
         interval = _digits(_field(message, 108))
         if not low <= interval <= high:
