@@ -21,8 +21,10 @@ from gateway.engine.clients import Clients
 from gateway.engine.clock import NANOSECONDS, SystemClock
 from gateway.engine.desk import Desk
 from gateway.engine.disconnects import DISCONNECT, LOGOUT, Disconnects
+from gateway.engine.emergency import imported, read_aftermaths
 from gateway.engine.halting import Halt
-from gateway.engine.inbox import Inbox, LogonsAccepted, StopRequested
+from gateway.engine.handover import Handover, hand_over, watchdog_socket
+from gateway.engine.inbox import AlertRaised, EmergencyOver, Inbox, LogonsAccepted, StopRequested
 from gateway.engine.lease import Lease, take_lease_of
 from gateway.engine.lock import hold
 from gateway.engine.loop import Engine
@@ -33,6 +35,7 @@ from gateway.engine.recovery import Configured, Recovered, recover
 from gateway.engine.schedules import Schedules
 from gateway.engine.session_actions import SessionActions
 from gateway.engine.timers import Timers
+from gateway.engine.withdrawals import Withdrawals
 from gateway.errors import ConfigError
 from gateway.fix.acceptor import Acceptor, SessionSettings, dictionary_path
 from gateway.fix.application import GatewayApplication
@@ -51,6 +54,9 @@ from gateway.venues.port import InboxSinks, Venues
 from gateway.venues.registry import build_venue
 
 _STOP_TIMEOUT_S = 30.0
+_WATCHDOG_STARTS_S = 5.0  # it is started together with the engine
+_WATCHDOG_ENDS_S = 20.0  # more than it goes on after an engine has come
+_IMPORT_S = 30.0
 _CANCEL_WHEN_OFF = {
     "none": frozenset[str](),
     "disconnect": frozenset({DISCONNECT}),
@@ -148,17 +154,21 @@ class EngineProcess:
         )
         schedules.roll_missed(self._unsent)
         self._control = ControlServer(config.engine.control_socket, self._inbox.put)
+        handover = _handover(config, self._inbox)
+        self._aftermaths = read_aftermaths(config.engine.directory, _WATCHDOG_ENDS_S)
         self._engine = Engine(
             inbox=self._inbox,
             desk=desk,
             recorder=recorder,
-            clients=Clients(desk=desk, recorder=recorder, codec=codec, sessions=state.sessions),
+            clients=Clients(
+                desk=desk, recorder=recorder, codec=codec, sessions=state.sessions, disconnects=self._disconnects
+            ),
             sessions=state.sessions,
             writer=BatchWriter(self._database, self._lease.fence if self._lease is not None else None),
             venue=venues,
             timers=timers,
             reconciler=reconciler,
-            disconnects=self._disconnects,
+            withdrawals=Withdrawals(desk, recorder, self._disconnects),
             operator=Operator(
                 recorder=recorder,
                 sessions=session_actions,
@@ -186,6 +196,7 @@ class EngineProcess:
         _hydrate(store, settings, self._database, state)
         self._acceptor = Acceptor(self._application, settings, store)
         halt.farewell = self._acceptor.say_goodbye
+        halt.hand_over = partial(hand_over, handover, recorder, self._check_lease)
         self._sender = _sender(self._application, settings)
 
     def _check_lease(self) -> None:
@@ -198,7 +209,15 @@ class EngineProcess:
 
     def start(self) -> None:
         """Begin to work. Clients can log on at once; orders are taken when their venue is ready."""
+        emergencies = [EmergencyOver(aftermath) for aftermath in self._aftermaths]
+        for emergency in emergencies:
+            self._inbox.put(emergency)
         self._engine.start(self._sender)
+        for emergency in emergencies:
+            if emergency.done.wait(_IMPORT_S):
+                imported(emergency.aftermath.path)
+            else:
+                logger.error("emergency cancels are not in SQL, and stay in {}", emergency.aftermath.path)
         self._venue_thread.start()
         self._acceptor.start(self._config.engine.socket)
         self._inbox.put(LogonsAccepted(time.time_ns()))
@@ -228,6 +247,16 @@ class EngineProcess:
                 self._lease.release()
         self._database.dispose()
         return clean
+
+
+def _handover(config: Config, inbox: Inbox) -> Handover | None:
+    if not config.engine.emergency_cancel:
+        return None
+    handover = Handover(watchdog_socket(config.engine.directory))
+    problem = handover.connect(_WATCHDOG_STARTS_S)
+    if problem:
+        inbox.put(AlertRaised("WATCHDOG_AWAY", f"{problem}; tried again if SQL is lost", time.time_ns()))
+    return handover
 
 
 def _locks(config: Config) -> list[TextIO]:

@@ -40,10 +40,11 @@ _COMMANDS = {
     "user": "gateway.cli.user",
     "engine": "gateway.cli.engine",
     "front": "gateway.cli.front",
+    "watchdog": "gateway.cli.watchdog",
 }
 """Where each command is, under its own name, in the order of the help."""
 
-_HIDDEN = ("engine", "front")
+_HIDDEN = ("engine", "front", "watchdog")
 
 
 class _Commands(TyperGroup):

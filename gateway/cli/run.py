@@ -20,6 +20,7 @@ from gateway.logs import setup_logging
 ENGINE_STOP_S = 75.0
 """More than the engine's own deadlines for stopping take together."""
 FRONT_STOP_S = 10.0
+WATCHDOG_STOP_S = 20.0
 
 _KEY_VARIABLE = re.compile(r"FIXGW_.*_(API_KEY|API_SECRET|PRIVATE_KEY)(_FILE)?$|FIXGW_DATABASE_PASSWORD|PG[A-Z]+$")
 
@@ -74,6 +75,8 @@ def run(
             has_keys=True,
         ),
     ]
+    if settings.engine.emergency_cancel:
+        children.append(Child("watchdog", ["watchdog", "--config", str(config), *live, *ours], fatal, WATCHDOG_STOP_S))
     raise typer.Exit(Supervisor(children, Signals(*_stop_signals(), RELOAD_KEYS)).run())
 
 

@@ -8,6 +8,7 @@ from gateway.domain import commands as c
 from gateway.domain.events import NewOrderRefused, RequestRefused
 from gateway.domain.reports import BusinessReject, DontKnowTrade
 from gateway.engine.desk import Desk
+from gateway.engine.disconnects import Disconnects
 from gateway.engine.inbox import AdminReceived, AppReceived, CallbackFailed
 from gateway.engine.numbers import SessionState
 from gateway.engine.ports import FixCodec
@@ -20,12 +21,19 @@ class Clients:
     """The client side of the engine's loop."""
 
     def __init__(
-        self, *, desk: Desk, recorder: Recorder, codec: FixCodec, sessions: Mapping[str, SessionState]
+        self,
+        *,
+        desk: Desk,
+        recorder: Recorder,
+        codec: FixCodec,
+        sessions: Mapping[str, SessionState],
+        disconnects: Disconnects,
     ) -> None:
         self._desk = desk
         self._recorder = recorder
         self._codec = codec
         self._sessions = sessions
+        self._disconnects = disconnects
 
     def app_received(self, item: AppReceived) -> None:
         """An application message. Its number is consumed with it, whatever becomes of it."""
@@ -39,6 +47,8 @@ class Clients:
         """A session-level message: QuickFIX answers it, we record it and take what it proves."""
         if item.msg_type == "0":
             self._sessions[item.session].proven(proven_by(item.text))
+        elif item.msg_type == "5":
+            self._disconnects.logout_received(item.session)
         self._take(item, self._row(item))
 
     def quarantine(self, item: AppReceived) -> None:

@@ -20,6 +20,8 @@ class Halt:
         self._lock = threading.Lock()
         self.farewell: Callable[[str], None] | None = None
         """Logs clients out with this Text(58), and waits a little for it."""
+        self.hand_over: Callable[[str], str] | None = None
+        """Sees to the open orders when SQL is lost for this reason. Returns what clients are told about them."""
 
     def __call__(self, error: BaseException) -> None:
         """An engine that has lost its lease may not even say goodbye."""
@@ -30,8 +32,13 @@ class Halt:
             timer.daemon = True
             timer.start()
             try:
+                text = ENGINE_HALTED
+                if isinstance(error, JournalHalted):
+                    text = DATABASE_LOST
+                    if self.hand_over is not None:
+                        text += f"; {self.hand_over(str(error))}"
                 if self.farewell is not None:
-                    self.farewell(DATABASE_LOST if isinstance(error, JournalHalted) else ENGINE_HALTED)
+                    self.farewell(text)
             finally:
                 timer.cancel()
                 self._end_process(error)

@@ -7,6 +7,7 @@ from threading import Event
 from typing import Any
 
 from gateway.domain.reconcile import VenueSnapshot
+from gateway.engine.emergency import Aftermath
 from gateway.engine.operations import Caller, Operation, Outcome
 
 
@@ -167,6 +168,14 @@ class SessionClosed:
     next_in: int
     next_out: int
     problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EmergencyOver:
+    """An emergency before this start, as the watchdog left it. `done` is set once SQL has it."""
+
+    aftermath: Aftermath
+    done: Event = field(default_factory=Event)
 
 
 @dataclass(frozen=True, slots=True)

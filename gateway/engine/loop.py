@@ -7,7 +7,6 @@ the engine for good.
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from loguru import logger
@@ -20,7 +19,6 @@ from gateway.engine.clients import Clients
 from gateway.engine.clock import NANOSECONDS, Clock
 from gateway.engine.crash_points import crash_point
 from gateway.engine.desk import Desk
-from gateway.engine.disconnects import Disconnects
 from gateway.engine.event_log import event_lines
 from gateway.engine.numbers import SessionState, WaitingReport
 from gateway.engine.operator import Operator
@@ -30,6 +28,7 @@ from gateway.engine.reconciler import Reconciler
 from gateway.engine.recorder import Recorder
 from gateway.engine.schedules import Schedules
 from gateway.engine.timers import Timers
+from gateway.engine.withdrawals import Withdrawals
 from gateway.store.rows import AlertRow, MessageRow, ReportRow, VenueCallRow, storable
 from gateway.store.writer import BatchWriter
 
@@ -64,7 +63,7 @@ class Engine:
         venue: VenuePort,
         timers: Timers,
         reconciler: Reconciler,
-        disconnects: Disconnects,
+        withdrawals: Withdrawals,
         operator: Operator,
         schedules: Schedules,
         clock: Clock,
@@ -82,7 +81,8 @@ class Engine:
         self._venue = venue
         self._timers = timers
         self._reconciler = reconciler
-        self._disconnects = disconnects
+        self._disconnects = withdrawals.disconnects
+        self._withdrawals = withdrawals
         self._operator = operator
         self._schedules = schedules
         self._clock = clock
@@ -99,10 +99,11 @@ class Engine:
         self._handlers: dict[type[Any], Callable[[Any], None]] = {
             i.AppReceived: clients.app_received,
             i.CallbackFailed: clients.callback_failed,
-            i.AdminReceived: self._admin_received,
+            i.AdminReceived: clients.admin_received,
             i.MessageSent: self._message_sent,
             i.LoggedOn: self._logged_on,
             i.LoggedOut: self._logged_out,
+            i.EmergencyOver: self._emergency_over,
             i.LogonsAccepted: lambda item: self._disconnects.begin(item.at),
             i.EpochReset: self._epoch_reset,
             i.ReserveNumbers: self._reserve_numbers,
@@ -222,23 +223,13 @@ class Engine:
                 self._timers.expire_later(order, now)
         for order in self._orders(self._timers.to_retry(now)):
             self._see_to(order, "retry", self._desk.retry, now)
-        for session in self._disconnects.due(now):
-            self._withdraw_all(session, now)
+        self._withdrawals.due(now)
         self._schedules.due(now)
         try:
             self._reconciler.due(now)
         except Exception as error:  # it is tried again
             logger.opt(exception=error).error("reconciliation failed")
             self._alert("QUARANTINED", f"reconciliation: {type(error).__name__}: {error}")
-
-    def _withdraw_all(self, session: str, now: int) -> None:
-        orders = [o for o in self._orders(self._recorder.book.working) if o.session == session]
-        if not orders:
-            return
-        text = self._disconnects.text(session)
-        self._alert("CANCEL_ON_DISCONNECT", f"{len(orders)} open orders: {text}", session)
-        for order in orders:
-            self._see_to(order, "cancel on disconnect", partial(self._desk.withdraw, text=text), now)
 
     def _see_to(self, order: Order, what: str, act: Callable[[Order, int], None], now: int) -> bool:
         """Do it to the order. As for messages, one order's trouble is not the others'. Returns whether it was done."""
@@ -329,11 +320,6 @@ class Engine:
 
     # --- sessions
 
-    def _admin_received(self, item: i.AdminReceived) -> None:
-        if item.msg_type == "5":
-            self._disconnects.logout_received(item.session)
-        self._clients.admin_received(item)
-
     def _message_sent(self, item: i.MessageSent) -> None:
         state = self._sessions[item.session]
         if item.msg_type == "5":
@@ -418,6 +404,10 @@ class Engine:
             self._reconciler.available(item.venue_account, item.at)
         else:
             self._reconciler.unavailable(item.venue_account)
+
+    def _emergency_over(self, item: i.EmergencyOver) -> None:
+        self._withdrawals.emergency_over(item.aftermath, self._clock.now())
+        self._waiters.append(item.done)
 
     def _snapshot_taken(self, item: i.SnapshotTaken) -> None:
         self._reconciler.snapshot_taken(item.snapshot)

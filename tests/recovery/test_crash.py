@@ -75,6 +75,8 @@ async def test_a_commit_that_fails_stops_the_engine_and_nothing_is_sent(
     seen = len(gateway.log())
     client.new_order("BTCUSDT", "buy", "2", price="30000", time_in_force="gtc")
     await client.wait_closed(20)
+    told = "DATABASE_LOST orders cannot be recorded; log on again; open orders stay at the exchange"
+    assert client.closed_reason == f"logged out by FIXGW: {told}"
     wait_until(lambda: "journal halted" in gateway.log()[seen:], "the engine halts")
     wait_until(lambda: "available=True" in gateway.log()[seen:], "a fresh engine starts and has its venue")
     database.execute("DROP TRIGGER full")

@@ -32,6 +32,7 @@ from gateway.engine.recorder import Recorder
 from gateway.engine.schedules import Schedules
 from gateway.engine.session_actions import SessionActions
 from gateway.engine.timers import Timers
+from gateway.engine.withdrawals import Withdrawals
 from gateway.fix.codec import Codec
 from gateway.store.batch import Batch
 from gateway.store.database import open_database
@@ -72,7 +73,8 @@ class World:
             recovering={},
             unreconciled=set(),
         )
-        self.clients = Clients(desk=self.desk, recorder=recorder, codec=codec, sessions=states)
+        disconnects = Disconnects({}, states)
+        self.clients = Clients(desk=self.desk, recorder=recorder, codec=codec, sessions=states, disconnects=disconnects)
         reconciler = Reconciler(
             accounts=["main"],
             desk=self.desk,
@@ -95,7 +97,7 @@ class World:
             writer=BatchWriter(self.database),
             venue=self,
             timers=Timers(0, self.time),
-            disconnects=Disconnects({}, states),
+            withdrawals=Withdrawals(self.desk, recorder, disconnects),
             reconciler=reconciler,
             operator=Operator(recorder=recorder, sessions=actions, reconciler=reconciler, last_action_id=0),
             schedules=Schedules({}, states=states, actions=actions, clock=self),

@@ -1,0 +1,73 @@
+"""Orders that must not rest any longer, whatever their clients say: canceled for a reason of ours."""
+
+from collections.abc import Iterable
+
+from loguru import logger
+
+from gateway.domain.order import Order
+from gateway.engine.desk import Desk
+from gateway.engine.disconnects import Disconnects
+from gateway.engine.emergency import Aftermath
+from gateway.engine.recorder import Recorder
+from gateway.store.rows import AlertRow, VenueCallRow, storable
+
+EMERGENCY = "EMERGENCY_CANCEL reason=database_lost the gateway could not record orders any more"
+
+
+class Withdrawals:
+    """Only the engine's thread uses it."""
+
+    def __init__(self, desk: Desk, recorder: Recorder, disconnects: Disconnects) -> None:
+        self._desk = desk
+        self._recorder = recorder
+        self.disconnects = disconnects
+
+    def due(self, now: int) -> None:
+        """Withdraw what sessions have left whose grace period is over."""
+        for session in self.disconnects.due(now):
+            book = self._recorder.book
+            orders = [o for o in map(book.orders.__getitem__, book.working) if o.session == session]
+            if orders:
+                text = self.disconnects.text(session)
+                self._alert("CANCEL_ON_DISCONNECT", "warning", f"{len(orders)} open orders: {text}", now, session)
+                self._withdraw(orders, text, now)
+
+    def emergency_over(self, aftermath: Aftermath, now: int) -> None:
+        """Take an emergency into the books: what was said, and for each order the wish that it ends.
+
+        The venue is asked again, so that fills are told before the end, and what the watchdog did not get canceled is.
+        """
+        emergency, said, over = aftermath.emergency, aftermath.said, aftermath.over
+        orders = self._recorder.book.orders
+        known = [orders[order.order_id] for order in emergency.orders if order.order_id in orders]
+        text = (
+            f"{len(emergency.orders)} open orders, {len(over)} of them over before this start, "
+            f"file={aftermath.path.name} cause={emergency.cause}"
+        )
+        self._alert("EMERGENCY_CANCEL", "critical", text, emergency.at)
+        self._recorder.batch.venue_calls += [
+            VenueCallRow(
+                line.at,
+                line.venue_account,
+                line.direction,
+                line.operation,
+                line.order_id or None,
+                None,
+                storable(f"watchdog: {line.text}"),
+            )
+            for line in said
+        ]
+        self._withdraw(known, EMERGENCY, now)
+
+    def _withdraw(self, orders: Iterable[Order], text: str, now: int) -> None:
+        for order in orders:
+            try:
+                self._desk.withdraw(order, now, text=text)
+            except Exception as error:  # one order's trouble is not the others'
+                logger.opt(exception=error).error("withdrawal failed order_id={}", order.order_id)
+                why = f"withdrawal of {order.order_id}: {type(error).__name__}: {error}"
+                self._alert("QUARANTINED", "warning", why, now)
+
+    def _alert(self, code: str, severity: str, text: str, at: int, session: str | None = None) -> None:
+        logger.warning("ALERT {} {} session={}", code, storable(text), session or "-")
+        self._recorder.batch.alerts.append(AlertRow(at, severity, code, storable(text), session))

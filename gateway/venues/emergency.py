@@ -1,0 +1,148 @@
+"""Cancel a list of orders at their venues, over connections of its own, until each is known to be over."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+
+from loguru import logger
+
+from gateway.domain.intents import CancelIntent
+from gateway.domain.money import text_of
+from gateway.domain.venue_reports import Operation, VenueClosed, VenueOutcomeUnknown, VenueRefused, VenueReport
+from gateway.engine.emergency import OpenOrder, Over, Said
+from gateway.venues.base import Sinks, Venue, VenueSettingsError
+
+_START_S = 5.0  # without its stream a venue takes cancels too
+_ANSWER_S = 15.0  # more than an adapter waits
+_RETRY_S = 1.0
+_AT_ONCE = 50
+
+Build = Callable[[str, Sinks], Venue]
+"""A venue account's adapter, by the account's name. Raises VenueSettingsError."""
+
+
+class EmergencyCancels:
+    """One emergency's. Used inside one event loop."""
+
+    def __init__(self, build: Build, note: Callable[[Said | Over], None], in_flight_s: float) -> None:
+        """note: told of everything that is said and of every order that is over.
+
+        in_flight_s: so long after the engine's death a new order of it may still arrive at the venue.
+        """
+        self._build = build
+        self._note = note
+        self._in_flight_s = in_flight_s
+        self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._numbers = itertools.count(1)
+        self._waiting: dict[str, asyncio.Future[VenueReport]] = {}  # by client id
+        self._closed: dict[str, VenueClosed] = {}  # heard of by the stream, or late
+
+    async def run(self, orders: Iterable[OpenOrder]) -> None:
+        """Returns when all are over. The engine must be dead. Canceled, it closes its connections."""
+        began = time.monotonic()
+        by_account: dict[str, list[OpenOrder]] = {}
+        for order in orders:
+            by_account.setdefault(order.venue_account, []).append(order)
+        await asyncio.gather(*(self._account(name, theirs, began) for name, theirs in by_account.items()))
+
+    async def _account(self, name: str, orders: list[OpenOrder], began: float) -> None:
+        try:
+            venue = self._build(name, _Ears(name, self))
+        except VenueSettingsError as error:
+            logger.critical("{} open orders cannot be canceled: {}", len(orders), error)
+            return
+        start = asyncio.create_task(venue.start())
+        try:
+            await asyncio.wait({start}, timeout=_START_S)
+            if start.done() and start.exception() is not None:
+                logger.error("venue account {} does not start, canceled all the same: {!r}", name, start.exception())
+            await asyncio.gather(*(self._until_over(venue, order, began) for order in orders))
+        finally:
+            start.cancel()
+            with suppress(Exception, asyncio.CancelledError):
+                await start
+            await venue.stop()
+
+    async def _until_over(self, venue: Venue, order: OpenOrder, began: float) -> None:
+        while True:
+            outcome = self._outcome(order, await self._ask(venue, order), time.monotonic() - began)
+            if outcome:
+                logger.warning("over order_id={} client_id={} {}", order.order_id, order.client_id, outcome)
+                self._note(Over(time.time_ns(), order.order_id, order.client_id, outcome))
+                return
+            await asyncio.sleep(_RETRY_S)
+
+    async def _ask(self, venue: Venue, order: OpenOrder) -> VenueReport | None:
+        """Send the cancel. Returns what came of it, None when nothing did."""
+        async with self._turns:
+            if order.client_id in self._closed:
+                return self._closed[order.client_id]
+            heard = self._waiting[order.client_id] = asyncio.get_running_loop().create_future()
+            try:
+                venue.cancel(
+                    CancelIntent(
+                        intent_id=next(self._numbers),
+                        order_id=order.order_id,
+                        leg=order.leg,
+                        venue_account=order.venue_account,
+                        symbol=order.symbol,
+                        client_id=order.client_id,
+                        timestamp_ms=venue.clock_ms(),
+                        recv_window_ms=5_000,
+                        venue_order_id=order.venue_order_id,
+                    )
+                )
+                return await asyncio.wait_for(heard, _ANSWER_S)
+            except TimeoutError:
+                return None
+            except Exception as error:  # an adapter's defect; the next try may do
+                logger.opt(exception=error).error("cancel of {} failed", order.client_id)
+                return None
+            finally:
+                del self._waiting[order.client_id]
+
+    def _outcome(self, order: OpenOrder, report: VenueReport | None, elapsed_s: float) -> str:
+        """How the order ended; "" while that is not known, and the cancel is to be sent again."""
+        if isinstance(report, VenueClosed):
+            return f"{report.reason} cum_qty={text_of(report.cum_qty)}"
+        if isinstance(report, VenueRefused) and report.order_unknown:
+            arrived = order.venue_order_id is not None or elapsed_s > self._in_flight_s
+            return f"not open: {report.text}" if arrived else ""
+        return ""
+
+    def heard(self, report: VenueReport) -> None:
+        """A venue said something."""
+        if isinstance(report, VenueClosed):
+            self._closed[report.client_id] = report
+        elif not (isinstance(report, VenueRefused | VenueOutcomeUnknown) and report.operation is Operation.CANCEL):
+            return
+        waiting = self._waiting.get(report.client_id)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(report)
+
+    def said(self, said: Said) -> None:
+        """Take note of a request or an answer."""
+        self._note(said)
+
+
+class _Ears:
+    """The sinks of one venue account."""
+
+    def __init__(self, venue_account: str, cancels: EmergencyCancels) -> None:
+        self._venue_account = venue_account
+        self._cancels = cancels
+        self.report = cancels.heard
+
+    def call(self, *, direction: str, operation: str, order_id: str, intent_id: int, text: str) -> None:  # noqa: ARG002 - ours are numbers without a row
+        """Record a venue request or answer."""
+        self._cancels.said(Said(time.time_ns(), self._venue_account, direction, operation, order_id, text))
+
+    def availability(self, venue_account: str, *, available: bool, reason: str) -> None:
+        """A venue account came or went."""
+        logger.info("venue account={} available={} {}", venue_account, available, reason)
+
+    def alert(self, code: str, text: str) -> None:
+        """Something a person should look at."""
+        logger.warning("ALERT {} {}", code, text)

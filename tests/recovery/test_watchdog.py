@@ -1,0 +1,117 @@
+"""The watchdog alone, with an engine that is none: it sends when that is dead, and whatever the disk says."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from gateway import watchdog
+from gateway.config import Config
+from gateway.engine.emergency import Emergency, OpenOrder, encode, read_aftermaths
+from gateway.engine.handover import TAKEN, watchdog_socket
+from tests.fixtures.processes import KEYS, Exchange
+from tests.fixtures.strangers import place_past_the_gateway
+
+STUBBORN = """
+import socket, sys, time
+engine = socket.socket(socket.AF_UNIX)
+engine.connect(sys.argv[1])
+engine.sendall(sys.argv[2].encode())
+engine.shutdown(socket.SHUT_WR)
+print(engine.makefile().readline(), flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path, exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> Config:
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(watchdog, "_ENGINE_ENDS_S", 0.5)
+    monkeypatch.setattr(watchdog, "_LEAST_RUN_S", 0.5)
+    return Config.model_validate(
+        {
+            "environment": "sim",
+            "deployment": "test",
+            "engine": {"directory": tmp_path},
+            "venue_accounts": [{"name": "main", "settings": {"base_url": exchange.url}}],
+            "accounts": [{"name": "TRADING", "venue_account": "main"}],
+            "sessions": [{"target_comp_id": "DESK", "accounts": ["TRADING"]}],
+        }
+    )
+
+
+@pytest.fixture
+async def watching(config: Config) -> AsyncIterator[watchdog.Watchdog]:
+    process = watchdog.Watchdog(config, allow_live=False)
+    await process.start()
+    yield process
+    await process.stop()
+
+
+def emergency(*client_ids: str) -> Emergency:
+    orders = (OpenOrder(f"O{n}", 1, "main", "BTCUSDT", name, None) for n, name in enumerate(client_ids, 1))
+    return Emergency("disk full", 1_000, tuple(orders))
+
+
+async def hand_over(directory: Path, what: Emergency) -> "subprocess.Popen[str]":
+    """An engine that does not end by itself. Returns once its orders are taken."""
+    arguments = [sys.executable, "-c", STUBBORN, str(watchdog_socket(directory)), encode(what).decode()]
+    engine = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)  # noqa: ASYNC220 - starts at once
+    assert engine.stdout is not None
+    assert (await asyncio.to_thread(engine.stdout.readline)).strip() == TAKEN
+    return engine
+
+
+async def still_open(exchange: Exchange) -> set[str]:
+    return {o["originalClientOrderId"] for o in await exchange.look("orders") if o["status"] == "NEW"}
+
+
+async def until_canceled(exchange: Exchange) -> None:
+    async with asyncio.timeout(20):
+        while await still_open(exchange):  # noqa: ASYNC110 - the exchange announces nothing
+            await asyncio.sleep(0.05)
+
+
+async def test_an_engine_that_does_not_end_is_killed_before_anything_is_sent(
+    tmp_path: Path, exchange: Exchange, watching: watchdog.Watchdog
+) -> None:
+    await place_past_the_gateway(exchange, "test-O1-1")
+    engine = await hand_over(tmp_path, emergency("test-O1-1"))
+    (written,) = read_aftermaths(tmp_path, 0)
+    assert (written.emergency, written.said) == (emergency("test-O1-1"), []), "on the disk before anything is sent"
+    while engine.poll() is None:
+        assert await still_open(exchange) == {"test-O1-1"}, "sent while the engine lives"
+        await asyncio.sleep(0.02)
+    assert engine.returncode == -9
+    await until_canceled(exchange)
+
+
+async def test_what_cannot_be_written_down_is_canceled_all_the_same(
+    tmp_path: Path, exchange: Exchange, watching: watchdog.Watchdog
+) -> None:
+    await place_past_the_gateway(exchange, "test-O1-1")
+    (tmp_path / "emergency.reserve").unlink()
+    (tmp_path / "emergency.reserve").mkdir()
+    engine = await hand_over(tmp_path, emergency("test-O1-1"))
+    await until_canceled(exchange)
+    assert await asyncio.to_thread(engine.wait, 20) == -9
+    assert read_aftermaths(tmp_path, 0) == []
+
+
+async def test_a_fresh_engine_takes_over_what_the_exchange_does_not_answer(
+    tmp_path: Path, exchange: Exchange, watching: watchdog.Watchdog
+) -> None:
+    await place_past_the_gateway(exchange, "test-O1-1")
+    await exchange.control("hold", op="order.cancel", when="before")
+    engine = await hand_over(tmp_path, emergency("test-O1-1"))
+    assert await asyncio.to_thread(engine.wait, 20) == -9
+    _, writer = await asyncio.open_unix_connection(str(watchdog_socket(tmp_path)))  # the next engine
+    (left,) = await asyncio.to_thread(read_aftermaths, tmp_path, 20)
+    assert [order.client_id for order in left.emergency.orders] == ["test-O1-1"]
+    assert left.over == []
+    writer.close()
+    await exchange.control("release")

@@ -1,0 +1,92 @@
+"""Emergency cancels are sent until each order is over, by what the venue says and not by what is hoped."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from gateway.domain.intents import CancelIntent
+from gateway.domain.venue_reports import CloseReason, Operation, VenueClosed, VenueOutcomeUnknown, VenueRefused
+from gateway.engine.emergency import OpenOrder, Over, Said
+from gateway.venues import emergency
+from gateway.venues.base import Sinks, VenueSettingsError
+from gateway.venues.emergency import EmergencyCancels
+
+KNOWN = OpenOrder("O1", 1, "main", "BTCUSDT", "gw-O1-1", "77")
+IN_FLIGHT = OpenOrder("O2", 1, "main", "BTCUSDT", "gw-O2-1", None)
+
+
+class ScriptedVenue:
+    """Answers cancels as the script says; after its end they are done."""
+
+    def __init__(self, sinks: Sinks, script: Iterator[dict[str, Any] | None]) -> None:
+        self._sinks = sinks
+        self._script = script
+        self.sent: list[CancelIntent] = []
+        self.stopped = False
+
+    async def start(self) -> None:
+        raise VenueSettingsError("it never gets its stream; cancels work all the same")
+
+    async def stop(self) -> None:
+        self.stopped = True
+
+    def clock_ms(self) -> int:
+        return 5
+
+    def cancel(self, intent: CancelIntent) -> None:
+        self.sent.append(intent)
+        of: dict[str, Any] = {"venue_account": "main", "symbol": intent.symbol, "client_id": intent.client_id}
+        answer = next(self._script, None)
+        if answer is None:
+            self._sinks.report(VenueClosed(**of, reason=CloseReason.CANCELED, cum_qty=Decimal(intent.leg - 1)))
+        elif answer.pop("unknown", False):
+            self._sinks.report(VenueOutcomeUnknown(**of, operation=Operation.CANCEL, intent_id=1, text="timeout"))
+        elif answer.pop("raise", False):
+            raise RuntimeError("a defect")
+        else:
+            self._sinks.report(
+                VenueRefused(**of, operation=Operation.CANCEL, intent_id=intent.intent_id, text="-2011", **answer)
+            )
+
+
+async def cancels(
+    order: OpenOrder, *script: dict[str, Any] | None, in_flight_s: float = 60, monkeypatch: pytest.MonkeyPatch
+) -> tuple[ScriptedVenue, list[Said | Over]]:
+    monkeypatch.setattr(emergency, "_RETRY_S", 0.001)
+    venues: list[ScriptedVenue] = []
+
+    def build(_name: str, sinks: Sinks) -> Any:
+        venues.append(ScriptedVenue(sinks, iter(script)))
+        return venues[0]
+
+    noted: list[Said | Over] = []
+    await EmergencyCancels(build, noted.append, in_flight_s).run([order])
+    assert venues[0].stopped
+    return venues[0], noted
+
+
+async def test_it_is_tried_until_the_venue_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    script = [{"may_retry": True}, {"unknown": True}, {"raise": True}, {}]
+    venue, noted = await cancels(KNOWN, *script, monkeypatch=monkeypatch)
+    assert len(venue.sent) == 5
+    assert [(n.order_id, n.outcome) for n in noted if isinstance(n, Over)] == [("O1", "canceled cum_qty=0")]
+    first = venue.sent[0]
+    assert (first.venue_order_id, first.client_id, first.timestamp_ms) == ("77", "gw-O1-1", 5)
+
+
+async def test_an_order_that_the_venue_had_and_does_not_know_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    venue, noted = await cancels(KNOWN, {"order_unknown": True}, monkeypatch=monkeypatch)
+    assert len(venue.sent) == 1
+    assert [n.outcome for n in noted if isinstance(n, Over)] == ["not open: -2011"]
+
+
+async def test_one_that_may_be_on_its_way_is_asked_for_until_it_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    venue, noted = await cancels(IN_FLIGHT, *[{"order_unknown": True}] * 3, monkeypatch=monkeypatch)
+    assert len(venue.sent) == 4, "it arrived after all"
+    assert [n.outcome for n in noted if isinstance(n, Over)] == ["canceled cum_qty=0"]
+    never = [{"order_unknown": True} for _ in range(1000)]
+    venue, noted = await cancels(IN_FLIGHT, *never, in_flight_s=0.05, monkeypatch=monkeypatch)
+    assert 1 < len(venue.sent) < 1000
+    assert [n.outcome for n in noted if isinstance(n, Over)] == ["not open: -2011"]
