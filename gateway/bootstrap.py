@@ -13,12 +13,11 @@ from sqlalchemy import Engine as Database
 
 from gateway.config import Config, SessionConfig
 from gateway.control.server import ControlServer
-from gateway.domain.risk import RuleBook, make_limit
 from gateway.domain.risk.terms import UNPRICED
 from gateway.domain.session_profile import Account, SessionProfile
 from gateway.engine.breaks import Breaks
 from gateway.engine.clients import Clients
-from gateway.engine.clock import NANOSECONDS, SystemClock
+from gateway.engine.clock import NANOSECONDS, SystemClock, seconds_of_day
 from gateway.engine.desk import Desk
 from gateway.engine.disconnects import DISCONNECT, LOGOUT, Disconnects
 from gateway.engine.emergency import imported, read_aftermaths
@@ -82,7 +81,7 @@ class EngineProcess:
         """
         self._config = config
         clock = SystemClock()
-        day_end = _seconds_of_day(config.engine.day_end)
+        day_end = seconds_of_day(config.engine.day_end)
         self._inbox = Inbox()
         self._lease: Lease | None = None
         halt = Halt(on_halt)
@@ -94,7 +93,7 @@ class EngineProcess:
         self._lease = take_lease_of(
             self._database, self._locks[0], config.engine.directory, config.engine.lease_seconds, halt, go_on
         )
-        state = recover(self._database, _configured(config), clock, day_end, _rule_book(config))
+        state = recover(self._database, _configured(config), clock, day_end)
         without_reference = UNPRICED if config.risk.without_reference == "pass" else None
         venues, codec = Venues(self._venue_thread, self._inbox.put, without_reference), Codec()
         recorder = Recorder(
@@ -106,6 +105,9 @@ class EngineProcess:
             position=state.position,
             report_id=state.report_id,
         )
+        recorder.batch.limits += state.new_limits
+        if state.limits_set_aside:
+            logger.warning("limits of the configuration that SQL has otherwise: {}", "; ".join(state.limits_set_aside))
         accounts = _accounts(config)
         profiles = {s.key: _profile(s, accounts) for s in config.sessions}
         desk = Desk(
@@ -295,6 +297,7 @@ def _configured(config: Config) -> Configured:
         sessions={s.key: s.begin_string for s in config.sessions},
         accounts={a.name for a in config.accounts},
         venue_accounts={v.name for v in config.venue_accounts},
+        limits=config.all_limits(),
     )
 
 
@@ -309,11 +312,6 @@ def _profile(session: SessionConfig, accounts: Mapping[str, Account]) -> Session
         cancel_when_off=_CANCEL_WHEN_OFF[session.cancel_on_disconnect],
         cancel_grace=session.cancel_on_disconnect_grace_seconds * NANOSECONDS,
     )
-
-
-def _rule_book(config: Config) -> RuleBook:
-    given = enumerate(config.all_limits(), 1)
-    return RuleBook([make_limit(n, g.code, g.scope, g.text, warn_percent=g.warn_percent) for n, g in given])
 
 
 def _hydrate(store: Path, settings: list[SessionSettings], database: Database, state: Recovered) -> None:
@@ -337,8 +335,3 @@ def _sender(application: GatewayApplication, settings: list[SessionSettings]) ->
         s.session_id.toString(): quickfix.DataDictionary(os.fspath(dictionary_path(s.begin_string))) for s in settings
     }
     return Sender(application, ids, dictionaries)
-
-
-def _seconds_of_day(text: str) -> int:
-    hours, minutes, seconds = (int(part) for part in text.split(":"))
-    return hours * 3600 + minutes * 60 + seconds

@@ -21,6 +21,8 @@ Then, as a desk would:
   fixgw send buy 0.1 BTCUSDT --market     an order over FIX, and its answers
   fixgw orders                            the orders as SQL has them
   fixgw order O1                          one order's story, step by step
+  fixgw explain O1                        why it was accepted or refused, limit by limit
+  fixgw limits show                       the limits in force
   fixgw sessions                          FIX sessions and their numbers
 
 Each command explains itself, such as fixgw send --help.
@@ -33,6 +35,8 @@ _COMMANDS = {
     "send": "gateway.cli.send",
     "orders": "gateway.cli.orders",
     "order": "gateway.cli.order",
+    "explain": "gateway.cli.explain",
+    "limits": "gateway.cli.limits",
     "sessions": "gateway.cli.sessions",
     "session": "gateway.cli.session",
     "reconcile": "gateway.cli.reconcile",

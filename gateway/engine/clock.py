@@ -31,3 +31,9 @@ def day_start(now: int, day_end_seconds: int) -> int:
 def day_close(now: int, day_end_seconds: int) -> int:
     """When the trading day that holds `now` ends."""
     return day_start(now, day_end_seconds) + DAY
+
+
+def seconds_of_day(text: str) -> int:
+    """HH:MM:SS after midnight."""
+    hours, minutes, seconds = (int(part) for part in text.split(":"))
+    return hours * 3600 + minutes * 60 + seconds

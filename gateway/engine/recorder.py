@@ -19,6 +19,7 @@ from gateway.domain.order import Order
 from gateway.domain.reports import Report, report_of
 from gateway.domain.risk import Decision
 from gateway.engine.event_log import LoggedEvent
+from gateway.engine.limits import keep_stops
 from gateway.engine.numbers import SessionState
 from gateway.engine.ports import FixCodec, VenuePort
 from gateway.store.batch import Batch
@@ -135,6 +136,8 @@ class Recorder:
             if type(event) is e.OrderFilled and after is not None:
                 batch.executions.append(_execution_row(position, event, after))
         self.position += len(journal)
+        if self.book.risk.stopped:
+            keep_stops(self.book.risk, batch, changes.steps[-1][0].at)
         event, _, after = changes.steps[-1]
         if after is not None and event.order_id:
             self.changed[after.order_id] = (after, event.at)

@@ -1,7 +1,7 @@
 """What the engine knows when it starts: everything SQL holds that is not over."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -9,14 +9,15 @@ from sqlalchemy import Engine as Database
 
 from gateway.domain.book import Book
 from gateway.domain.order import LegState, Order
-from gateway.domain.risk import RuleBook
+from gateway.domain.risk import BadLimitError, RuleBook
 from gateway.domain.totals import session_name
 from gateway.engine.clock import Clock, day_start
 from gateway.engine.disconnects import DISCONNECT
 from gateway.engine.numbers import RESERVE, SessionState
 from gateway.errors import ConfigError
 from gateway.store import readers
-from gateway.store.rows import BreakRow, SessionRow
+from gateway.store.limits import Given, first_limits, limit_of, load_limits, set_aside
+from gateway.store.rows import BreakRow, LimitRow, SessionRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,8 @@ class Recovered:
     sessions: dict[str, SessionState]
     position: int
     report_id: int
+    new_limits: list[LimitRow]  # to be written: it is the first start
+    limits_set_aside: list[str]  # of the configuration, which no longer decides
     unsettled: dict[str, set[str]]
     breaks: list[BreakRow]  # that stand
     break_id: int
@@ -41,18 +44,20 @@ class Configured:
     sessions: Mapping[str, str]
     accounts: Collection[str]
     venue_accounts: Collection[str]
+    limits: Sequence[Given] = ()
 
 
-def recover(
-    database: Database, configured: Configured, clock: Clock, day_end_seconds: int, risk: RuleBook | None = None
-) -> Recovered:
+def recover(database: Database, configured: Configured, clock: Clock, day_end_seconds: int) -> Recovered:
     """Read it all. Raises ConfigError when SQL has open orders or unsent reports of what is not configured any more."""
     now = clock.now()
     today = day_start(now, day_end_seconds)
-    book = Book(risk, today)
     with database.connect() as connection:
+        limits = load_limits(connection)
+        new_limits = [] if limits else first_limits(configured.limits, now)
+        book = Book(_rule_book([*limits, *new_limits]), today)
         for position, event in readers.load_open_events(connection, today):
             book.fold(position, event)
+        book.risk.take_stops()  # they were kept when they happened
         for (session, account, symbol), qty in readers.load_positions(connection, today).items():
             book.risk.totals.hold(account, symbol, qty, session_name(session))
         book.last_order_number = readers.last_order_number(connection)
@@ -72,12 +77,21 @@ def recover(
             sessions=states,
             position=readers.last_position(connection),
             report_id=readers.last_report_id(connection),
+            new_limits=new_limits,
+            limits_set_aside=set_aside(configured.limits, limits or new_limits),
             unsettled=_unsettled(book.orders.values()),
             breaks=readers.standing_breaks(connection),
             break_id=readers.last_break_id(connection),
             last_reconciled=readers.last_reconciled_at(connection),
             action_id=readers.last_action_id(connection),
         )
+
+
+def _rule_book(rows: Iterable[LimitRow]) -> RuleBook:
+    try:
+        return RuleBook([limit_of(row) for row in rows])
+    except BadLimitError as error:
+        raise ConfigError(f"the database has a limit that this release cannot apply: {error}") from error
 
 
 def _session(key: str, begin_string: str, row: SessionRow | None, now: int) -> SessionState:

@@ -10,6 +10,7 @@ from gateway.store.rows import (
     ExecutionRow,
     IntentRow,
     JournalRow,
+    LimitRow,
     MessageRow,
     OrderRow,
     ReportRow,
@@ -38,6 +39,7 @@ class Batch:
     alerts: list[AlertRow] = field(default_factory=list)
     breaks: dict[int, BreakRow] = field(default_factory=dict)
     admin_actions: dict[int, AdminActionRow] = field(default_factory=dict)
+    limits: list[LimitRow] = field(default_factory=list)
 
     @property
     def is_empty(self) -> bool:
@@ -55,6 +57,7 @@ class Batch:
             or self.alerts
             or self.breaks
             or self.admin_actions
+            or self.limits
         )
 
     def clear(self) -> None:
@@ -71,3 +74,4 @@ class Batch:
         self.alerts.clear()
         self.breaks.clear()
         self.admin_actions.clear()
+        self.limits.clear()

@@ -203,3 +203,20 @@ class AdminActionRow(NamedTuple):
     arguments: str
     reason: str
     outcome: str
+
+
+class LimitRow(NamedTuple):
+    """One version of a limit. value None: there is none from here on."""
+
+    limit_id: int
+    code: str
+    account: str
+    session: str
+    symbol: str
+    value: str | None
+    warn_percent: int | None
+    valid_from: int
+    valid_to: int | None
+    who: str
+    why: str
+    at: int

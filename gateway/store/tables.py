@@ -252,6 +252,24 @@ breaks = Table(
     ),
 )
 
+# Every version of every limit; of those that are valid the newest applies. An empty account, session or symbol is any.
+limits = Table(
+    "limits",
+    metadata,
+    Column("limit_id", Key, primary_key=True, autoincrement=False),
+    Column("code", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("session", Text, nullable=False),  # the client's CompID
+    Column("symbol", Text, nullable=False),
+    Column("value", Text),  # as a person writes it, see domain/risk; NULL: no limit from here on
+    Column("warn_percent", Integer),
+    Column("valid_from", BigInteger, nullable=False),
+    Column("valid_to", BigInteger),  # of a temporary one: when it ends by itself
+    Column("who", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
 # PostgreSQL: which engine may write. Times are of the database's clock. See leases.py.
 leases = Table(
     "leases",

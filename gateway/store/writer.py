@@ -93,6 +93,7 @@ class BatchWriter:
         self._insert_rows("alerts", batch.alerts)
         self._insert_rows("breaks", batch.breaks.values())
         self._insert_rows("admin_actions", batch.admin_actions.values())
+        self._insert_rows("limits", batch.limits)
 
     def _insert_rows(self, table: str, rows: Iterable[tuple[object, ...]]) -> None:
         left = list(rows)

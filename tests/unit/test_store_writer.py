@@ -64,6 +64,7 @@ ROW_TYPES = {
     "alerts": rows.AlertRow,
     "breaks": rows.BreakRow,
     "admin_actions": rows.AdminActionRow,
+    "limits": rows.LimitRow,
 }
 
 
@@ -93,6 +94,8 @@ def test_a_batch_of_everything_comes_back_as_it_was(engine: Engine, writer: Batc
     batch.breaks[1] = standing
     asked = rows.AdminActionRow(1, AT, 1000, 77, "operator", "session.reset", "{}", "why", "under way")
     batch.admin_actions[1] = asked
+    of_desk = rows.LimitRow(1, "MAX_POSITION", "", "DESK", "BTCUSDT", "2.5", 80, AT, None, "ann", "more room", AT)
+    batch.limits = [of_desk, of_desk._replace(limit_id=2, value=None, warn_percent=None, valid_to=AT + 1)]
 
     writer.commit(batch)
 
@@ -108,6 +111,7 @@ def test_a_batch_of_everything_comes_back_as_it_was(engine: Engine, writer: Batc
     assert stored(engine, tables.alerts) == batch.alerts
     assert stored(engine, tables.breaks) == [standing]
     assert stored(engine, tables.admin_actions) == [asked]
+    assert stored(engine, tables.limits) == batch.limits
 
     resolved = standing._replace(resolution="canceled", resolved_at=AT + 1)
     done = asked._replace(outcome="done")

@@ -35,8 +35,11 @@ class Reads(Enum):
 class Tracker(Protocol):
     """Something a control remembers of orders. It changes by events alone, so that the journal brings it back."""
 
-    def record(self, event: Event | None, order: Order) -> None:
-        """An event of an order in its scope, and the order after it; no event: an order that was open before."""
+    def record(self, event: Event | None, order: Order) -> str | None:
+        """An event of an order in its scope, and the order after it; no event: an order that was open before.
+
+        Returns what has to be stopped because of it, which no restart may forget.
+        """
 
 
 Measure = Callable[[OrderTerms, Any, Snapshot, Limit], Figures]

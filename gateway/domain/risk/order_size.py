@@ -29,7 +29,7 @@ def _px(order: OrderTerms, source: None, snapshot: Snapshot, limit: Limit) -> Fi
 
 def _max_notional(order: OrderTerms, limit: Limit, value: Decimal, figures: Figures) -> Denial | None:
     px: Any = figures[0]
-    if px is UNPRICED:
+    if px == UNPRICED:
         return None
     if px is None:
         return _no_price(order, limit, value)
@@ -41,7 +41,7 @@ def _max_notional(order: OrderTerms, limit: Limit, value: Decimal, figures: Figu
 
 def _min_notional(order: OrderTerms, limit: Limit, value: Decimal, figures: Figures) -> Denial | None:
     px: Any = figures[0]
-    if px is UNPRICED:
+    if px == UNPRICED:
         return None
     if px is None:
         return _no_price(order, limit, value)

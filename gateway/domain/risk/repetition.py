@@ -2,7 +2,7 @@
 
 from collections import deque
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.domain.events import Event, LegSubmitted, OrderFilled
 from gateway.domain.order import Order
@@ -54,6 +54,20 @@ def _duplicate(order: OrderTerms, limit: Limit, value: int, figures: Figures) ->
     return forbids(limit, within=window_text(value), age=f"{age // 1_000_000}ms")
 
 
+class Stopped(NamedTuple):
+    """A limit that was reached: its scope takes no orders until a person sets it again."""
+
+    pattern: str
+
+    def __str__(self) -> str:
+        return "stopped"
+
+
+def repeated(text: str) -> Rate | Stopped:
+    """`10/60s`; or `stopped:` and the pattern that ran in circles, as the gateway itself sets it."""
+    return Stopped(text.removeprefix("stopped:")) if text.startswith("stopped:") else parsing.rate(text)
+
+
 class Patterns:
     """How often orders of one side and quantity have executed in the scope, and which of them did so too often."""
 
@@ -62,19 +76,21 @@ class Patterns:
     def __init__(self, limit: Limit) -> None:
         self._rate: Rate = limit.value
         self._executed: dict[tuple[str, str, Side, Decimal], deque[int]] = {}
-        self.tripped = ""
+        self.tripped = limit.value.pattern if isinstance(limit.value, Stopped) else ""
 
-    def record(self, event: Event | None, order: Order) -> None:
+    def record(self, event: Event | None, order: Order) -> str | None:
         """An order's first execution counts; what it executes after that belongs to the same order."""
         if type(event) is not OrderFilled or order.cum_qty != event.last_qty or self.tripped:
-            return
+            return None
         key = (order.account, order.symbol, order.side, order.terms.order_qty)
         times = self._executed.setdefault(key, deque(maxlen=self._rate.times))
         times.append(event.at)
         if len(times) == self._rate.times and event.at - times[0] < self._rate.window:
             self.tripped = f"{order.side.name}/{order.terms.order_qty:f}/{order.symbol}/{order.account}"
+            return self.tripped
         if len(self._executed) > _MANY:
             self._forget(event.at - self._rate.window)
+        return None
 
     def _forget(self, before: int) -> None:
         self._executed = {key: times for key, times in self._executed.items() if times[-1] > before}
@@ -84,7 +100,7 @@ def _tripped(order: OrderTerms, source: Patterns, snapshot: Snapshot, limit: Lim
     return (source.tripped,)
 
 
-def _repeated(order: OrderTerms, limit: Limit, value: Rate, figures: Figures) -> Denial | None:  # noqa: ARG001 - one signature
+def _repeated(order: OrderTerms, limit: Limit, value: Rate | Stopped, figures: Figures) -> Denial | None:  # noqa: ARG001 - one signature
     pattern: Any = figures[0]
     if not pattern:
         return None
@@ -107,7 +123,7 @@ REPEATED_EXECUTION = Control(
     code="REPEATED_EXECUTION",
     about="how often orders of one account, symbol, side and quantity may execute in a time, such as 10/60s; then no "
     "more orders of the scope are taken until a person sets the limit again",
-    value=parsing.rate,
+    value=repeated,
     figures=("tripped",),
     measure=_tripped,
     judge=_repeated,

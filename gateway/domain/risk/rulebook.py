@@ -28,7 +28,7 @@ class Rules(NamedTuple):
     """
 
     checks: tuple[Check, ...]
-    trackers: tuple[Tracker, ...]
+    trackers: tuple[tuple[Limit, Tracker], ...]
     until: int
 
 
@@ -43,12 +43,18 @@ class RuleBook:
         self._trackers: dict[tuple[Any, ...], Tracker] = {}
         self._tracked = False
         self._in_force: dict[int, Limit] = {}
+        self._stops: list[tuple[Limit, str]] = []
         self.change(limits)
 
     @property
     def limits(self) -> list[Limit]:
         """Every version that was given, oldest first."""
         return [self._in_force[limit_id] for limit_id in sorted(self._in_force)]
+
+    @property
+    def last_limit_id(self) -> int:
+        """The newest version's; 0 before the first."""
+        return max(self._in_force, default=0)
 
     def change(self, more: Iterable[Limit]) -> None:
         """Take further versions of limits in: they count from the next order on."""
@@ -74,8 +80,20 @@ class RuleBook:
     def record(self, event: Event, order: Order) -> None:
         """An event of an order, and the order after it."""
         if self._tracked:
-            for tracker in self.rules(order.account, order.session, order.symbol, event.at).trackers:
-                tracker.record(event, order)
+            for limit, tracker in self.rules(order.account, order.session, order.symbol, event.at).trackers:
+                stop = tracker.record(event, order)
+                if stop:
+                    self._stops.append((limit, stop))
+
+    @property
+    def stopped(self) -> bool:
+        """Whether something has to be stopped."""
+        return bool(self._stops)
+
+    def take_stops(self) -> list[tuple[Limit, str]]:
+        """What has to be stopped since the last call, and by which limit."""
+        taken, self._stops = self._stops, []
+        return taken
 
     def _bind(self, base: Scope, at: int) -> Rules:
         valid: dict[str, list[Limit]] = {}
@@ -104,14 +122,13 @@ class RuleBook:
         ]
         return Rules(tuple(checks), self._watching(watched, base), until)
 
-    def _watching(self, limits: Iterable[Limit], base: Scope) -> tuple[Tracker, ...]:
+    def _watching(self, limits: Iterable[Limit], base: Scope) -> tuple[tuple[Limit, Tracker], ...]:
         """What has to hear of orders: also for a limit that others hide for a time, or that is to come."""
-        sources = (
-            self._source(CONTROLS[limit.code], limit, base)
-            for limit in limits
-            if limit.value is not None and CONTROLS[limit.code].tracker is not None
-        )
-        return tuple(dict.fromkeys(sources))
+        found: dict[Tracker, Limit] = {}
+        for limit in limits:
+            if limit.value is not None and CONTROLS[limit.code].tracker is not None:
+                found.setdefault(self._source(CONTROLS[limit.code], limit, base), limit)
+        return tuple((limit, tracker) for tracker, limit in found.items())
 
     def _source(self, control: Control, limit: Limit, base: Scope) -> Any:
         """Where the control's figures are, for an order of this account, session and symbol."""
