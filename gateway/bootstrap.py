@@ -25,6 +25,7 @@ from gateway.engine.halting import Halt
 from gateway.engine.handover import Handover, hand_over, watchdog_socket
 from gateway.engine.inbox import AlertRaised, EmergencyOver, Inbox, LogonsAccepted, StopRequested
 from gateway.engine.lease import Lease, take_lease_of
+from gateway.engine.limits import LimitSetter
 from gateway.engine.lock import hold
 from gateway.engine.loop import Engine
 from gateway.engine.operator import Operator
@@ -175,6 +176,9 @@ class EngineProcess:
                 recorder=recorder,
                 sessions=session_actions,
                 reconciler=reconciler,
+                limits=LimitSetter(
+                    state.book.risk, recorder.batch, accounts, {s.target_comp_id for s in config.sessions}
+                ),
                 last_action_id=state.action_id,
             ),
             schedules=schedules,

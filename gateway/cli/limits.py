@@ -2,17 +2,20 @@
 
 import json
 import time
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from gateway.cli.database import DEFAULT_CONFIG, ConfigOption, reading
+from gateway.cli.database import DEFAULT_CONFIG, EXIT_UNUSABLE, ConfigOption, reading
+from gateway.cli.operate import operate
+from gateway.cli.operate import show as show_answer
 from gateway.cli.tables import Column, build_table, console
 from gateway.cli.times import local_date_time, utc_text
 from gateway.config import load_config
 from gateway.domain.book import Book
 from gateway.domain.money import text_of
-from gateway.domain.risk import RuleBook
+from gateway.domain.risk import BadLimitError, RuleBook, parsing
 from gateway.domain.risk.control import Reads
 from gateway.domain.risk.controls import CONTROLS
 from gateway.domain.totals import Scope, Total, Totals, session_name, worst_of
@@ -111,6 +114,74 @@ def history(
         screen.print(build_table(columns, rows, screen.width))
     else:
         typer.echo("no limits")
+
+
+@limits.command("set")
+def set_(
+    limit: Annotated[str, typer.Argument(help="Such as MAX_POSITION; fixgw limits kinds lists them.")],
+    value: Annotated[str, typer.Argument(help="As in the configuration, such as 2.5 or 20/1s.")],
+    *,
+    reason: Annotated[str, typer.Option(help="Why; kept with who did it.")],
+    account: Annotated[str, typer.Option(help="Of this account; left out: any.")] = "",
+    session: Annotated[str, typer.Option(help="Of this client, by its CompID; left out: any.")] = "",
+    symbol: Annotated[str, typer.Option(help="In this symbol; left out: in each.")] = "",
+    warn_at: Annotated[int | None, typer.Option(min=1, max=100, help="Percent of it whose use is alerted.")] = None,
+    lasts: Annotated[str | None, typer.Option("--for", help="Such as 30m or 8h; then it ends by itself.")] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: Annotated[bool, typer.Option("--json", help="The answer as a JSON object.")] = False,
+) -> None:
+    """Set a limit of the running engine, in force from the next order on. Without a scope it is the whole firm's.
+
+    Example: fixgw limits set MAX_POSITION 5 --account TRADING --symbol BTCUSDT --for 2h --reason "month end"
+    """
+    _ask(config, limit, value, reason, Scope(account, session, symbol), lasts, as_json=as_json, warn_at=warn_at)
+
+
+@limits.command()
+def remove(
+    limit: Annotated[str, typer.Argument(help="Such as MAX_POSITION.")],
+    *,
+    reason: Annotated[str, typer.Option(help="Why; kept with who did it.")],
+    account: Annotated[str, typer.Option(help="Of this account.")] = "",
+    session: Annotated[str, typer.Option(help="Of this client, by its CompID.")] = "",
+    symbol: Annotated[str, typer.Option(help="In this symbol.")] = "",
+    lasts: Annotated[str | None, typer.Option("--for", help="Such as 30m or 8h; then it comes back.")] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: Annotated[bool, typer.Option("--json", help="The answer as a JSON object.")] = False,
+) -> None:
+    """Take a limit of exactly this scope away, for good or for a time. Its history stays.
+
+    Example: fixgw limits remove MARKET_HOURS --account TRADING --for 1h --reason "a late close"
+    """
+    _ask(config, limit, None, reason, Scope(account, session, symbol), lasts, as_json=as_json)
+
+
+@limits.command()
+def kinds() -> None:
+    """List every limit there is, and how it is written."""
+    for control in CONTROLS.values():
+        typer.echo(f"{control.code}: {control.about}")
+
+
+def _ask(
+    config: Path,
+    limit: str,
+    value: str | None,
+    reason: str,
+    scope: Scope,
+    lasts: str | None,
+    *,
+    as_json: bool,
+    warn_at: int | None = None,
+) -> None:
+    try:
+        valid_to = None if lasts is None else time.time_ns() + parsing.window(lasts)
+    except BadLimitError as error:
+        typer.echo(f"--for: {error}", err=True)
+        raise typer.Exit(EXIT_UNUSABLE) from error
+    asked = {"limit": limit, "reason": reason, "warn_percent": warn_at, "valid_to": valid_to, **scope._asdict()}
+    command = "limits.set" if value is not None else "limits.remove"
+    show_answer(operate(config, command, asked if value is None else asked | {"value": value}), as_json=as_json)
 
 
 _FROM = Column("From", lambda row: local_date_time(row.valid_from), spare=True)

@@ -1,7 +1,10 @@
 """Limits while the engine runs: setting them, and stopping what a control found to run in circles."""
 
-from gateway.domain.risk import RuleBook
+from collections.abc import Collection
+
+from gateway.domain.risk import BadLimitError, RuleBook
 from gateway.domain.totals import Scope
+from gateway.engine.operations import OperationRefused, Outcome, RemoveLimit, SetLimit
 from gateway.store.batch import Batch
 from gateway.store.limits import limit_of
 from gateway.store.rows import AlertRow, LimitRow
@@ -44,3 +47,39 @@ def keep_stops(risk: RuleBook, batch: Batch, at: int) -> None:
         set_limit(risk, batch, limit.code, limit.scope, text, at=at, who=GATEWAY, why=f"reached {limit.text}")
         where = " ".join(f"{name}={part}" for name, part in limit.where.items())
         batch.alerts.append(AlertRow(at, "critical", limit.code, f"pattern={pattern} limit={limit.text} {where}"))
+
+
+class LimitSetter:
+    """Sets limits for operators. accounts, sessions: the names that the configuration has."""
+
+    def __init__(self, risk: RuleBook, batch: Batch, accounts: Collection[str], sessions: Collection[str]) -> None:
+        self._risk = risk
+        self._batch = batch
+        self._known = {"account": accounts, "session": sessions}
+
+    def set(self, asked: SetLimit | RemoveLimit, *, at: int, who: str, why: str) -> Outcome:
+        """A new version, in force from the next order on. Raises OperationRefused."""
+        for name, known in self._known.items():
+            given = getattr(asked, name)
+            if given and given not in known:
+                raise OperationRefused(f"no {name} {given!r}; there are: {', '.join(sorted(known))}")
+        if asked.valid_to is not None and asked.valid_to <= at:
+            raise OperationRefused("it would be over already")
+        try:
+            row = set_limit(
+                self._risk,
+                self._batch,
+                asked.limit.upper(),
+                Scope(asked.account, asked.session, asked.symbol),
+                asked.value if isinstance(asked, SetLimit) else None,
+                at=at,
+                who=who,
+                why=why,
+                warn_percent=asked.warn_percent if isinstance(asked, SetLimit) else None,
+                valid_from=asked.valid_from if isinstance(asked, SetLimit) else None,
+                valid_to=asked.valid_to,
+            )
+        except BadLimitError as error:
+            raise OperationRefused(str(error)) from error
+        is_now = "none" if row.value is None else row.value
+        return Outcome(done=True, text=f"{row.code} is {is_now}, version {row.limit_id}", result=row._asdict())

@@ -58,16 +58,47 @@ class LogOutSession:
     session: str
 
 
-Operation = Reconcile | ResetSession | SetSessionNumbers | LogOutSession
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetLimit:
+    """Set a limit of orders.
+
+    An empty account, session or symbol is any. valid_from, valid_to: nanoseconds UTC; from now on, and for good, where
+    they are left out.
+    """
+
+    limit: str
+    value: str
+    account: str = ""
+    session: str = ""
+    symbol: str = ""
+    warn_percent: int | None = None
+    valid_from: int | None = None
+    valid_to: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveLimit:
+    """Take a limit of orders away, of exactly this scope; valid_to: for a time."""
+
+    limit: str
+    account: str = ""
+    session: str = ""
+    symbol: str = ""
+    valid_to: int | None = None
+
+
+Operation = Reconcile | ResetSession | SetSessionNumbers | LogOutSession | SetLimit | RemoveLimit
 
 OPERATIONS: Mapping[str, type[Operation]] = {
     "reconcile": Reconcile,
     "session.reset": ResetSession,
     "session.set-seq": SetSessionNumbers,
     "session.logout": LogOutSession,
+    "limits.set": SetLimit,
+    "limits.remove": RemoveLimit,
 }
 
-NEED_A_REASON = frozenset({"session.reset", "session.set-seq"})
+NEED_A_REASON = frozenset({"session.reset", "session.set-seq", "limits.set", "limits.remove"})
 
 
 @dataclass(frozen=True, slots=True)

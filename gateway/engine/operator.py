@@ -10,12 +10,15 @@ from functools import partial
 from loguru import logger
 
 from gateway.engine.inbox import OperatorRequest
+from gateway.engine.limits import LimitSetter
 from gateway.engine.operations import (
     LogOutSession,
     OperationRefused,
     Outcome,
     Reconcile,
+    RemoveLimit,
     ResetSession,
+    SetLimit,
     SetSessionNumbers,
 )
 from gateway.engine.reconciler import Reconciler
@@ -32,12 +35,19 @@ class Operator:
     """Only the engine's thread uses it."""
 
     def __init__(
-        self, *, recorder: Recorder, sessions: SessionActions, reconciler: Reconciler, last_action_id: int
+        self,
+        *,
+        recorder: Recorder,
+        sessions: SessionActions,
+        reconciler: Reconciler,
+        limits: LimitSetter,
+        last_action_id: int,
     ) -> None:
         self._batch = recorder.batch
         self._sessions = sessions
         self.session_closed = sessions.closed
         self._reconciler = reconciler
+        self._limits = limits
         self._last_id = last_action_id
         self._answers: list[tuple[Future[Outcome], Outcome]] = []
 
@@ -84,6 +94,8 @@ class Operator:
                 self._set_numbers(asked, finish)
             case LogOutSession(session=name):
                 self._sessions.log_out(self._sessions.find(name), _TEXT, None, finish)
+            case SetLimit() | RemoveLimit() as asked:
+                finish(self._limits.set(asked, at=item.at, who=storable(item.caller.who), why=storable(item.reason)))
 
     def _set_numbers(self, asked: SetSessionNumbers, finish: "partial[None]") -> None:
         if asked.next_in is None and asked.next_out is None:

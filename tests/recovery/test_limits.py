@@ -13,7 +13,7 @@ from tests.fixtures.processes import Exchange, Gateway, wait_until
 
 FIRST = """
 max_position = "10"
-max_open_orders = 3
+max_open_orders = 9
 max_orders_per_day = 4
 """
 
@@ -62,6 +62,14 @@ async def test_limits_come_from_sql_and_what_was_counted_survives(exchange: Exch
         s.cancel("J,I")
         assert [(await s.next())[150], (await s.next())[150]] == ["6", "4"]
         assert await told("K", "1") == "MAX_ORDERS_PER_DAY limit=4 today=4 account=TRADING"
+        who = ("--account", "TRADING", "--reason", "a test", "--config", str(tmp_path / "gateway.toml"))
+        result = await asyncio.to_thread(CliRunner().invoke, app, ["limits", "set", "max_orders_per_day", "9", *who])
+        assert result.stdout == "MAX_ORDERS_PER_DAY is 9, version 4\n", result.output
+        assert await told("L", "1") == "0"
+        result = await asyncio.to_thread(CliRunner().invoke, app, ["limits", "remove", "max_position", *who])
+        assert await told("M", "100") == "0"
+        result = await asyncio.to_thread(CliRunner().invoke, app, ["limits", "set", "max_position", "0", *who])
+        assert (result.exit_code, result.stderr[:43]) == (1, "refused: MAX_POSITION: 0 is not above zero;")
         await s.client.logout()
         for name, expected in (("A", "accepted"), ("E", "refused: MAX_POSITION limit=10"), ("K", "today=4")):
             result = CliRunner().invoke(app, ["explain", s.id(name), "--config", str(tmp_path / "gateway.toml")])

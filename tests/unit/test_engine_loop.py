@@ -24,6 +24,7 @@ from gateway.engine.clients import Clients
 from gateway.engine.clock import DAY
 from gateway.engine.desk import Desk
 from gateway.engine.disconnects import Disconnects
+from gateway.engine.limits import LimitSetter
 from gateway.engine.loop import BATCH_LIMIT, Engine
 from gateway.engine.numbers import SessionState
 from gateway.engine.operator import Operator
@@ -99,8 +100,14 @@ class World:
             timers=Timers(0, self.time),
             withdrawals=Withdrawals(self.desk, recorder, disconnects),
             reconciler=reconciler,
-            operator=Operator(recorder=recorder, sessions=actions, reconciler=reconciler, last_action_id=0),
             schedules=Schedules({}, states=states, actions=actions, clock=self),
+            operator=Operator(
+                recorder=recorder,
+                sessions=actions,
+                reconciler=reconciler,
+                limits=LimitSetter(recorder.book.risk, recorder.batch, (), ()),
+                last_action_id=0,
+            ),
             clock=self,
             unsent=lambda *_: [],
             on_halt=self.halted.append,

@@ -8,7 +8,8 @@ from sqlalchemy import Engine
 from gateway.domain.book import Book
 from gateway.domain.risk import BadLimitError, RuleBook
 from gateway.domain.totals import FIRM, Scope
-from gateway.engine.limits import GATEWAY, keep_stops, set_limit
+from gateway.engine.limits import GATEWAY, LimitSetter, keep_stops, set_limit
+from gateway.engine.operations import OperationRefused, RemoveLimit, SetLimit
 from gateway.store.batch import Batch
 from gateway.store.database import open_database
 from gateway.store.limits import CONFIGURATION, Given, first_limits, limit_of, load_limits, set_aside
@@ -65,6 +66,22 @@ def test_a_limit_that_cannot_be_applied_changes_nothing() -> None:
     with pytest.raises(ValueError, match="why"):
         set_limit(book, batch, "MAX_POSITION", ACME, "1", at=1, who="ann", why="")
     assert (batch.limits, book.limits) == ([], [])
+
+
+def test_an_operator_is_told_what_cannot_be_set() -> None:
+    setter = LimitSetter(RuleBook(), Batch(), ["ACME"], ["DESK"])
+    refused: dict[str, SetLimit | RemoveLimit] = {
+        "no account 'ACNE'; there are: ACME": SetLimit(limit="MAX_POSITION", value="1", account="ACNE"),
+        "no session 'OMS'; there are: DESK": SetLimit(limit="MAX_POSITION", value="1", session="OMS"),
+        "it would be over already": RemoveLimit(limit="MAX_POSITION", valid_to=100),
+        "MAX_POSITION: 'x'": SetLimit(limit="MAX_POSITION", value="x"),
+        "MAX_LUCK: no such limit": SetLimit(limit="max_luck", value="1"),
+    }
+    for text, asked in refused.items():
+        with pytest.raises(OperationRefused, match=text.replace("'x'", "not a decimal number")):
+            setter.set(asked, at=100, who="ann", why="a try")
+    done = setter.set(SetLimit(limit="max_position", value="1", account="ACME"), at=100, who="ann", why="a try")
+    assert (done.done, done.text) == (True, "MAX_POSITION is 1, version 1")
 
 
 def test_what_the_configuration_says_otherwise_later_is_told_and_not_taken() -> None:
