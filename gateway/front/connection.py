@@ -105,8 +105,8 @@ class ClientSide(asyncio.Protocol):
     def pause_writing(self) -> None:
         if self._engine is not None:
             self._engine.transport.pause_reading()
-        seconds = self._settings.slow_reader_seconds
-        self._slow_timer = asyncio.get_running_loop().call_later(seconds, self._drop_slow_reader)
+        half = self._settings.slow_reader_seconds / 2
+        self._slow_timer = asyncio.get_running_loop().call_later(half, self._warn_of_slow_reader)
 
     def resume_writing(self) -> None:
         self._clear_slow_timer()
@@ -275,7 +275,15 @@ class ClientSide(asyncio.Protocol):
         seconds = self._settings.slow_reader_seconds
         self._set_deadline_in(seconds, f"the engine went on {seconds:g} s after the client's last byte")
 
+    def _warn_of_slow_reader(self) -> None:
+        half = self._settings.slow_reader_seconds / 2
+        self._log("WARNING", f"reads slowly, {self._transport.get_write_buffer_size()} bytes unread for {half:g} s")
+        self._slow_timer = asyncio.get_running_loop().call_later(half, self._drop_slow_reader)
+
     def _drop_slow_reader(self) -> None:
+        """No Logout(5): the engine's would come after all that is unread, and one of ours would take the number of a
+        report, which the client would then never ask for. It asks when it comes back.
+        """
         size, seconds = self._transport.get_write_buffer_size(), self._settings.slow_reader_seconds
         self.close("WARNING", f"slow reader, {size} bytes unread after {seconds:g} s")
         self.abort()
