@@ -14,7 +14,7 @@ from gateway.engine.numbers import SessionState
 from gateway.engine.ports import FixCodec
 from gateway.engine.proofs import proven_by
 from gateway.engine.recorder import Recorder
-from gateway.store.rows import AlertRow, MessageRow, storable
+from gateway.store.rows import MessageRow
 
 
 class Clients:
@@ -102,9 +102,8 @@ class Clients:
         return ""
 
     def _dont_know_trade(self, dk: DontKnowTrade, item: AppReceived) -> None:
-        text = storable(f"exec_id={dk.exec_id} order_id={dk.order_id} reason={dk.reason} {dk.text}")
-        logger.warning("ALERT DONT_KNOW_TRADE session={} {}", item.session, text)
-        self._recorder.batch.alerts.append(AlertRow(item.at, "warning", "DONT_KNOW_TRADE", text, item.session))
+        text = f"exec_id={dk.exec_id} order_id={dk.order_id} reason={dk.reason} {dk.text}"
+        self._recorder.alert("DONT_KNOW_TRADE", text, item.at, item.session)
 
     def _row(
         self, item: AppReceived | AdminReceived, cl_ord_id: str | None = None, errors: str = "surrogateescape"

@@ -11,7 +11,6 @@ from typing import Any
 
 from loguru import logger
 
-from gateway.domain import events as e
 from gateway.domain import venue_reports as v
 from gateway.domain.order import Order
 from gateway.engine import inbox as i
@@ -19,24 +18,20 @@ from gateway.engine.clients import Clients
 from gateway.engine.clock import NANOSECONDS, Clock
 from gateway.engine.crash_points import crash_point
 from gateway.engine.desk import Desk
-from gateway.engine.event_log import event_lines
-from gateway.engine.numbers import SessionState, WaitingReport
+from gateway.engine.numbers import SessionState
 from gateway.engine.operator import Operator
 from gateway.engine.ports import FixSender, VenuePort
-from gateway.engine.proofs import Proofs, question
 from gateway.engine.reconciler import Reconciler
 from gateway.engine.recorder import Recorder
+from gateway.engine.release import Releaser
 from gateway.engine.schedules import Schedules
 from gateway.engine.timers import Timers
 from gateway.engine.withdrawals import Withdrawals
-from gateway.store.rows import AlertRow, MessageRow, ReportRow, VenueCallRow, storable
+from gateway.store.rows import MessageRow, ReportRow, VenueCallRow, storable
 from gateway.store.writer import BatchWriter
 
 BATCH_LIMIT = 500
 """Items a batch takes at most: enough for group commit to pay, few enough that the first need not wait long."""
-
-SEND_LIMIT = 500
-"""Reports sent to a session at a time: a long queue must neither hold up the others nor use up the reserved numbers."""
 
 LINGER = 5_000_000  # ns
 """How long records alone wait for a batch that has to be committed anyway.
@@ -87,10 +82,17 @@ class Engine:
         self._schedules = schedules
         self._clock = clock
         self._unsent = unsent
-        self._proofs = Proofs(sessions.values())
         self._on_halt = on_halt
-        self._check_lease = check_lease
-        self._sender: FixSender | None = None
+        self._releaser = Releaser(
+            recorder=recorder,
+            sessions=sessions,
+            venue=venue,
+            timers=timers,
+            reconciler=reconciler,
+            operator=operator,
+            clock=clock,
+            check_lease=check_lease,
+        )
         self._sent: list[i.MessageSent] = []
         self._waiters: list[threading.Event] = []
         self._stopping = False
@@ -118,7 +120,7 @@ class Engine:
 
     def start(self, sender: FixSender) -> None:
         """Begin to work; reports go through this sender."""
-        self._sender = sender
+        self._releaser.sender = sender
         self._thread.start()
 
     @property
@@ -165,7 +167,10 @@ class Engine:
         crash_point("decided")
         self._commit()
         crash_point("committed")
-        self._release()
+        self._releaser.release()
+        for waiter in self._waiters:
+            waiter.set()
+        self._waiters.clear()
         crash_point("released")
 
     def _may_linger(self, items: Sequence[Any]) -> bool:
@@ -188,7 +193,7 @@ class Engine:
             return 0
         waits = (self._timers, self._reconciler, self._disconnects, self._schedules)
         patience = min(duty.wait(now) for duty in waits)
-        proofs = self._proofs.wait(now)
+        proofs = self._releaser.proofs.wait(now)
         return patience if proofs is None else min(proofs, patience)
 
     def _handle(self, item: Any) -> None:
@@ -259,64 +264,6 @@ class Engine:
         for session in batch.sessions:
             self._sessions[session].reserved = self._sessions[session].out_reserved
         batch.clear()
-
-    def _release(self) -> None:
-        self._check_lease()
-        recorder = self._recorder
-        if recorder.intents:
-            self._venue.release(recorder.intents)
-            recorder.intents = []
-            crash_point("venue_released")
-        for report in recorder.reports:
-            self._sessions[report.session].waiting.append(WaitingReport(report.report_id, report.body))
-        recorder.reports.clear()
-        for state in self._sessions.values():
-            if state.logged_on and state.waiting:
-                self._send_waiting(state)
-        self._ask_for_proofs()
-        self._operator.release()
-        for waiter in self._waiters:
-            waiter.set()
-        self._waiters.clear()
-        if recorder.events:
-            self._note_events()
-
-    def _send_waiting(self, state: SessionState) -> None:
-        assert self._sender is not None
-        for _ in range(min(len(state.waiting), SEND_LIMIT)):
-            report = state.waiting[0]
-            crash_point("sending")
-            try:
-                if not self._sender.send(state.key, report.report_id, report.body, poss_resend=report.poss_resend):
-                    return
-            except Exception as error:  # one report that QuickFIX refuses must not hold up the others
-                logger.opt(exception=error).error("not sent session={} report_id={}", state.key, report.report_id)
-                self._alert("REPORT_NOT_SENT", f"report {report.report_id}: {error}", state.key)
-            state.waiting.popleft()
-            crash_point("sent")
-
-    def _ask_for_proofs(self) -> None:
-        for state in self._proofs.due(self._clock.now()):
-            assert self._sender is not None
-            state.asked_report_id = state.last_report_id
-            try:
-                self._sender.ask(state.key, question(state.last_report_id))
-            except Exception as error:  # without proof a reset sends more than it must, and that is all
-                logger.opt(exception=error).error("no proof asked for session={}", state.key)
-
-    def _note_events(self) -> None:
-        recorder = self._recorder
-        events, recorder.events = recorder.events, []
-        changed, recorder.changed = recorder.changed, {}
-        for order, at in changed.values():
-            self._reconciler.touched(order, at)
-            self._timers.watch(order, at)
-        for position, event, after, _ in events:
-            if type(event) is e.OrderReceived and after is not None:
-                self._timers.watch_expiry(after)
-            elif type(event) is e.VenueReportIgnored:
-                self._alert("VENUE_CONTRADICTS", f"exec_id={position} order_id={event.order_id} {event.text}")
-        logger.opt(lazy=True).info("{}", lambda: event_lines(events))
 
     # --- sessions
 
@@ -416,6 +363,4 @@ class Engine:
         self._alert(item.code, item.text, item.session)
 
     def _alert(self, code: str, text: str, session: str | None = None) -> None:
-        logger.warning("ALERT {} {} session={}", code, storable(text), session or "-")
-        now = self._clock.now()
-        self._recorder.batch.alerts.append(AlertRow(now, "warning", code, storable(text), session))
+        self._recorder.alert(code, text, self._clock.now(), session)

@@ -36,7 +36,7 @@ from gateway.engine.ports import VenuePort
 from gateway.engine.recorder import Recorder
 from gateway.store.codec import encode_json
 from gateway.store.readers import RECONCILE
-from gateway.store.rows import AlertRow, BreakRow, VenueCallRow, storable
+from gateway.store.rows import BreakRow, VenueCallRow, storable
 
 GRACE = 2 * NANOSECONDS
 """How long the venue's words may take: a difference younger than this is none."""
@@ -310,8 +310,8 @@ class Reconciler:
             act()
         except Exception as error:
             logger.opt(exception=error).error("{} failed of={}", what, of)
-            text = storable(f"{what} of {of}: {type(error).__name__}: {error}")
-            self._recorder.batch.alerts.append(AlertRow(self._clock.now(), "warning", "QUARANTINED", text))
+            text = f"{what} of {of}: {type(error).__name__}: {error}"
+            self._recorder.alert("QUARANTINED", text, self._clock.now())
 
     def _note(self, venue_account: str, snapshot: VenueSnapshot, found: int) -> None:
         logger.info("reconciled account={} orders={} breaks={}", venue_account, len(snapshot.orders), found)

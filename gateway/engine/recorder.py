@@ -109,6 +109,11 @@ class Recorder:
         self.batch.intents.append(row)
         self.intents.append(intent)
 
+    def alert(self, code: str, text: str, at: int, session: str | None = None) -> None:
+        """Something a person should look at: a row, and a line of the log."""
+        logger.warning("ALERT {} {} session={}", code, storable(text), session or "-")
+        self.batch.alerts.append(AlertRow(at, "warning", code, storable(text), session))
+
     def finish_batch(self) -> Batch:
         """The batch, complete: an order that changed several times in it is written once, as it ended."""
         for order, at in self.changed.values():
