@@ -109,7 +109,7 @@ def test_it_stays_up_for_orders_by_hand_and_stops_on_ctrl_c(
     log = re.search(r"Logs +(\S+)", shown)
     assert log is not None
     pids = re.findall(r"started process=\w+ pid=(\d+)", (ROOT / log[1]).read_text())
-    assert len(pids) == 2
+    assert len(pids) == 3
     for pid in pids:
         with pytest.raises(ProcessLookupError):
             os.kill(int(pid), 0)
