@@ -36,7 +36,7 @@ def front(
 ) -> None:
     """Accept FIX clients on TCP and hand them to the engine, until SIGTERM or SIGINT.
 
-    SIGUSR2 has it read the TLS files again.
+    SIGUSR2 has it read TLS files and public keys again.
     """
     stop_with_parent(parent)
     announce = None if ready_file else lambda port: typer.echo(json.dumps({"port": port}))

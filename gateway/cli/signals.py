@@ -4,7 +4,7 @@ import signal
 from queue import Empty, SimpleQueue
 
 RELOAD_KEYS = signal.SIGUSR2
-"""To `fixgw run`: have the engine read the venue keys again, and the front the TLS files."""
+"""To `fixgw run`: have the engine read the venue keys again, and the front TLS files and public keys."""
 
 
 class Signals:
