@@ -162,8 +162,7 @@ async def test_a_signature_logs_on(door: Door) -> None:
 
 async def test_no_other_port_is_open_and_the_engine_is_ours_alone(door: Door) -> None:
     gateway = door.gateway
-    started = {int(found) for found in re.findall(r"started process=\w+ pid=(\d+)", gateway.log())}
-    processes = [gateway.pid, *(process for process in started if Path(f"/proc/{process}").exists())]
+    processes = processes_of(gateway)
     assert {gateway.engine_pid(), gateway.child_pid("front")} < set(processes)
     async with door.client():  # while a client is on
         listening = {port for process in processes for port in listening_ports(process)}
@@ -171,6 +170,12 @@ async def test_no_other_port_is_open_and_the_engine_is_ours_alone(door: Door) ->
     found = (door.directory / "run" / "engine.sock").stat()
     assert stat.S_ISSOCK(found.st_mode)
     assert (stat.S_IMODE(found.st_mode), found.st_uid) == (0o600, os.geteuid())
+
+
+def processes_of(gateway: Gateway) -> list[int]:
+    """All that are running."""
+    started = {int(found) for found in re.findall(r"started process=\w+ pid=(\d+)", gateway.log())}
+    return [gateway.pid, *(process for process in started if Path(f"/proc/{process}").exists())]
 
 
 def listening_ports(process: int) -> set[int]:
