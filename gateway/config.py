@@ -40,7 +40,8 @@ class DatabaseConfig(Section):
 
 
 class EngineConfig(Section):
-    """directory: socket and cache of the engine; deleting it while stopped loses nothing.
+    """directory: socket and cache of the engine; deleting it while stopped loses nothing but emergency cancels that no
+    start has imported yet.
 
     recv_window_ms: how long after its timestamp the venue may accept a request.
     day_end: when DAY orders end, HH:MM:SS in UTC.

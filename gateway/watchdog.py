@@ -124,6 +124,7 @@ class Watchdog:
 
     async def _let_take_over(self) -> None:
         """An engine is there that could read SQL, and cancels itself what is left."""
+        self._reserve()  # the disk may have been full the last time
         if self._run is not None:
             await asyncio.wait({self._run}, timeout=_LEAST_RUN_S)
             await self._end_run()
