@@ -111,7 +111,7 @@ class SessionConfig(Section):
     """One FIX session. sender_comp_id is the gateway's id as we send it, target_comp_id the client's.
 
     cancel_on_disconnect: which end of a connection has the session's open orders canceled, after the grace period,
-    which begins again with the engine: a lost connection, the client's own Logout(5), or both.
+    which begins again with the engine: a lost connection, a Logout(5) of its own or by its schedule, or both.
     allow_from: the networks it may connect from; none given: from anywhere.
     client_certificates: those it may be used with, each a subject (CN=desk,O=Firm) or sha256: and a fingerprint.
     logon: what a Logon(A) must prove; left out: nothing.

@@ -50,8 +50,10 @@ class Disconnects:
         self._due.pop(session, None)
         self._sessions[session].off_reason = None
 
-    def logged_out(self, session: str, at: int) -> None:
-        """It is gone. Whatever was not its own Logout(5) is a disconnect, our own end included.
+    def logged_out(self, session: str, at: int, *, closed: bool = False) -> None:
+        """It is gone. closed: by its schedule or an operator, which counts as a Logout(5) of its own.
+
+        Whatever else was not its own Logout(5) is a disconnect, our own end included.
 
         A Logon that is refused ends a connection too, but the session was off before: its grace period runs on.
         """
@@ -59,7 +61,7 @@ class Disconnects:
             return
         self._on.discard(session)
         state = self._sessions[session]
-        state.off_reason = LOGOUT if self._logout_first.pop(session, False) else DISCONNECT
+        state.off_reason = LOGOUT if self._logout_first.pop(session, False) or closed else DISCONNECT
         self._wait(state, at)
 
     def due(self, now: int) -> list[str]:

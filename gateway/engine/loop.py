@@ -301,7 +301,7 @@ class Engine:
     def _logged_out(self, item: i.LoggedOut) -> None:
         state = self._sessions[item.session]
         state.logged_on, state.last_logout_at, state.changed = False, item.at, True
-        self._disconnects.logged_out(item.session, item.at)
+        self._disconnects.logged_out(item.session, item.at, closed=self._operator.is_busy(item.session))
         logger.info("session off session={}", item.session)
 
     def _epoch_reset(self, item: i.EpochReset) -> None:

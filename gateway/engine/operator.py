@@ -46,6 +46,7 @@ class Operator:
         self._batch = recorder.batch
         self._sessions = sessions
         self.session_closed = sessions.closed
+        self.is_busy = sessions.is_busy
         self._reconciler = reconciler
         self._limits = limits
         self._last_id = last_action_id

@@ -27,6 +27,7 @@ from gateway.engine.disconnects import Disconnects
 from gateway.engine.limits import LimitSetter
 from gateway.engine.loop import BATCH_LIMIT, Engine
 from gateway.engine.numbers import SessionState
+from gateway.engine.operations import Caller, LogOutSession
 from gateway.engine.operator import Operator
 from gateway.engine.reconciler import Reconciler
 from gateway.engine.recorder import Recorder
@@ -55,7 +56,7 @@ class World:
         self.intents: list[Intent] = []
         self.inbox = i.Inbox()
         self.database = open_database(f"sqlite:///{directory / 'gateway.db'}", "sim")
-        states = {SESSION: SessionState(SESSION, "FIX.4.4", 0)}
+        self.states = states = {SESSION: SessionState(SESSION, "FIX.4.4", 0)}
         self.book, codec = Book(), Codec()
         recorder = Recorder(
             book=self.book, sessions=states, codec=codec, venue=self, recv_window_ms=5_000, position=0, report_id=0
@@ -244,6 +245,23 @@ def test_a_quarantine_that_fails_does_not_end_the_engine(world: World) -> None:
 
 def _called(world: World) -> i.VenueCalled:
     return i.VenueCalled("out", "place", "", 0, "{}", world.time)
+
+
+def test_who_is_logged_out_by_an_operator_or_the_schedule_has_not_lost_the_connection(world: World) -> None:
+    world.start()
+    caller = Caller(uid=0, pid=1, who="op")
+    for ask in (False, True):
+        world.inbox.put(i.LoggedOn(SESSION, world.time))
+        if ask:
+            operation = LogOutSession(session="DESK")
+            world.inbox.put(i.OperatorRequest("session.logout", operation, caller, "", world.time))
+        world.inbox.put(i.LoggedOut(SESSION, world.time))
+        world.nudge()
+        wait_until(_off(world, "logout" if ask else "disconnect"), "it is off")
+
+
+def _off(world: World, reason: str) -> Callable[[], bool]:
+    return lambda: world.states[SESSION].off_reason == reason
 
 
 def test_records_wait_for_a_batch_that_has_to_be_committed(world: World) -> None:
