@@ -24,6 +24,7 @@ from gateway.engine.emergency import imported, read_aftermaths
 from gateway.engine.halting import Halt
 from gateway.engine.handover import Handover, hand_over, watchdog_socket
 from gateway.engine.inbox import AlertRaised, EmergencyOver, Inbox, LogonsAccepted, StopRequested
+from gateway.engine.kill_switch import KillSwitch
 from gateway.engine.lease import Lease, take_lease_of
 from gateway.engine.limits import LimitSetter
 from gateway.engine.lock import hold
@@ -178,6 +179,15 @@ class EngineProcess:
                 reconciler=reconciler,
                 limits=LimitSetter(
                     state.book.risk, recorder.batch, accounts, {s.target_comp_id for s in config.sessions}
+                ),
+                kill_switch=KillSwitch(
+                    desk=desk,
+                    recorder=recorder,
+                    reconciler=reconciler,
+                    accounts=accounts,
+                    sessions=list(profiles),
+                    clock=clock,
+                    prefix=config.deployment + "-",
                 ),
                 last_action_id=state.action_id,
             ),

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from gateway.domain import events as e
+from gateway.domain.halts import Halts
 from gateway.domain.money import ZERO, subtract
 from gateway.domain.order import Order
 from gateway.domain.risk.rulebook import RuleBook
@@ -37,8 +38,9 @@ class Execution(NamedTuple):
 class Book:
     """Orders and totals. Only the engine's thread touches it."""
 
-    def __init__(self, risk: RuleBook | None = None, day_start: int = 0) -> None:
+    def __init__(self, risk: RuleBook | None = None, day_start: int = 0, halts: Halts | None = None) -> None:
         """day_start: when the trading day began whose orders are counted, nanoseconds UTC."""
+        self.halts = halts if halts is not None else Halts()
         self.risk = risk if risk is not None else RuleBook()
         self.risk.open_orders = lambda: [self.orders[order_id] for order_id in self.working]
         self.orders: dict[str, Order] = {}

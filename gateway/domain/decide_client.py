@@ -12,6 +12,7 @@ from gateway.domain.instruments import Capabilities, Instrument
 from gateway.domain.money import ZERO, subtract
 from gateway.domain.order import Order, Phase, RequestKind, Terms
 from gateway.domain.session_profile import Account, SessionProfile
+from gateway.domain.totals import Scope, session_name
 from gateway.domain.values import CxlRejReason, OrdRejReason, TimeInForce
 
 _SECOND = 1_000_000_000
@@ -87,6 +88,9 @@ def _check_new(
 def _check(
     terms: risk.OrderTerms, account: Account, profile: SessionProfile, market: Market, book: Book, at: int
 ) -> risk.Decision:
+    halted = book.halts.denial(terms, Scope(account.name, session_name(profile.key), terms.symbol), book.risk.totals)
+    if halted is not None:
+        return risk.Decision(halted)
     if market.not_ready:
         return risk.Decision(risk.deny("VENUE_UNAVAILABLE", OrdRejReason.BROKER_OPTION, why=market.not_ready))
     return risk.check_order(

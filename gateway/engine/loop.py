@@ -191,7 +191,7 @@ class Engine:
             return max(0, self._lingers_until() - now) / NANOSECONDS
         if any(state.waiting and state.logged_on for state in self._sessions.values()):
             return 0
-        waits = (self._timers, self._reconciler, self._disconnects, self._schedules)
+        waits = (self._timers, self._reconciler, self._disconnects, self._schedules, self._operator)
         patience = min(duty.wait(now) for duty in waits)
         proofs = self._releaser.proofs.wait(now)
         return patience if proofs is None else min(proofs, patience)
@@ -230,6 +230,7 @@ class Engine:
             self._see_to(order, "retry", self._desk.retry, now)
         self._withdrawals.due(now)
         self._schedules.due(now)
+        self._operator.due(now)
         try:
             self._reconciler.due(now)
         except Exception as error:  # it is tried again

@@ -87,7 +87,29 @@ class RemoveLimit:
     valid_to: int | None = None
 
 
-Operation = Reconcile | ResetSession | SetSessionNumbers | LogOutSession | SetLimit | RemoveLimit
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kill:
+    """Refuse new orders and replaces, and cancel what is open. An empty account, session or symbol is any.
+
+    reduce_only: refuse only what could add to a position, and cancel nothing.
+    """
+
+    account: str = ""
+    session: str = ""
+    symbol: str = ""
+    reduce_only: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm:
+    """Take orders again in exactly this scope, when two different users have asked for it."""
+
+    account: str = ""
+    session: str = ""
+    symbol: str = ""
+
+
+Operation = Reconcile | ResetSession | SetSessionNumbers | LogOutSession | SetLimit | RemoveLimit | Kill | Arm
 
 OPERATIONS: Mapping[str, type[Operation]] = {
     "reconcile": Reconcile,
@@ -96,9 +118,11 @@ OPERATIONS: Mapping[str, type[Operation]] = {
     "session.logout": LogOutSession,
     "limits.set": SetLimit,
     "limits.remove": RemoveLimit,
+    "kill": Kill,
+    "arm": Arm,
 }
 
-NEED_A_REASON = frozenset({"session.reset", "session.set-seq", "limits.set", "limits.remove"})
+NEED_A_REASON = frozenset({"session.reset", "session.set-seq", "limits.set", "limits.remove", "kill", "arm"})
 
 
 @dataclass(frozen=True, slots=True)

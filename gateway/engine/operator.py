@@ -10,8 +10,11 @@ from functools import partial
 from loguru import logger
 
 from gateway.engine.inbox import OperatorRequest
+from gateway.engine.kill_switch import KillSwitch
 from gateway.engine.limits import LimitSetter
 from gateway.engine.operations import (
+    Arm,
+    Kill,
     LogOutSession,
     OperationRefused,
     Outcome,
@@ -41,6 +44,7 @@ class Operator:
         sessions: SessionActions,
         reconciler: Reconciler,
         limits: LimitSetter,
+        kill_switch: KillSwitch,
         last_action_id: int,
     ) -> None:
         self._batch = recorder.batch
@@ -49,6 +53,9 @@ class Operator:
         self.is_busy = sessions.is_busy
         self._reconciler = reconciler
         self._limits = limits
+        self._kill_switch = kill_switch
+        self.due = kill_switch.due
+        self.wait = kill_switch.wait
         self._last_id = last_action_id
         self._answers: list[tuple[Future[Outcome], Outcome]] = []
 
@@ -93,6 +100,10 @@ class Operator:
                 self._sessions.log_out(self._sessions.find(name), _TEXT, NewEpoch(), finish)
             case SetSessionNumbers() as asked:
                 self._set_numbers(asked, finish)
+            case Kill() as asked:
+                self._kill_switch.kill(asked, item.caller, item.reason, finish)
+            case Arm() as asked:
+                finish(self._kill_switch.arm(asked, item.caller, item.reason))
             case LogOutSession(session=name):
                 self._sessions.log_out(self._sessions.find(name), _TEXT, None, finish)
             case SetLimit() | RemoveLimit() as asked:

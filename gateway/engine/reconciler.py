@@ -49,6 +49,10 @@ Answer = Callable[[Sequence[BreakRow], str], None]
 """Told the breaks that a comparison found, or why there was none. Breaks of a dry run have the id 0."""
 
 
+Look = Callable[[VenueSnapshot | None, str], None]
+"""Told what the venue shows, or why it shows nothing."""
+
+
 @dataclass(slots=True)
 class _Account:
     up: bool = False
@@ -61,6 +65,8 @@ class _Account:
     only_look: bool = False  # what is asked or held serves dry runs alone
     answers: list[Answer] = field(default_factory=list)
     dry_runs: list[Answer] = field(default_factory=list)
+    looks: list[Look] = field(default_factory=list)  # to be asked for
+    looking: list[Look] = field(default_factory=list)  # that the awaited snapshot is for
 
 
 class Reconciler:
@@ -134,17 +140,15 @@ class Reconciler:
         state = self._accounts.get(venue_account)
         if state is not None:
             state.up, state.waits_for, state.held = False, 0, None
-            self._answer(state, [], f"the connection to venue account {venue_account} was lost meanwhile")
+            lost = f"the connection to venue account {venue_account} was lost meanwhile"
+            self._answer(state, [], lost)
+            looks, state.looks, state.looking = [*state.looks, *state.looking], [], []
+            for look in looks:
+                look(None, lost)
 
     def request(self, venue_account: str, answer: Answer, *, dry_run: bool) -> None:
         """Compare now, and tell what was found. Raises OperationRefused where that cannot be done."""
-        state = self._accounts.get(venue_account)
-        if state is None:
-            raise OperationRefused(f"no venue account {venue_account!r}; there are: {', '.join(self.accounts)}")
-        if not state.up:
-            raise OperationRefused(f"venue account {venue_account} is not connected")
-        if not self._venue.capabilities(venue_account).snapshot:
-            raise OperationRefused(f"venue account {venue_account} cannot list its orders: they are settled one by one")
+        state = self._ready(venue_account)
         if not dry_run:
             state.answers.append(answer)
             self._ask(venue_account, state, self._clock.now())
@@ -153,6 +157,20 @@ class Reconciler:
         if not state.waits_for and state.held is None:
             self._ask(venue_account, state, self._clock.now())
             state.only_look = True
+
+    def look(self, venue_account: str, look: Look) -> None:
+        """Show what the venue has, as soon as it is asked, and compare nothing. Raises OperationRefused."""
+        self._ready(venue_account).looks.append(look)
+
+    def _ready(self, venue_account: str) -> _Account:
+        state = self._accounts.get(venue_account)
+        if state is None:
+            raise OperationRefused(f"no venue account {venue_account!r}; there are: {', '.join(self.accounts)}")
+        if not state.up:
+            raise OperationRefused(f"venue account {venue_account} is not connected")
+        if not self._venue.capabilities(venue_account).snapshot:
+            raise OperationRefused(f"venue account {venue_account} cannot list its orders: they are settled one by one")
+        return state
 
     def _answer(self, state: _Account, found: Sequence[BreakRow], problem: str = "") -> None:
         waiting, state.answers, state.dry_runs = [*state.answers, *state.dry_runs], [], []
@@ -166,6 +184,11 @@ class Reconciler:
         if snapshot.request.request_id != state.waits_for:
             return
         state.waits_for = 0
+        looking, state.looking = state.looking, []
+        for look in looking:
+            look(snapshot, "")
+        if state.only_look and not state.dry_runs:
+            return
         if state.at_once and not state.only_look:
             self._compare(account, state, snapshot, grace=0)
         else:
@@ -192,6 +215,9 @@ class Reconciler:
                 wanted = self._every or state.at_once  # one that follows a gap must come, whatever became of the last
                 if wanted and not state.waits_for and state.held is None:
                     self._ask(name, state, now)
+            if state.up and state.looks and not state.waits_for and state.held is None:
+                self._ask(name, state, now)
+                state.only_look = True
 
     def wait(self, now: int) -> float:
         """Seconds until something is due; infinite when nothing ever is."""
@@ -208,6 +234,7 @@ class Reconciler:
     def _ask(self, venue_account: str, state: _Account, now: int) -> None:
         state.next_at = now + (self._every or _LOOK_EVERY)
         state.held, state.only_look = None, False
+        state.looking, state.looks = [*state.looking, *state.looks], []
         self._requests += 1
         state.waits_for = self._requests
         request = SnapshotRequest(

@@ -8,16 +8,17 @@ from sqlalchemy import Connection
 from sqlalchemy import Engine as Database
 
 from gateway.domain.book import Book
+from gateway.domain.halts import Halt, TradingState
 from gateway.domain.order import LegState, Order
 from gateway.domain.risk import BadLimitError, RuleBook
-from gateway.domain.totals import session_name
+from gateway.domain.totals import Scope, session_name
 from gateway.engine.clock import Clock, day_start
 from gateway.engine.disconnects import DISCONNECT
 from gateway.engine.numbers import RESERVE, SessionState
 from gateway.errors import ConfigError
 from gateway.store import readers
 from gateway.store.limits import Given, first_limits, limit_of, load_limits, set_aside
-from gateway.store.rows import BreakRow, LimitRow, SessionRow
+from gateway.store.rows import BreakRow, HaltRow, LimitRow, SessionRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +61,8 @@ def recover(database: Database, configured: Configured, clock: Clock, day_end_se
         book.risk.take_stops()  # they were kept when they happened
         for (session, account, symbol), qty in readers.load_positions(connection, today).items():
             book.risk.totals.hold(account, symbol, qty, session_name(session))
+        for row in readers.load_halts(connection):
+            book.halts.put(halt_of(row))
         book.last_order_number = readers.last_order_number(connection)
         rows = {row.session: row for row in readers.load_sessions(connection)}
         _refuse_left_behind(book, _unsent_elsewhere(connection, rows, configured), configured)
@@ -155,3 +158,9 @@ def _unsettled(orders: Iterable[Order]) -> dict[str, set[str]]:
         if order.is_unknown or (leg is not None and leg.state is LegState.PENDING):
             found.setdefault(order.venue_account, set()).add(order.order_id)
     return found
+
+
+def halt_of(row: HaltRow) -> Halt:
+    """As SQL has it."""
+    scope = Scope(row.account, row.session, row.symbol)
+    return Halt(scope, TradingState(row.state), row.reason, row.uid, row.who, row.at, row.armed_by_uid, row.armed_at)

@@ -8,6 +8,7 @@ from gateway.store.rows import (
     BreakRow,
     DecisionRow,
     ExecutionRow,
+    HaltRow,
     IntentRow,
     JournalRow,
     LimitRow,
@@ -23,8 +24,8 @@ from gateway.store.rows import (
 class Batch:
     """Rows to be committed together; each field is the table of that name.
 
-    orders, sessions, breaks and admin_actions are keyed by their primary key: of several changes of one the last is
-    written.
+    orders, sessions, breaks, admin_actions and halts are keyed by their primary key: of several changes of one the last
+    is written.
     """
 
     journal: list[JournalRow] = field(default_factory=list)
@@ -40,6 +41,7 @@ class Batch:
     breaks: dict[int, BreakRow] = field(default_factory=dict)
     admin_actions: dict[int, AdminActionRow] = field(default_factory=dict)
     limits: list[LimitRow] = field(default_factory=list)
+    halts: dict[tuple[str, str, str], HaltRow] = field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:
@@ -58,6 +60,7 @@ class Batch:
             or self.breaks
             or self.admin_actions
             or self.limits
+            or self.halts
         )
 
     def clear(self) -> None:
@@ -75,3 +78,4 @@ class Batch:
         self.breaks.clear()
         self.admin_actions.clear()
         self.limits.clear()
+        self.halts.clear()

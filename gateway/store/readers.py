@@ -15,8 +15,8 @@ from gateway.domain.events import Event
 from gateway.domain.money import ZERO, add, multiply
 from gateway.domain.values import Side
 from gateway.store.codec import decode_event
-from gateway.store.rows import BreakRow, ReportRow, SessionRow
-from gateway.store.tables import admin_actions, breaks, journal, messages, orders, reports, sessions, venue_calls
+from gateway.store.rows import BreakRow, HaltRow, ReportRow, SessionRow
+from gateway.store.tables import admin_actions, breaks, halts, journal, messages, orders, reports, sessions, venue_calls
 
 ADMINISTRATIVE = ("0", "1", "2", "3", "4", "5", "A")
 """MsgType(35) of the session level: never resent, a gap fill stands in for them."""
@@ -152,3 +152,9 @@ def last_reconciled_at(connection: Connection) -> dict[str, int]:
 def last_action_id(connection: Connection) -> int:
     """The newest operator action's id; 0 before the first."""
     return int(connection.execute(select(func.coalesce(func.max(admin_actions.c.action_id), 0))).scalar_one())
+
+
+def load_halts(connection: Connection) -> list[HaltRow]:
+    """Where trading is, or ever was, stopped."""
+    query = select(halts).order_by(halts.c.account, halts.c.session, halts.c.symbol)
+    return [HaltRow(*row) for row in connection.execute(query)]

@@ -191,6 +191,21 @@ class BreakRow(NamedTuple):
     resolved_at: int | None = None
 
 
+class HaltRow(NamedTuple):
+    """What a person has forbidden. armed_by_uid: who wants it armed again and waits for a second; -1: nobody."""
+
+    account: str
+    session: str
+    symbol: str
+    state: str
+    reason: str
+    uid: int
+    who: str
+    at: int
+    armed_by_uid: int
+    armed_at: int
+
+
 class AdminActionRow(NamedTuple):
     """What an operator asked for. outcome: how it ended, or that it is under way."""
 

@@ -297,3 +297,19 @@ admin_actions = Table(
     Column("reason", Text, nullable=False),
     Column("outcome", Text, nullable=False),
 )
+
+# Where trading is stopped, as a person said last; an empty account, session or symbol is any (domain/halts.py).
+halts = Table(
+    "halts",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("session", Text, primary_key=True),
+    Column("symbol", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("uid", BigInteger, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("armed_by_uid", BigInteger, nullable=False),
+    Column("armed_at", BigInteger, nullable=False),
+)

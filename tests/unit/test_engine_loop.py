@@ -24,6 +24,7 @@ from gateway.engine.clients import Clients
 from gateway.engine.clock import DAY
 from gateway.engine.desk import Desk
 from gateway.engine.disconnects import Disconnects
+from gateway.engine.kill_switch import KillSwitch
 from gateway.engine.limits import LimitSetter
 from gateway.engine.loop import BATCH_LIMIT, Engine
 from gateway.engine.numbers import SessionState
@@ -90,6 +91,15 @@ class World:
             last_reconciled={},
         )
         actions = SessionActions(states=states, fix=NoSessions(), clock=self, unsent=lambda *_: [])
+        kill_switch = KillSwitch(
+            desk=self.desk,
+            recorder=recorder,
+            reconciler=reconciler,
+            accounts={"TRADING": account},
+            sessions=[SESSION],
+            clock=self,
+            prefix="gw-",
+        )
         self.engine = Engine(
             inbox=self.inbox,
             desk=self.desk,
@@ -107,6 +117,7 @@ class World:
                 sessions=actions,
                 reconciler=reconciler,
                 limits=LimitSetter(recorder.book.risk, recorder.batch, (), ()),
+                kill_switch=kill_switch,
                 last_action_id=0,
             ),
             clock=self,

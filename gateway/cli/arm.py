@@ -1,0 +1,26 @@
+"""`fixgw arm`: trading again, when two users want it."""
+
+from typing import Annotated
+
+import typer
+
+from gateway.cli.database import DEFAULT_CONFIG, ConfigOption
+from gateway.cli.kill import Account, Session, Symbol
+from gateway.cli.operate import operate, show
+
+
+def arm(
+    *,
+    reason: Annotated[str, typer.Option(help="Why; kept with who did it.")],
+    account: Account = "",
+    session: Session = "",
+    symbol: Symbol = "",
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: Annotated[bool, typer.Option("--json", help="The answer as a JSON object.")] = False,
+) -> None:
+    """Take orders again in exactly the scope that was halted. Two different users of this host have to ask for it.
+
+    Example: fixgw arm --session DESK --reason "algorithm fixed"
+    """
+    scope = {"account": account, "session": session, "symbol": symbol}
+    show(operate(config, "arm", {**scope, "reason": reason}), as_json=as_json)

@@ -1,0 +1,43 @@
+"""`fixgw kill`: the kill switch."""
+
+from typing import Annotated
+
+import typer
+
+from gateway.cli.database import DEFAULT_CONFIG, ConfigOption
+from gateway.cli.operate import operate, show
+
+EXIT_NOT_CONFIRMED = 3
+
+Account = Annotated[str, typer.Option(help="Only this account.")]
+Session = Annotated[str, typer.Option(help="Only this client, by its CompID.")]
+Symbol = Annotated[str, typer.Option(help="Only this symbol.")]
+
+
+def kill(
+    *,
+    reason: Annotated[str, typer.Option(help="Why; kept with who did it.")],
+    account: Account = "",
+    session: Session = "",
+    symbol: Symbol = "",
+    reduce_only: Annotated[
+        bool, typer.Option("--reduce-only", help="Let pass what can only reduce a position; cancel nothing.")
+    ] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: Annotated[bool, typer.Option("--json", help="The answer as a JSON object.")] = False,
+) -> None:
+    r"""Stop trading: refuse new orders and replaces, cancel what is open, and ask the venue until nothing is left.
+
+    \b
+    fixgw kill --reason "runaway algorithm"
+    fixgw kill --session DESK --symbol BTCUSDT --reason "wrong price"
+
+    What is halted stays so, also over restarts, until two users arm it again (fixgw arm). Cancels always pass.
+
+    Exit code 3: halted, but the venue did not confirm that nothing is open; what is missing is named.
+    """
+    scope = {"account": account, "session": session, "symbol": symbol}
+    answer = operate(config, "kill", {**scope, "reduce_only": reduce_only, "reason": reason})
+    show(answer, as_json=as_json)
+    if answer.result.get("confirmed") is False:
+        raise typer.Exit(EXIT_NOT_CONFIRMED)

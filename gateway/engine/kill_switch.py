@@ -1,0 +1,250 @@
+"""The kill switch: a scope is halted, what is open in it canceled, and the venue asked until nothing is left.
+
+The halt and the cancels are one transaction, so a crash leaves both or neither; cancels that the venue cannot act on
+are repeated as any others are, also after a restart. Confirmation is for whoever asked: where it is not had in time,
+what is missing is named, and the halt stands.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+from loguru import logger
+
+from gateway.domain import events as e
+from gateway.domain.halts import Halt, TradingState, holds, scope_text
+from gateway.domain.order import Order
+from gateway.domain.reconcile import OrderAtVenue, VenueSnapshot
+from gateway.domain.session_profile import Account
+from gateway.domain.totals import Scope, session_name
+from gateway.engine.clock import NANOSECONDS, Clock
+from gateway.engine.desk import Desk
+from gateway.engine.operations import Arm, Caller, Kill, OperationRefused, Outcome
+from gateway.engine.reconciler import Reconciler
+from gateway.engine.recorder import Recorder
+from gateway.store.rows import AlertRow, HaltRow, storable
+
+CONFIRM_WITHIN = 30 * NANOSECONDS
+ARM_WITHIN = 15 * 60 * NANOSECONDS
+"""How long the first person's wish to arm waits for the second's."""
+
+_LOOK_EVERY = NANOSECONDS // 4
+_ASK_AGAIN = NANOSECONDS
+_RECONCILE_EVERY = 5 * NANOSECONDS
+
+Finish = Callable[[Outcome], None]
+
+
+@dataclass(slots=True)
+class _Kill:
+    """One that is not confirmed yet. left: orders that are not over. unseen: venue accounts still to be looked at."""
+
+    scope: Scope
+    finish: Finish
+    began: int
+    found: int
+    left: list[str]
+    unseen: set[str]
+    accounts: frozenset[str]
+    asked: set[str] = field(default_factory=set)
+    ask_at: int = 0
+    reconcile_at: int = 0
+    at_venue: dict[str, list[str]] = field(default_factory=dict)  # client ids, by venue account
+    problems: dict[str, str] = field(default_factory=dict)
+
+
+class KillSwitch:
+    """Only the engine's thread uses it."""
+
+    def __init__(
+        self,
+        *,
+        desk: Desk,
+        recorder: Recorder,
+        reconciler: Reconciler,
+        accounts: Mapping[str, Account],
+        sessions: Collection[str],
+        clock: Clock,
+        prefix: str,
+    ) -> None:
+        """sessions: their keys. prefix: what the client ids of this deployment begin with."""
+        self._desk = desk
+        self._recorder = recorder
+        self._book = recorder.book
+        self._reconciler = reconciler
+        self._accounts = accounts
+        self._sessions = {session_name(key) for key in sessions}
+        self._clock = clock
+        self._prefix = prefix
+        self._kills: list[_Kill] = []
+
+    # --- what is asked
+
+    def kill(self, asked: Kill, caller: Caller, reason: str, finish: Finish) -> None:
+        """Halt the scope and cancel what is open in it. Raises OperationRefused where there is no such scope."""
+        scope, now = self._scope(asked), self._clock.now()
+        state = TradingState.REDUCING if asked.reduce_only else TradingState.HALTED
+        self._put(Halt(scope, state, storable(reason), caller.uid, storable(caller.who), now))
+        self._alert(f"{state.name} {scope_text(scope)} by {caller.who}: {reason}", now)
+        if asked.reduce_only:
+            finish(Outcome(done=True, text=f"REDUCING {scope_text(scope)}: only what reduces a position passes"))
+            return
+        orders = [o for o in self._book.orders.values() if (o.is_open or o.is_unknown) and self._is_in(scope, o)]
+        for order in orders:
+            self._withdraw(order, now, scope)
+        venue_accounts = frozenset(
+            account.venue_account for name, account in self._accounts.items() if scope.account in ("", name)
+        )
+        left = [order.order_id for order in orders]
+        self._kills.append(_Kill(scope, finish, now, len(orders), left, set(venue_accounts), venue_accounts))
+
+    def arm(self, asked: Arm, caller: Caller, reason: str) -> Outcome:
+        """Let orders pass again, when a second person wants it too. Raises OperationRefused."""
+        scope, now = self._scope(asked), self._clock.now()
+        halt = self._book.halts.get(scope)
+        if halt is None or halt.state is TradingState.ACTIVE:
+            raise OperationRefused(f"{scope_text(scope)} is not halted; arm exactly the scope that was")
+        first = halt.armed_by_uid if now - halt.armed_at <= ARM_WITHIN else -1
+        if first in (-1, caller.uid):
+            self._put(halt._replace(armed_by_uid=caller.uid, armed_at=now))
+            minutes = ARM_WITHIN // NANOSECONDS // 60
+            text = (
+                f"{scope_text(scope)} stays {halt.state.name}: another user than {caller.who} has to arm it too, "
+                f"within {minutes} minutes"
+            )
+            return Outcome(done=True, text=text, result={"state": str(halt.state)})
+        self._put(Halt(scope, TradingState.ACTIVE, storable(reason), caller.uid, storable(caller.who), now))
+        self._alert(f"ACTIVE {scope_text(scope)} by {caller.who}, after uid {first}: {reason}", now)
+        return Outcome(done=True, text=f"{scope_text(scope)} is ACTIVE", result={"state": str(TradingState.ACTIVE)})
+
+    # --- time
+
+    def due(self, now: int) -> None:
+        """Go on with what is not confirmed yet."""
+        for kill in list(self._kills):
+            self._go_on(kill, now)
+
+    def wait(self, now: int) -> float:  # noqa: ARG002 - as of the other duties
+        """Seconds until something is due; infinite when nothing is."""
+        return _LOOK_EVERY / NANOSECONDS if self._kills else float("inf")
+
+    def _go_on(self, kill: _Kill, now: int) -> None:
+        orders = self._book.orders
+        kill.left = [i for i in kill.left if i in orders and (orders[i].is_open or orders[i].is_unknown)]
+        if not kill.left and not kill.unseen:
+            self._confirmed(kill)
+        elif now - kill.began > CONFIRM_WITHIN:
+            self._not_confirmed(kill)
+        elif kill.left:
+            if kill.reconcile_at <= now:  # words of the venue may have been lost
+                self._reconcile(kill, now)
+        elif kill.ask_at <= now and not kill.asked:
+            self._ask(kill, now)
+
+    def _reconcile(self, kill: _Kill, now: int) -> None:
+        if kill.reconcile_at:  # at first they are on their way
+            for account in {self._book.orders[order_id].venue_account for order_id in kill.left}:
+                try:
+                    self._reconciler.request(account, lambda *_: None, dry_run=False)
+                except OperationRefused as refused:
+                    kill.problems[account] = str(refused)
+        kill.reconcile_at = now + _RECONCILE_EVERY
+
+    def _ask(self, kill: _Kill, now: int) -> None:
+        """By the books nothing is open any more: what does the venue say?"""
+        kill.ask_at = now + _ASK_AGAIN
+        for account in sorted(kill.unseen):
+            try:
+                kill.asked.add(account)
+                self._reconciler.look(account, partial(self._seen, kill, account))
+            except OperationRefused as refused:
+                kill.asked.discard(account)
+                kill.problems[account] = str(refused)
+
+    def _seen(self, kill: _Kill, account: str, snapshot: VenueSnapshot | None, problem: str) -> None:
+        kill.asked.discard(account)
+        if snapshot is None:
+            kill.problems[account] = problem
+            return
+        kill.problems.pop(account, None)
+        open_there = [theirs for theirs in snapshot.orders if self._is_ours(kill.scope, account, theirs)]
+        kill.at_venue[account] = [theirs.client_id for theirs in open_there]
+        if not open_there:
+            kill.unseen.discard(account)
+        for theirs in open_there:
+            self._cancel_stray(account, theirs)
+
+    def _is_ours(self, scope: Scope, account: str, theirs: OrderAtVenue) -> bool:
+        """Whether an open order at the venue belongs to the scope. One whose owner is unknown does where it may."""
+        named = self._book.by_venue_ids(account, theirs.symbol, theirs.client_id, theirs.venue_order_id)
+        if named is not None:
+            return self._is_in(scope, named[0])
+        return not scope.session and scope.symbol in ("", theirs.symbol) and theirs.client_id.startswith(self._prefix)
+
+    def _cancel_stray(self, account: str, theirs: OrderAtVenue) -> None:
+        self._recorder.record_stray_cancel(
+            e.StrayCancelSubmitted(
+                order_id="",
+                at=self._clock.now(),
+                venue_account=account,
+                symbol=theirs.symbol,
+                client_id=theirs.client_id,
+                venue_order_id=theirs.venue_order_id,
+                of_order="",
+                leg=0,
+            )
+        )
+
+    # --- how it ends
+
+    def _confirmed(self, kill: _Kill) -> None:
+        self._kills.remove(kill)
+        text = (
+            f"HALTED {scope_text(kill.scope)}: {kill.found} orders were open, and the venue has none of them any more"
+        )
+        kill.finish(Outcome(done=True, text=text, result={"confirmed": True, "orders": kill.found, "unconfirmed": []}))
+
+    def _not_confirmed(self, kill: _Kill) -> None:
+        self._kills.remove(kill)
+        missing = [f"order {order_id} is not over" for order_id in kill.left]
+        for account in sorted(kill.unseen):
+            missing += [f"{account}: {client_id} is open there" for client_id in kill.at_venue.get(account, [])]
+        missing += [problem for account, problem in sorted(kill.problems.items()) if account in kill.accounts]
+        if not missing:
+            missing = [f"{account}: it did not show its orders" for account in sorted(kill.unseen)]
+        text = f"HALTED {scope_text(kill.scope)}: {kill.found} orders were open, NOT CONFIRMED: {'; '.join(missing)}"
+        self._alert(text, self._clock.now())
+        result = {"confirmed": False, "orders": kill.found, "unconfirmed": missing}
+        kill.finish(Outcome(done=True, text=text, result=result))
+
+    # --- parts
+
+    def _scope(self, asked: Kill | Arm) -> Scope:
+        """Raises OperationRefused for a name that is nobody's: a slip must not pass for a halt."""
+        session = session_name(asked.session) if asked.session else ""
+        if asked.account and asked.account not in self._accounts:
+            raise OperationRefused(f"no account {asked.account!r}; there are: {', '.join(sorted(self._accounts))}")
+        if session and session not in self._sessions:
+            raise OperationRefused(f"no session {asked.session!r}; there are: {', '.join(sorted(self._sessions))}")
+        return Scope(asked.account, session, asked.symbol)
+
+    def _is_in(self, scope: Scope, order: Order) -> bool:
+        return holds(scope, Scope(order.account, session_name(order.session), order.symbol))
+
+    def _withdraw(self, order: Order, now: int, scope: Scope) -> None:
+        try:
+            self._desk.withdraw(order, now, text=f"KILL_SWITCH scope={scope_text(scope)}")
+        except Exception as error:  # one order's trouble is not the others'
+            logger.opt(exception=error).error("withdrawal failed order_id={}", order.order_id)
+            self._alert(f"withdrawal of {order.order_id}: {type(error).__name__}: {error}", now)
+
+    def _put(self, halt: Halt) -> None:
+        self._book.halts.put(halt)
+        row = HaltRow(
+            *halt.scope, str(halt.state), halt.reason, halt.uid, halt.who, halt.at, halt.armed_by_uid, halt.armed_at
+        )
+        self._recorder.batch.halts[halt.scope] = row
+
+    def _alert(self, text: str, at: int) -> None:
+        logger.warning("ALERT KILL_SWITCH {}", storable(text))
+        self._recorder.batch.alerts.append(AlertRow(at, "critical", "KILL_SWITCH", storable(text)))

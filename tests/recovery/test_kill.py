@@ -1,0 +1,96 @@
+"""The kill switch on real processes: halted and flat, over a restart, until two users arm it again."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from tests.fixtures.other_user import NOBODY, connected_as, needs_root
+from tests.fixtures.processes import Exchange, Gateway, wait_until
+from tests.fixtures.strangers import place_past_the_gateway
+from tests.recovery.test_reconcile import rest
+
+WHY = ("--reason", "runaway algorithm")
+
+
+async def open_at(exchange: Exchange) -> set[str]:
+    return {order["clientOrderId"] for order in await exchange.look("orders") if order["status"] == "NEW"}
+
+
+async def test_one_command_stops_a_scope_and_then_all(exchange: Exchange, gateway: Gateway) -> None:
+    await exchange.control("mode", symbol="*", mode="manual")
+    client, other = await gateway.client().connect(), await gateway.client("OMS42").connect()
+    first, second, others = await rest(client), await rest(client, "1"), await rest(other)
+
+    code, out, err = await gateway.fixgw("kill", "--session", "DESK", *WHY)
+    assert (code, err) == (0, "")
+    assert out == "HALTED session:DESK: 2 orders were open, and the venue has none of them any more\n"
+    for cl_ord_id in (first, second):
+        ended = await client.expect("8", {11: cl_ord_id, 150: "4"})
+        assert "KILL_SWITCH scope=session:DESK" in ended[58]
+    assert await open_at(exchange) == {"test-O3-1"}
+    refused = client.new_order("BTCUSDT", "buy", "1", price="30000", time_in_force="gtc")
+    answer = await client.expect("8", {11: refused, 39: "8"})
+    assert "TRADING_HALTED scope=session:DESK" in answer[58]
+    change = other.replace(others, order_qty="3", price="30000")
+    await other.expect("8", {11: change, 150: "5"})
+
+    await place_past_the_gateway(exchange, "test-O77-1")
+    await place_past_the_gateway(exchange, "by-hand-1")
+    code, out, _ = await gateway.fixgw("kill", *WHY, "--json")
+    assert (code, json.loads(out)["result"]["confirmed"]) == (0, True)
+    assert await open_at(exchange) == {"by-hand-1"}, "what is not ours is left alone"
+    await other.expect("8", {150: "4"})
+
+    gateway.kill_engine()
+    wait_until(lambda: gateway.log().count("reconciled account=") >= 2, "ready again")
+    await other.wait_closed()
+    other = await gateway.client("OMS42").connect()
+    refused = other.new_order("BTCUSDT", "buy", "1", price="30000", time_in_force="gtc")
+    answer = await other.expect("8", {11: refused, 39: "8"}, timeout=20)
+    assert "TRADING_HALTED scope=firm" in answer[58]
+    code, out, _ = await gateway.fixgw("halts")
+    assert code == 0
+    assert "runaway algorithm" in out
+    assert [line.split()[:4] for line in out.splitlines()[1:]] == [
+        ["HALTED", "any", "any", "any"],
+        ["HALTED", "any", "DESK", "any"],
+    ]
+    await other.logout()
+
+
+def ask_as(user: int, path: Path, command: str, **arguments: str) -> dict[str, Any]:
+    """As fixgw does, by another user."""
+    body = json.dumps(arguments).encode()
+    head = (
+        f"POST /commands/{command} HTTP/1.1\r\nHost: engine\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    with connected_as(user, path) as connection:
+        assert connection is not None
+        connection.sendall(head.encode() + body)
+        answer = b""
+        while chunk := connection.recv(65536):
+            answer += chunk
+    return dict(json.loads(answer.partition(b"\r\n\r\n")[2]))
+
+
+@needs_root
+async def test_two_users_arm_it_again(exchange: Exchange, gateway: Gateway) -> None:
+    await exchange.control("mode", symbol="*", mode="manual")
+    path = gateway.directory / "run" / "control.sock"
+    with connected_as(NOBODY, path) as refused:
+        assert refused is None, "nobody but the gateway's user and root gets this far"
+    os.chown(path, NOBODY, -1)  # as if the gateway ran as that user
+
+    code, _, _ = await gateway.fixgw("kill", "--symbol", "BTCUSDT", *WHY)
+    assert code == 0
+    for _ in range(2):
+        code, out, _ = await gateway.fixgw("arm", "--symbol", "BTCUSDT", "--reason", "fixed")
+        assert (code, "stays HALTED: another user than root" in out) == (0, True)
+    answer = ask_as(NOBODY, path, "arm", symbol="BTCUSDT", reason="I agree")
+    assert (answer["done"], answer["text"]) == (True, "symbol:BTCUSDT is ACTIVE")
+    client = await gateway.client().connect()
+    await rest(client)
+    await client.logout()
+    code, out, _ = await gateway.fixgw("halts")
+    assert (code, out) == (0, "all is active\n")

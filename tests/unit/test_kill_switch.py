@@ -1,0 +1,130 @@
+"""The kill switch on a loop of its own: what it says when the venue does not, and who may arm."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from gateway.domain.halts import Halt, TradingState
+from gateway.domain.intents import CancelIntent
+from gateway.domain.reconcile import OrderAtVenue, SnapshotRequest, VenueSnapshot
+from gateway.domain.totals import Scope
+from gateway.domain.values import OrdStatus
+from gateway.engine import inbox as i
+from gateway.engine.kill_switch import ARM_WITHIN, CONFIRM_WITHIN
+from gateway.engine.operations import Arm, Caller, Kill, Operation, Outcome
+from gateway.store.tables import admin_actions, alerts, decisions, halts
+from tests.fixtures.processes import wait_until
+from tests.unit.test_engine_loop import World
+
+ROOT, OTHER = Caller(0, 1, "root"), Caller(1000, 2, "other")
+
+
+class KillWorld(World):
+    """Its venue shows what it is told to."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self.shown: tuple[OrderAtVenue, ...] = ()
+        self.looks = 0
+
+    def snapshot(self, request: SnapshotRequest) -> None:
+        self.looks += 1
+        taken = VenueSnapshot(request=request, asked_at=self.time, orders=self.shown, trades=())
+        self.inbox.put(i.SnapshotTaken(taken))
+
+    def ask_for(self, operation: Operation, caller: Caller = ROOT) -> i.OperatorRequest:
+        item = i.OperatorRequest("kill", operation, caller, "why", self.time)
+        self.inbox.put(item)
+        return item
+
+    def done(self, operation: Operation, caller: Caller = ROOT) -> Outcome:
+        return self.ask_for(operation, caller).reply.result(10)
+
+    def state(self) -> dict[tuple[str, str, str], str]:
+        return {(r.account, r.session, r.symbol): r.state for r in self.rows(select(halts))}
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[KillWorld]:
+    made = KillWorld(tmp_path)
+    yield made
+    made.stop()
+    assert made.halted == []
+
+
+def test_what_is_not_confirmed_in_time_is_named(world: KillWorld) -> None:
+    order = world.order("A")
+    world.start()
+    asked = world.ask_for(Kill(symbol="BTCUSDT"))
+    wait_until(lambda: world.state() == {("", "", "BTCUSDT"): "halted"}, "it is in SQL at once")
+    wait_until(lambda: any(isinstance(intent, CancelIntent) for intent in world.intents), "so is the cancel")
+    assert not asked.reply.done()
+    world.time += CONFIRM_WITHIN + 1
+    outcome = asked.reply.result(10)
+    assert outcome.done, "halted it is"
+    assert outcome.result["confirmed"] is False
+    assert f"1 orders were open, NOT CONFIRMED: order {order.order_id} is not over" in outcome.text
+    (action,) = world.rows(select(admin_actions.c.outcome))
+    assert action.outcome == outcome.text
+    assert world.rows(select(alerts.c.severity).where(alerts.c.code == "KILL_SWITCH"))[0].severity == "critical"
+
+
+def test_the_venue_is_asked_until_it_has_nothing_of_ours(world: KillWorld) -> None:
+    foreign = OrderAtVenue("BTCUSDT", "by-hand", "8", 1, 0)  # type: ignore[arg-type]
+    orphan = OrderAtVenue("BTCUSDT", "gw-O99-1", "9", 1, 0)  # type: ignore[arg-type]
+    world.shown = (foreign, orphan)
+    world.start()
+    asked = world.ask_for(Kill())
+    world.inbox.put(i.AvailabilityChanged("main", True, "", world.time))
+    wait_until(lambda: [x.client_id for x in world.intents] == ["gw-O99-1"], "the orphan is canceled")
+    assert not asked.reply.done()
+    world.shown = (foreign,)
+    looks = world.looks
+    world.time += 1_000_000_001
+    outcome = asked.reply.result(10)
+    assert outcome.result == {"confirmed": True, "orders": 0, "unconfirmed": []}
+    assert world.looks == looks + 1
+
+
+def test_a_scope_that_is_nobodys_is_refused(world: KillWorld) -> None:
+    world.start()
+    refused: list[tuple[Operation, str]] = [
+        (Kill(account="TRADNG"), "no account 'TRADNG'; there are: TRADING"),
+        (Kill(session="DASK"), "no session 'DASK'; there are: DESK"),
+        (Arm(), "firm is not halted"),
+    ]
+    for asked, says in refused:
+        outcome = world.done(asked)
+        assert not outcome.done
+        assert says in outcome.text
+    assert world.state() == {}
+
+
+def test_only_two_users_arm_and_only_what_was_halted(world: KillWorld) -> None:
+    world.start()
+    assert world.done(Kill(session="FIX.4.4:FIXGW->DESK", reduce_only=True)).text.startswith("REDUCING session:DESK")
+    here = ("", "DESK", "")
+    assert "is not halted" in world.done(Arm()).text
+    for _ in range(2):
+        outcome = world.done(Arm(session="DESK"), ROOT)
+        assert "stays REDUCING: another user than root has to arm it too, within 15 minutes" in outcome.text
+        assert world.state() == {here: "reducing"}
+    world.time += ARM_WITHIN + 1
+    assert "another user than other" in world.done(Arm(session="DESK"), OTHER).text, "the first wish is too old"
+    assert world.done(Arm(session="DESK"), ROOT).text == "session:DESK is ACTIVE"
+    assert world.state() == {here: "active"}
+    assert not world.done(Arm(session="DESK"), OTHER).done
+    world.done(Kill(session="DESK", reduce_only=True), OTHER)
+    assert "another user than root" in world.done(Arm(session="DESK"), ROOT).text, "an old wish counts no more"
+
+
+def test_halted_denies_a_new_order_with_its_code(world: KillWorld) -> None:
+    world.book.halts.put(Halt(Scope("TRADING"), TradingState.HALTED, "why", 0, "root", 0))
+    order = world.order("B")
+    world.start()
+    assert (order.ord_status, order.text) == (OrdStatus.REJECTED, "TRADING_HALTED scope=account:TRADING")
+    wait_until(lambda: bool(world.rows(select(decisions))), "the decision is stored")
+    (decision,) = world.rows(select(decisions.c.outcome, decisions.c.code))
+    assert decision == ("deny", "TRADING_HALTED")
