@@ -1,6 +1,7 @@
 """The baseline: QuickFIX's SocketAcceptor with a file store and nothing else. Every order is answered by one report.
 
-Run as a process: `python -m tests.bench.echo DIRECTORY`; prints its port and serves until it is terminated.
+Run as a process: `python -m tests.bench.echo DIRECTORY [SOCKET]`; prints its port and serves until it is terminated.
+With SOCKET it listens on that Unix socket instead, as the engine does.
 """
 
 import os
@@ -13,7 +14,7 @@ from typing import Any
 import quickfix
 
 from gateway.fix.acceptor import dictionary_path
-from gateway.fix.listener import free_loopback_port
+from gateway.fix.listener import free_loopback_port, replace_listener
 
 
 class Echo(quickfix.Application):  # type: ignore[misc]  # quickfix has no type information
@@ -42,7 +43,7 @@ class Echo(quickfix.Application):  # type: ignore[misc]  # quickfix has no type 
         quickfix.Session.sendToTarget(quickfix.Message(body, False), session_id)
 
 
-def main(directory: Path) -> None:
+def main(directory: Path, socket_path: Path | None = None) -> None:
     """Serve until SIGTERM."""
     port = free_loopback_port()
     settings_file = directory / "echo.cfg"
@@ -56,6 +57,8 @@ def main(directory: Path) -> None:
     application, factory = Echo(), quickfix.FileStoreFactory(settings)
     acceptor = quickfix.SocketAcceptor(application, factory, settings)
     acceptor.start()
+    if socket_path is not None:
+        replace_listener(port, socket_path)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     print(port, flush=True)
@@ -64,4 +67,4 @@ def main(directory: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(*(Path(argument) for argument in sys.argv[1:]))

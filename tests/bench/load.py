@@ -1,8 +1,10 @@
 """A FIX client that costs next to nothing: messages are encoded before the clock starts, answers are only counted."""
 
 import asyncio
+import ssl
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import cast
 
 _HEADER_44 = "35={type}|49={sender}|56={target}|34={seq}|52={time}|"
@@ -133,9 +135,13 @@ def order(cl_ord_id: str) -> str:
     return f"11={cl_ord_id}|21=1|55=BTCUSDT|54=1|60={now}|38=0.001|40=2|44=60000|59=3|"
 
 
-async def connect(port: int, sender: str, marker: bytes) -> LoadClient:
-    """Connect and log on."""
+async def connect(where: int | Path, sender: str, marker: bytes, tls: ssl.SSLContext | None = None) -> LoadClient:
+    """Connect and log on. where: a port of this machine, or a Unix socket."""
     loop = asyncio.get_running_loop()
-    _, client = await loop.create_connection(lambda: LoadClient(sender, "FIXGW", marker), "127.0.0.1", port)
+    client = LoadClient(sender, "FIXGW", marker)
+    if isinstance(where, Path):
+        await loop.create_unix_connection(lambda: client, str(where))
+    else:
+        await loop.create_connection(lambda: client, "127.0.0.1", where, ssl=tls)
     await client.logon()
     return client
