@@ -191,7 +191,7 @@ class Engine:
             return max(0, self._lingers_until() - now) / NANOSECONDS
         if any(state.waiting and state.logged_on for state in self._sessions.values()):
             return 0
-        waits = (self._timers, self._reconciler, self._disconnects, self._schedules, self._operator)
+        waits = (self._timers, self._reconciler, self._withdrawals, self._schedules, self._operator)
         patience = min(duty.wait(now) for duty in waits)
         proofs = self._releaser.proofs.wait(now)
         return patience if proofs is None else min(proofs, patience)

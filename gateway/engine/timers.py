@@ -1,12 +1,16 @@
 """When orders have to be looked at again: the end of DAY and GTD orders, and requests that wait to be repeated."""
 
 import heapq
+from itertools import islice
 
 from gateway.domain.order import Order, Phase, RequestKind
 from gateway.engine.clock import DAY, NANOSECONDS, day_start
 
 RETRY_EVERY = NANOSECONDS
 EXPIRE_AGAIN_AFTER = 5 * NANOSECONDS
+
+AT_ONCE = 500
+"""Orders a batch looks after at most: when a day ends with very many, what clients send must not wait for all."""
 
 
 class Timers:
@@ -32,9 +36,9 @@ class Timers:
             heapq.heappush(self._expiries, (order.expire_time, order.order_id))
 
     def expired(self, now: int) -> list[str]:
-        """Orders whose time is over; each is told once."""
+        """Orders whose time is over, at most AT_ONCE; each is told once."""
         due: list[str] = []
-        while self._expiries and self._expiries[0][0] <= now:
+        while self._expiries and self._expiries[0][0] <= now and len(due) < AT_ONCE:
             due.append(heapq.heappop(self._expiries)[1])
         return due
 
@@ -43,8 +47,8 @@ class Timers:
         heapq.heappush(self._expiries, (now + EXPIRE_AGAIN_AFTER, order.order_id))
 
     def to_retry(self, now: int) -> list[str]:
-        """Orders with a request that waits to be sent again."""
-        due = [order_id for order_id, when in self._restless.items() if when <= now]
+        """Orders with a request that waits to be sent again, at most AT_ONCE."""
+        due = list(islice((order_id for order_id, when in self._restless.items() if when <= now), AT_ONCE))
         for order_id in due:
             self._restless[order_id] = now + RETRY_EVERY
         return due

@@ -1,5 +1,6 @@
 """Orders that must not rest any longer, whatever their clients say: canceled for a reason of ours."""
 
+from collections import deque
 from collections.abc import Iterable
 
 from loguru import logger
@@ -9,6 +10,7 @@ from gateway.engine.desk import Desk
 from gateway.engine.disconnects import Disconnects
 from gateway.engine.emergency import Aftermath
 from gateway.engine.recorder import Recorder
+from gateway.engine.timers import AT_ONCE
 from gateway.store.rows import AlertRow, VenueCallRow, storable
 
 EMERGENCY = "EMERGENCY_CANCEL reason=database_lost the gateway could not record orders any more"
@@ -21,16 +23,24 @@ class Withdrawals:
         self._desk = desk
         self._recorder = recorder
         self.disconnects = disconnects
+        self._left: deque[tuple[str, str]] = deque()  # orders to withdraw, and why
 
     def due(self, now: int) -> None:
-        """Withdraw what sessions have left whose grace period is over."""
+        """Withdraw what sessions have left whose grace period is over, at most AT_ONCE orders."""
+        book = self._recorder.book
         for session in self.disconnects.due(now):
-            book = self._recorder.book
             orders = [o for o in map(book.orders.__getitem__, book.working) if o.session == session]
             if orders:
                 text = self.disconnects.text(session)
                 self._alert("CANCEL_ON_DISCONNECT", "warning", f"{len(orders)} open orders: {text}", now, session)
-                self._withdraw(orders, text, now)
+                self._left += [(order.order_id, text) for order in orders]
+        for _ in range(min(AT_ONCE, len(self._left))):
+            order_id, text = self._left.popleft()
+            self._withdraw([book.orders[order_id]], text, now)
+
+    def wait(self, now: int) -> float:
+        """Seconds until something is due; infinite when nothing is."""
+        return 0 if self._left else self.disconnects.wait(now)
 
     def emergency_over(self, aftermath: Aftermath, now: int) -> None:
         """Take an emergency into the books: what was said, and for each order the wish that it ends.

@@ -19,11 +19,12 @@ from gateway.domain.reconcile import SnapshotRequest
 from gateway.domain.session_profile import Account, SessionProfile
 from gateway.domain.values import OrdType, Side, TimeInForce
 from gateway.engine import inbox as i
+from gateway.engine import timers, withdrawals
 from gateway.engine.breaks import Breaks
 from gateway.engine.clients import Clients
 from gateway.engine.clock import DAY
 from gateway.engine.desk import Desk
-from gateway.engine.disconnects import Disconnects
+from gateway.engine.disconnects import DISCONNECT, Disconnects
 from gateway.engine.kill_switch import KillSwitch
 from gateway.engine.limits import LimitSetter
 from gateway.engine.loop import BATCH_LIMIT, Engine
@@ -76,7 +77,7 @@ class World:
             recovering={},
             unreconciled=set(),
         )
-        disconnects = Disconnects({}, states)
+        self.disconnects = disconnects = Disconnects({}, states)
         self.clients = Clients(desk=self.desk, recorder=recorder, codec=codec, sessions=states, disconnects=disconnects)
         reconciler = Reconciler(
             accounts=["main"],
@@ -256,6 +257,35 @@ def test_a_quarantine_that_fails_does_not_end_the_engine(world: World) -> None:
 
 def _called(world: World) -> i.VenueCalled:
     return i.VenueCalled("out", "place", "", 0, "{}", world.time)
+
+
+def test_very_many_orders_that_end_at_once_do_not_hold_up_what_comes_in(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timers, "AT_ONCE", 2)
+    monkeypatch.setattr(withdrawals, "AT_ONCE", 2)
+    profile = SessionProfile(
+        key=SESSION, accounts={}, default_account="", cancel_when_off=frozenset({DISCONNECT}), cancel_grace=0
+    )
+    cast("Any", world.disconnects)._profiles = {SESSION: profile}
+    world.time = 1
+    for number in range(3):
+        world.engine._timers.watch_expiry(world.order(f"DAY{number}", TimeInForce.DAY))
+        world.order(f"GTC{number}")
+    sizes: list[int] = []
+    commit = world.engine._writer.commit
+
+    def counted(batch: Batch) -> None:
+        sizes.append(sum(row.operation == "cancel" for row in batch.intents))
+        commit(batch)
+
+    monkeypatch.setattr(world.engine._writer, "commit", counted)
+    world.time = DAY
+    world.inbox.put(i.LoggedOn(SESSION, world.time))
+    world.inbox.put(i.LoggedOut(SESSION, world.time))
+    world.start()
+    wait_until(lambda: sum(sizes) == 6, "all are asked to be canceled")
+    assert max(sizes) <= 4
 
 
 def test_who_is_logged_out_by_an_operator_or_the_schedule_has_not_lost_the_connection(world: World) -> None:
