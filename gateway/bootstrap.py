@@ -165,7 +165,12 @@ class EngineProcess:
             desk=desk,
             recorder=recorder,
             clients=Clients(
-                desk=desk, recorder=recorder, codec=codec, sessions=state.sessions, disconnects=self._disconnects
+                most_waiting=config.engine.most_waiting,
+                desk=desk,
+                recorder=recorder,
+                codec=codec,
+                sessions=state.sessions,
+                disconnects=self._disconnects,
             ),
             sessions=state.sessions,
             writer=BatchWriter(self._database, self._lease.fence if self._lease is not None else None),

@@ -48,6 +48,7 @@ class EngineConfig(Section):
     reconcile_seconds: how often books and venue are compared, beside each start and reconnect; 0: only then.
     lease_seconds: PostgreSQL alone: another host may take over when the engine has been away for so long.
     orphans: what becomes of open orders at the venue that carry our prefix and are not in the books.
+    most_waiting: how many messages of one session may wait for the engine before its new orders are refused.
     emergency_cancel: whether all open orders are canceled when SQL is lost, by the watchdog process.
     """
 
@@ -59,6 +60,7 @@ class EngineConfig(Section):
     reconcile_seconds: Annotated[int, Field(ge=0, le=86_400)] = 60
     lease_seconds: Annotated[int, Field(ge=3, le=300)] = 15
     orphans: Literal["keep", "cancel"] = "keep"
+    most_waiting: Annotated[int, Field(ge=1, le=1_000_000)] = 2_000
     emergency_cancel: bool = True
 
     @model_validator(mode="after")

@@ -28,12 +28,15 @@ class Clients:
         codec: FixCodec,
         sessions: Mapping[str, SessionState],
         disconnects: Disconnects,
+        most_waiting: int,
     ) -> None:
+        """most_waiting: with more messages of its session behind it, an order or a replace is refused."""
         self._desk = desk
         self._recorder = recorder
         self._codec = codec
         self._sessions = sessions
         self._disconnects = disconnects
+        self._most_waiting = most_waiting
 
     def app_received(self, item: AppReceived) -> None:
         """An application message. Its number is consumed with it, whatever becomes of it."""
@@ -82,6 +85,9 @@ class Clients:
         )
 
     def _act(self, decoded: object, item: AppReceived) -> str:
+        if item.waiting > self._most_waiting and isinstance(decoded, c.NewOrder | c.ReplaceOrder):
+            text = f"TOO_MANY_WAITING limit={self._most_waiting} waiting={item.waiting}"
+            return self._desk.turn_away(decoded, text)
         match decoded:
             case c.NewOrder():
                 return self._desk.new_order(decoded)

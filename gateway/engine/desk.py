@@ -102,6 +102,20 @@ class Desk:
             self._recorder.record(refuse_new_order(command, OrdRejReason.DUPLICATE_ORDER, text, known))
         return known.order_id
 
+    def turn_away(self, command: c.NewOrder | c.ReplaceOrder, text: str) -> str:
+        """Refuse it unread: it is no order of ours. Returns the OrderID(37) that it is about, or ""."""
+        known = self._book.by_cl_ord_id(command.session, command.cl_ord_id)
+        if isinstance(command, c.ReplaceOrder):
+            order, _ = self._find(command)
+            if order is not None and self._repeats(command, order):
+                return order.order_id
+            self._recorder.record(refuse_request(command, CxlRejReason.OTHER, text, order))
+            return order.order_id if order is not None else ""
+        if known is not None:
+            return self._known_id(command, known)
+        self._recorder.record(refuse_new_order(command, OrdRejReason.OTHER, text))
+        return ""
+
     def refuse(self, refusal: NewOrderRefused | RequestRefused) -> str:
         """A message whose own fields cannot be acted on, told with the state of the order it is about, if there is one.
 

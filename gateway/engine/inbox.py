@@ -1,7 +1,8 @@
 """What reaches the engine's loop, and the queue it waits in. Any thread may put; one thread drains."""
 
+from collections import deque
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
 from threading import Event
 from typing import Any
@@ -16,7 +17,8 @@ class AppReceived:
     """An application message, copied out of its callback.
 
     text: as QuickFIX gives it (UTF-8 with surrogateescape). progress: what next_in becomes once this is committed,
-    never above what QuickFIX itself will expect. in_turn: its number was the expected one.
+    never above what QuickFIX itself will expect. in_turn: its number was the expected one. waiting: how many more the
+    session has sent, while the engine does not keep up.
     """
 
     session: str
@@ -26,6 +28,7 @@ class AppReceived:
     progress: int
     in_turn: bool
     at: int
+    waiting: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,17 +189,22 @@ class StopRequested:
 
 
 class Inbox:
-    """First in, first out, and without a bound: a client that sends faster than the engine decides makes all wait.
+    """First in, first out, while the engine keeps up. When it does not, sessions take turns, so that a client that
+    sends faster than the engine decides makes itself wait and nobody else. What is no client's comes before all.
 
-    QuickFIX would have to be held up to bound it, and with it every other session; throttles are what it takes.
+    It has no bound of its own, since QuickFIX would have to be held up, and with it every session. But what a session
+    has waiting is told with its messages, and beyond a limit new orders are refused rather than decided late.
     """
 
     def __init__(self) -> None:
         self._queue: SimpleQueue[Any] = SimpleQueue()
         self.put = self._queue.put
+        self._waiting: dict[str, deque[Any]] = {}  # by session, "" for what is no client's; empty while all keep up
 
     def drain(self, timeout: float | None, limit: int) -> list[Any]:
-        """All that is there, at most `limit`; waits up to `timeout` seconds for the first (None: for ever)."""
+        """What is there, at most `limit`; waits up to `timeout` seconds for the first (None: for ever)."""
+        if self._waiting or self._queue.qsize() > limit:
+            return self._take_turns(limit)
         get = self._queue.get_nowait
         items: list[Any] = []
         try:
@@ -206,3 +214,27 @@ class Inbox:
         except Empty:
             pass
         return items
+
+    def _take_turns(self, limit: int) -> list[Any]:
+        for _ in range(self._queue.qsize()):
+            item = self._queue.get_nowait()
+            self._waiting.setdefault(_whose(item), deque()).append(item)
+        ours = self._waiting.get("", deque())
+        items = [ours.popleft() for _ in range(min(limit, len(ours)))]
+        while len(items) < limit and (queues := [queue for queue in self._waiting.values() if queue]):
+            share = max(1, (limit - len(items)) // len(queues))
+            for queue in queues:
+                items += [_told(queue) for _ in range(min(share, len(queue), limit - len(items)))]
+        self._waiting = {session: queue for session, queue in self._waiting.items() if queue}
+        return items
+
+
+def _whose(item: Any) -> str:
+    # For more numbers QuickFIX's thread waits, whatever else its client has sent.
+    return "" if type(item) is ReserveNumbers else getattr(item, "session", None) or ""
+
+
+def _told(queue: deque[Any]) -> Any:
+    """The queue's first, told how many wait behind it."""
+    item = queue.popleft()
+    return replace(item, waiting=len(queue)) if type(item) is AppReceived else item

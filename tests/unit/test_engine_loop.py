@@ -13,7 +13,7 @@ from gateway.domain.book import Book
 from gateway.domain.commands import NewOrder
 from gateway.domain.decide_client import Market
 from gateway.domain.instruments import Capabilities, Instrument
-from gateway.domain.intents import Intent, SettleIntent
+from gateway.domain.intents import CancelIntent, Intent, SettleIntent
 from gateway.domain.order import Order
 from gateway.domain.reconcile import SnapshotRequest
 from gateway.domain.session_profile import Account, SessionProfile
@@ -78,7 +78,9 @@ class World:
             unreconciled=set(),
         )
         self.disconnects = disconnects = Disconnects({}, states)
-        self.clients = Clients(desk=self.desk, recorder=recorder, codec=codec, sessions=states, disconnects=disconnects)
+        self.clients = Clients(
+            desk=self.desk, recorder=recorder, codec=codec, sessions=states, disconnects=disconnects, most_waiting=2_000
+        )
         reconciler = Reconciler(
             accounts=["main"],
             desk=self.desk,
@@ -329,3 +331,21 @@ def test_records_alone_are_committed_all_the_same(world: World) -> None:
     world.start()
     world.inbox.put(_called(world))
     wait_until(lambda: len(world.rows(select(venue_calls.c.id))) == 1, "the record is in SQL")
+
+
+def test_orders_are_refused_while_too_many_wait_and_cancels_are_not(world: World) -> None:
+    world.clients._most_waiting = 100
+    terms = "55=BTCUSDT\x0154=1\x0138=1\x0160=20260101-00:00:00\x01"
+    count = BATCH_LIMIT + 1
+    for number in range(1, count + 1):
+        text = f"35=D\x0111=C{number}\x0121=1\x0140=2\x0144=100\x0159=1\x01{terms}"
+        world.inbox.put(i.AppReceived(SESSION, text, "D", number, number + 1, True, world.time))
+    cancel = f"35=F\x0111=X\x0141=C{count}\x01{terms}"
+    world.inbox.put(i.AppReceived(SESSION, cancel, "F", count + 1, count + 2, True, world.time))
+    world.start()
+    wait_until(lambda: len(world.rows(select(messages.c.id))) == count + 1, "all are decided")
+    refused = [body for (body,) in world.rows(select(reports.c.body)) if "TOO_MANY_WAITING limit=100 waiting=" in body]
+    assert len(refused) == count - 100
+    assert "11=C1\x01" in refused[0]
+    assert len({intent.client_id for intent in world.intents}) == 100
+    assert any(isinstance(intent, CancelIntent) for intent in world.intents)
