@@ -107,11 +107,16 @@ async def test_numbers_stay_below_the_reserved_bound_in_a_flood(gateway: Gateway
     client = gateway.client()
     await client.connect(timeout=20)  # refuses a number that was used before
     await client.ping()
-    with gateway.sql() as sql:
-        lowest = select(func.min(messages.c.msg_seq_num)).where(
-            messages.c.direction == "out", messages.c.first_use, messages.c.msg_seq_num >= reserved
-        )
-        assert sql.execute(lowest).scalar_one() >= highest
+    lowest = select(func.min(messages.c.msg_seq_num)).where(
+        messages.c.direction == "out", messages.c.first_use, messages.c.msg_seq_num >= reserved
+    )
+
+    def lowest_used() -> int | None:
+        with gateway.sql() as sql:
+            return sql.execute(lowest).scalar_one()
+
+    wait_until(lambda: lowest_used() is not None, "what was sent since is recorded")
+    assert (lowest_used() or 0) >= highest
     await client.logout()
 
 
