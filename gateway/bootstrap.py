@@ -97,7 +97,16 @@ class EngineProcess:
         )
         state = recover(self._database, _configured(config), clock, day_end)
         without_reference = UNPRICED if config.risk.without_reference == "pass" else None
-        venues, codec = Venues(self._venue_thread, self._inbox.put, without_reference), Codec()
+        venues, codec = (
+            Venues(
+                self._venue_thread,
+                self._inbox.put,
+                currency=config.risk.currency,
+                max_age=config.risk.reference_max_age_seconds * NANOSECONDS,
+                without_reference=without_reference,
+            ),
+            Codec(),
+        )
         recorder = Recorder(
             book=state.book,
             sessions=state.sessions,

@@ -43,10 +43,13 @@ class LimitsConfig(BaseModel):
     max_order_qty: Text = None
     max_order_notional: Text = None
     min_order_notional: Text = None
+    price_collar: Text = None
     fat_finger: Text = None
     self_trade: Text = None
     duplicate_order: Text = None
     max_position: Text = None
+    max_gross_exposure: Text = None
+    max_net_exposure: Text = None
     short_sale: Text = None
     max_open_orders: Text = None
     max_orders_per_day: Text = None
@@ -90,11 +93,17 @@ class ScopedLimitsConfig(LimitsConfig):
 
 
 class RiskConfig(BaseModel):
-    """without_reference: what becomes of an order that a limit cannot be reckoned for, since no price is known."""
+    """without_reference: what becomes of an order that a limit cannot be reckoned for, since no price is known.
+
+    reference_max_age_seconds: an older reference price is as good as none.
+    currency: what exposure, profit and loss of all symbols are reckoned in.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     without_reference: Literal["refuse", "pass"] = "refuse"
+    reference_max_age_seconds: Annotated[int, Field(ge=1, le=3600)] = 10
+    currency: Annotated[str, Field(pattern=r"^[A-Z0-9]{2,12}$")] = "USDT"
 
 
 class GivenLimit(NamedTuple):

@@ -11,6 +11,7 @@ from gateway.domain.changes import Changes
 from gateway.domain.instruments import Capabilities, Instrument
 from gateway.domain.money import ZERO, subtract
 from gateway.domain.order import Order, Phase, RequestKind, Terms
+from gateway.domain.prices import Prices
 from gateway.domain.session_profile import Account, SessionProfile
 from gateway.domain.totals import Scope, session_name
 from gateway.domain.values import CxlRejReason, OrdRejReason, TimeInForce
@@ -26,6 +27,7 @@ class Market:
     instrument: Instrument | None
     not_ready: str = ""
     without_reference: str | None = None  # as of risk.Snapshot
+    prices: Prices | None = None
 
 
 def decide_new_order(
@@ -93,12 +95,13 @@ def _check(
         return risk.Decision(halted)
     if market.not_ready:
         return risk.Decision(risk.deny("VENUE_UNAVAILABLE", OrdRejReason.BROKER_OPTION, why=market.not_ready))
+    rules = book.risk.rules(account.name, profile.key, terms.symbol, at)
     return risk.check_order(
         terms,
         instrument=market.instrument,
         capabilities=market.capabilities,
-        rules=book.risk.rules(account.name, profile.key, terms.symbol, at),
-        snapshot=risk.Snapshot(at, market.instrument, market.without_reference),
+        rules=rules,
+        snapshot=risk.Snapshot(at, market.instrument, market.without_reference, market.prices, rules.collar),
     )
 
 

@@ -34,6 +34,7 @@ from typing import Protocol
 
 from gateway.domain.instruments import Capabilities, Instrument
 from gateway.domain.intents import AmendIntent, CancelIntent, PlaceIntent, SettleIntent
+from gateway.domain.prices import Quote
 from gateway.domain.reconcile import SnapshotRequest, VenueSnapshot
 from gateway.domain.venue_reports import VenueReport
 
@@ -75,6 +76,10 @@ class Venue(Protocol):
     @property
     def instruments(self) -> Mapping[str, Instrument]:
         """By symbol; read from other threads, so it is replaced whole and never changed in place."""
+
+    @property
+    def quotes(self) -> Mapping[str, Quote]:
+        """Best prices by symbol, of those that are followed; read from other threads, each entry is replaced whole."""
 
     def clock_ms(self) -> int:
         """The venue's time now, milliseconds UTC, by the last measured offset. Safe from any thread."""

@@ -13,6 +13,7 @@ import uvloop
 
 from gateway.domain.instruments import Capabilities, Instrument
 from gateway.domain.intents import AmendIntent, CancelIntent, Intent, PlaceIntent, SettleIntent
+from gateway.domain.prices import Quote
 from gateway.domain.reconcile import SnapshotRequest
 from gateway.domain.venue_reports import Operation, VenueOutcomeUnknown, VenueReport
 from gateway.errors import LeaseLost
@@ -110,6 +111,11 @@ class VenueThread:
         """A symbol of a venue account; None while unknown or not loaded yet."""
         venue = self._venues.get(venue_account)
         return None if venue is None else venue.instruments.get(symbol)
+
+    def quote(self, venue_account: str, symbol: str) -> Quote | None:
+        """A symbol's best prices; None where it is not followed, or nothing was heard yet."""
+        venue = self._venues.get(venue_account)
+        return None if venue is None else venue.quotes.get(symbol)
 
     def capabilities(self, venue_account: str) -> Capabilities:
         """What the account's venue can do."""

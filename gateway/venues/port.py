@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from gateway.domain.decide_client import Market
 from gateway.domain.instruments import NO_CAPABILITIES, Capabilities
 from gateway.domain.intents import Intent
+from gateway.domain.prices import Prices
 from gateway.domain.reconcile import SnapshotRequest, VenueSnapshot
 from gateway.domain.venue_reports import VenueReport
 from gateway.engine import inbox as i
@@ -39,9 +41,20 @@ class InboxSinks:
 class Venues:
     """The engine's VenuePort."""
 
-    def __init__(self, thread: VenueThread, put: Callable[[Any], None], without_reference: str | None = None) -> None:
-        """put: into the engine's inbox. without_reference: as of domain.risk.Snapshot."""
+    def __init__(
+        self,
+        thread: VenueThread,
+        put: Callable[[Any], None],
+        *,
+        currency: str = "USDT",
+        max_age: int = 0,
+        without_reference: str | None = None,
+    ) -> None:
+        """put: into the engine's inbox. The others are about prices: see domain.prices and domain.risk.Snapshot."""
         self._without_reference = without_reference
+        self._currency = currency
+        self._max_age = max_age
+        self._prices: dict[str, Prices] = {}
         self._thread = thread
         self._put = put
         self.release: Callable[[Sequence[Intent]], None] = thread.release
@@ -66,7 +79,18 @@ class Venues:
             instrument=thread.instrument(venue_account, symbol),
             not_ready=why,
             without_reference=self._without_reference,
+            prices=self._prices.get(venue_account) or self._prices_of(venue_account),
         )
+
+    def _prices_of(self, venue_account: str) -> Prices:
+        made = Prices(
+            partial(self._thread.quote, venue_account),
+            partial(self._thread.instrument, venue_account),
+            currency=self._currency,
+            max_age=self._max_age,
+        )
+        self._prices[venue_account] = made
+        return made
 
     def snapshot(self, request: SnapshotRequest) -> None:
         """Have a snapshot taken; it comes to the inbox."""

@@ -11,6 +11,7 @@ import pytest
 
 from gateway.domain.instruments import Capabilities, Instrument
 from gateway.domain.intents import AmendIntent, CancelIntent, Intent, PlaceIntent, SettleIntent
+from gateway.domain.prices import Quote
 from gateway.domain.reconcile import SnapshotRequest, VenueSnapshot
 from gateway.domain.values import OrdType, Side, TimeInForce
 from gateway.domain.venue_reports import Operation, VenueOutcomeUnknown, VenueReport
@@ -44,6 +45,7 @@ class FakeVenue:
         self.threads: set[str] = set()
         self.stopped = False
         self.looks = 0
+        self.quotes: Mapping[str, Quote] = {}
         self.instruments: Mapping[str, Instrument] = {"BTCUSDT": Instrument(symbol="BTCUSDT", base="BTC", quote="USDT")}
 
     @property

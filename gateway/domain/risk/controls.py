@@ -1,7 +1,9 @@
 """Every control, in the order in which an order meets them."""
 
+from gateway.domain.risk.collar import PRICE_COLLAR
 from gateway.domain.risk.control import Control
 from gateway.domain.risk.counts import CANCEL_RATIO, MAX_OPEN_ORDERS, MAX_ORDERS_PER_DAY
+from gateway.domain.risk.exposure import MAX_GROSS_EXPOSURE, MAX_NET_EXPOSURE
 from gateway.domain.risk.fat_finger import FAT_FINGER
 from gateway.domain.risk.order_size import MAX_ORDER_NOTIONAL, MAX_ORDER_QTY, MIN_ORDER_NOTIONAL
 from gateway.domain.risk.permissions import MARKET_HOURS, ORDER_TYPE_NOT_ALLOWED, RESTRICTED_SYMBOL, SIDE_NOT_ALLOWED
@@ -21,10 +23,13 @@ CONTROLS: dict[str, Control] = {
         MAX_ORDER_QTY,
         MAX_ORDER_NOTIONAL,
         MIN_ORDER_NOTIONAL,
+        PRICE_COLLAR,
         FAT_FINGER,
         SELF_TRADE,
         DUPLICATE_ORDER,
         MAX_POSITION,
+        MAX_GROSS_EXPOSURE,
+        MAX_NET_EXPOSURE,
         SHORT_SALE,
         MAX_OPEN_ORDERS,
         MAX_ORDERS_PER_DAY,

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from gateway.domain.money import multiply
+from gateway.domain.money import ZERO, add, multiply, trim
 from gateway.domain.risk import parsing
 from gateway.domain.risk.control import Control, Figures, exceeds
 from gateway.domain.risk.denial import Denial, deny
@@ -24,7 +24,17 @@ def _max_qty(order: OrderTerms, limit: Limit, value: Decimal, figures: Figures) 
 
 def _px(order: OrderTerms, source: None, snapshot: Snapshot, limit: Limit) -> Figures:  # noqa: ARG001 - one signature
     px = order.value_px
-    return (px if px is not None else snapshot.market_px(order.side),)
+    return (px if px is not None else _market_px(order, snapshot),)
+
+
+def _market_px(order: OrderTerms, snapshot: Snapshot) -> Decimal | str | None:
+    """What a market order is valued at: the reference price, and as much more as the collar leaves it."""
+    reference = snapshot.reference(order.symbol)
+    width = snapshot.collar.of(order.side) if snapshot.collar is not None else None
+    if width is None or not isinstance(reference, Decimal):
+        return reference
+    tick_size = snapshot.instrument.tick_size if snapshot.instrument is not None else ZERO
+    return trim(add(reference, width.distance(reference, tick_size)))
 
 
 def _max_notional(order: OrderTerms, limit: Limit, value: Decimal, figures: Figures) -> Denial | None:
@@ -51,7 +61,7 @@ def _min_notional(order: OrderTerms, limit: Limit, value: Decimal, figures: Figu
 
 def _no_price(order: OrderTerms, limit: Limit, value: Decimal) -> Denial:
     figures = {limit.code.lower(): value, "ord_type": order.ord_type.name}
-    return deny("NO_REFERENCE_PRICE", OrdRejReason.EXCEEDS_LIMIT, **figures, **limit.where)
+    return deny("NO_REFERENCE_PRICE", OrdRejReason.OTHER, **figures, **limit.where)
 
 
 MAX_ORDER_QTY = Control(

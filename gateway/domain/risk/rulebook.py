@@ -7,6 +7,7 @@ from gateway.domain.events import Event
 from gateway.domain.order import Order
 from gateway.domain.risk.control import Control, Reads, Tracker
 from gateway.domain.risk.controls import CONTROLS
+from gateway.domain.risk.exposure import Exposure
 from gateway.domain.risk.limit import Limit
 from gateway.domain.totals import FIRM, KINDS, Kind, Scope, Totals, part_of, session_name
 
@@ -25,11 +26,13 @@ class Rules(NamedTuple):
     """Everything that is checked of an order of one account, session and symbol.
 
     until: when a limit begins or ends to be valid, so that the rules have to be made anew (nanoseconds UTC).
+    collar: the value of the PRICE_COLLAR that applies.
     """
 
     checks: tuple[Check, ...]
     trackers: tuple[tuple[Limit, Tracker], ...]
     until: int
+    collar: Any = None
 
 
 class RuleBook:
@@ -120,7 +123,8 @@ class RuleBook:
             for code, control in CONTROLS.items()
             for limit in _tightest(control, valid.get(code, []))
         ]
-        return Rules(tuple(checks), self._watching(watched, base), until)
+        collar = next((check.limit.value for check in checks if check.control.code == "PRICE_COLLAR"), None)
+        return Rules(tuple(checks), self._watching(watched, base), until, collar)
 
     def _watching(self, limits: Iterable[Limit], base: Scope) -> tuple[tuple[Limit, Tracker], ...]:
         """What has to hear of orders: also for a limit that others hide for a time, or that is to come."""
@@ -140,7 +144,12 @@ class RuleBook:
         if control.reads is Reads.SCOPE:
             return self.totals.total(part_of(base, kind))
         if control.reads is Reads.SYMBOLS:
-            return self.totals.by_symbol(part_of(base, (kind[0], kind[1], False)))
+            by_account = control.code == "MAX_GROSS_EXPOSURE" and limit.scope == FIRM
+            own = part_of(base, (kind[0] or by_account, kind[1], True))
+            total = self.totals.total(own)
+            symbol = limit.scope.symbol
+            symbols = {symbol: total} if symbol else self.totals.by_symbol(limit.scope)
+            return Exposure(symbols, total, by_account)
         assert control.tracker is not None
         scope = part_of(base, kind)
         version = limit.limit_id if control.renews else "" if control.rebuilds else limit.text

@@ -1,10 +1,11 @@
 """What checks look at: the order, or the change to one, and the market it meets."""
 
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gateway.domain.instruments import Instrument
 from gateway.domain.money import ZERO
+from gateway.domain.prices import Prices
 from gateway.domain.values import OrdType, Side, TimeInForce
 
 
@@ -55,7 +56,19 @@ class Snapshot(NamedTuple):
     at: int
     instrument: Instrument | None
     without_reference: str | None = None
+    prices: Prices | None = None
+    collar: Any = None  # the value of the PRICE_COLLAR that applies, if there is one
 
-    def market_px(self, side: Side) -> Decimal | str | None:  # noqa: ARG002 - a price will need it
-        """What a market order is valued at."""
-        return self.without_reference
+    def reference(self, symbol: str) -> Decimal | str | None:
+        """The reference price, or what stands for one that is missing or stale."""
+        found = self.prices.reference(symbol, self.at) if self.prices is not None else None
+        return found if found is not None else self.without_reference
+
+    def reference_age(self, symbol: str) -> int | None:
+        """How old the quote is that the reference price comes from, nanoseconds."""
+        return self.prices.age(symbol, self.at) if self.prices is not None else None
+
+    def unit(self, symbol: str) -> Decimal | str | None:
+        """What one base unit is worth in the currency of exposures, or what stands for that."""
+        found = self.prices.unit(symbol, self.at) if self.prices is not None else None
+        return found if found is not None else self.without_reference

@@ -7,17 +7,20 @@ import asyncio
 import hashlib
 import os
 import time
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from urllib.parse import quote
 
 import msgspec
 
 from gateway.domain.instruments import Instrument
 from gateway.domain.intents import AmendIntent, CancelIntent, Intent, PlaceIntent, SettleIntent
+from gateway.domain.prices import Quote
 from gateway.domain.reconcile import SnapshotRequest, VenueSnapshot
 from gateway.domain.values import OrdRejReason
 from gateway.domain.venue_reports import Operation
 from gateway.venues.base import Sinks
 from gateway.venues.binance import parse
+from gateway.venues.binance.book_ticker import BookTickers
 from gateway.venues.binance.calls import UNAVAILABLE, AmendCall, CancelCall, OrderCall, PlaceCall
 from gateway.venues.binance.channel import Answer, RequestLostError, status_line
 from gateway.venues.binance.clock import VenueClock
@@ -53,6 +56,7 @@ _QUERIES = {  # method: REST path and weight
 _ORDER_PATH = "/api/v3/order"
 _CANCEL_WEIGHT = 1
 _AMEND_WEIGHT = 4
+_BOOK_TICKER_WEIGHT = 4
 _QUERY_TIMEOUT_S = 10.0
 _QUERY_WINDOW_MS = 5_000
 _HOSTS = Hosts()  # one address a process, so one budget a process
@@ -99,6 +103,14 @@ class BinanceVenue:
             hooks=Hooks(up=self._up, down=self._down, alert=sinks.alert, resync_clock=self._resync_clock),
             lifetime_s=self._settings.connection_lifetime_s,
         )
+        self._tickers = BookTickers(
+            self._endpoints.market_url,
+            self._settings.reference_symbols,
+            query=self._book_tickers,
+            refresh_s=self._settings.reference_refresh_s,
+            now_ns=now_ns,
+            alert=sinks.alert,
+        )
         self._instruments: Mapping[str, Instrument] = {}
         self._rest: RestClient | None = None
         self._ready = asyncio.Event()
@@ -119,6 +131,11 @@ class BinanceVenue:
         """By symbol; replaced whole."""
         return self._instruments
 
+    @property
+    def quotes(self) -> Mapping[str, Quote]:
+        """Best prices of the symbols that are followed; each entry is replaced whole."""
+        return self._tickers.quotes
+
     def clock_ms(self) -> int:
         """The venue's time, ms UTC. Safe from any thread."""
         return self._clock.clock_ms()
@@ -133,6 +150,7 @@ class BinanceVenue:
         self._limits.learn(limits)
         await repeat_until_done(lambda: check_key(rest, self._settings, self._credentials, self._clock, alert), alert)
         self._stream.start(rest.session)
+        self._tickers.start(rest.session)
         self._spawn(self._keep_clock())
         self._spawn(self._keep_instruments())
         self._spawn(self._silence.run())
@@ -147,6 +165,7 @@ class BinanceVenue:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._settlements.stop()
         await self._stream.stop()
+        await self._tickers.stop()
         if self._rest is not None:
             await self._rest.close()
 
@@ -364,6 +383,18 @@ class BinanceVenue:
             else:
                 self._instruments = instruments
                 self._limits.learn(limits)
+
+    async def _book_tickers(self, symbols: Sequence[str]) -> bytes:
+        """GET ticker/bookTicker. Raises RequestLostError."""
+        now_ms = self._clock.clock_ms()
+        if self._limits.query_wait_ms(now_ms, _BOOK_TICKER_WEIGHT):
+            raise NotSentError("no budget for it now")
+        self._limits.spend(now_ms, _BOOK_TICKER_WEIGHT)
+        names = msgspec.json.encode(list(symbols)).decode()
+        answer = await self._started_rest().public("/api/v3/ticker/bookTicker", f"symbols={quote(names)}")
+        if not answer.ok:
+            raise RequestLostError(answer.failure().text)
+        return bytes(answer.result)
 
     def _started_rest(self) -> RestClient:
         if self._rest is None:

@@ -35,15 +35,24 @@ class Environment(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """Base URLs, without a path for REST and complete for the WebSocket API."""
+    """Base URLs, without a path for REST and complete for the WebSocket API and the market data stream."""
 
     rest_url: str
     ws_url: str
+    market_url: str
 
 
 _FIXED = {
-    Environment.TESTNET: Endpoints("https://testnet.binance.vision", f"wss://ws-api.testnet.binance.vision{_WS_PATH}"),
-    Environment.LIVE: Endpoints("https://api.binance.com", f"wss://ws-api.binance.com{_WS_PATH}"),
+    Environment.TESTNET: Endpoints(
+        "https://testnet.binance.vision",
+        f"wss://ws-api.testnet.binance.vision{_WS_PATH}",
+        "wss://stream.testnet.binance.vision/stream",
+    ),
+    Environment.LIVE: Endpoints(
+        "https://api.binance.com",
+        f"wss://ws-api.binance.com{_WS_PATH}",
+        "wss://stream.binance.com:9443/stream",
+    ),
 }
 
 
@@ -67,7 +76,7 @@ def _simulator(base_url: str) -> Endpoints:
     parts = urlsplit(base_url)
     if parts.scheme != "http" or parts.path not in ("", "/") or parts.query or not _is_loopback(parts.hostname or ""):
         raise VenueSettingsError(f"base_url must be http://<loopback address>:<port> and no more: {base_url!r}")
-    return Endpoints(f"http://{parts.netloc}", f"ws://{parts.netloc}{_WS_PATH}")
+    return Endpoints(f"http://{parts.netloc}", f"ws://{parts.netloc}{_WS_PATH}", f"ws://{parts.netloc}/stream")
 
 
 def _is_loopback(host: str) -> bool:

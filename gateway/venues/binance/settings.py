@@ -40,6 +40,10 @@ class BinanceSettings(BaseModel):
     self_trade_prevention: SelfTradePrevention = SelfTradePrevention.EXPIRE_TAKER
     symbols: tuple[str, ...] = ()
     """Symbols to load; none: all the venue lists."""
+    reference_symbols: tuple[str, ...] = ()
+    """Symbols whose best prices are followed, for limits that need a price."""
+    reference_refresh_s: float = Field(default=2, ge=0.1, le=60)
+    """When a price that the stream said nothing of is asked for again."""
     answer_timeout_ms: int = Field(default=10_000, ge=100, le=120_000)
     """How long an order's answer may take before its outcome counts as unknown."""
     cancel_reserve: float = Field(default=0.2, ge=0, lt=1)

@@ -1,0 +1,113 @@
+"""Best prices of chosen symbols, from the market data stream (web-socket-streams.md, Individual Symbol Book Ticker).
+
+The stream speaks only of changes, and has no time of its own: a price that nothing was heard of for a while is asked
+for again over REST, so that its age tells how long nobody confirmed it, be the market quiet or the stream dead.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from decimal import Decimal
+
+import aiohttp
+import msgspec
+
+from gateway.domain.prices import Quote
+from gateway.venues.backoff import backoff_s
+from gateway.venues.binance.channel import RequestLostError
+from gateway.venues.binance.payload import PayloadError, decode
+
+STREAM, QUERY = "bookTicker stream", "bookTicker query"
+_SILENCE_S = 60.0  # the venue pings every 20 s
+
+
+class _Top(msgspec.Struct):
+    s: str
+    b: Decimal
+    a: Decimal
+
+
+class _Message(msgspec.Struct):
+    data: _Top
+
+
+class _Queried(msgspec.Struct):
+    symbol: str
+    bidPrice: Decimal  # noqa: N815 - the venue's names
+    askPrice: Decimal  # noqa: N815
+
+
+_MESSAGE = msgspec.json.Decoder(_Message)
+_QUERIED = msgspec.json.Decoder(list[_Queried])
+
+
+class BookTickers:
+    """Follows symbols until it is stopped. `quotes` is read from other threads: entries are replaced whole."""
+
+    def __init__(
+        self,
+        url: str,
+        symbols: Sequence[str],
+        *,
+        query: Callable[[Sequence[str]], Awaitable[bytes]],
+        refresh_s: float,
+        now_ns: Callable[[], int],
+        alert: Callable[[str, str], None],
+    ) -> None:
+        """query: GET ticker/bookTicker of these symbols; refresh_s: when a price that was not heard of is asked for."""
+        self.quotes: dict[str, Quote] = {}
+        self._url = f"{url}?streams={'/'.join(f'{symbol.lower()}@bookTicker' for symbol in symbols)}"
+        self._symbols = symbols
+        self._query = query
+        self._refresh_s = refresh_s
+        self._now_ns = now_ns
+        self._alert = alert
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self, session: aiohttp.ClientSession) -> None:
+        """Begin, and go on until stop()."""
+        if self._symbols:
+            loop = asyncio.get_running_loop()
+            self._tasks = [loop.create_task(self._follow(session)), loop.create_task(self._keep_fresh())]
+
+    async def stop(self) -> None:
+        """Close the stream."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _follow(self, session: aiohttp.ClientSession) -> None:
+        attempt = 0
+        while True:
+            reason = "it ended"
+            try:
+                async with session.ws_connect(self._url, heartbeat=_SILENCE_S / 2, max_msg_size=1 << 20) as ws:
+                    async for message in ws:
+                        self._take(message.data)
+                        attempt = 0
+            except (aiohttp.ClientError, OSError, TimeoutError) as error:
+                reason = str(error) or type(error).__name__
+            except PayloadError as error:
+                reason = f"it said something unreadable: {error}"
+            if attempt % 10 == 0:
+                self._alert("VENUE_PRICES_LOST", f"the stream of best prices: {reason}")
+            attempt += 1
+            await asyncio.sleep(backoff_s(attempt))
+
+    def _take(self, text: str | bytes) -> None:
+        top = decode(_MESSAGE, text if isinstance(text, bytes) else text.encode()).data
+        self.quotes[top.s] = Quote(top.b, top.a, self._now_ns(), STREAM)
+
+    async def _keep_fresh(self) -> None:
+        while True:
+            await asyncio.sleep(self._refresh_s / 2)
+            now = self._now_ns()
+            old = [s for s in self._symbols if s not in self.quotes or now - self.quotes[s].at > self._refresh_s * 1e9]
+            if old:
+                with contextlib.suppress(RequestLostError, PayloadError):  # its age goes on to tell
+                    self._heard(await self._query(old))
+
+    def _heard(self, raw: bytes) -> None:
+        at = self._now_ns()
+        for one in decode(_QUERIED, raw):
+            self.quotes[one.symbol] = Quote(one.bidPrice, one.askPrice, at, QUERY)
