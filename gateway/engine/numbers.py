@@ -57,6 +57,7 @@ class SessionState:
     off_reason: str | None = None  # see disconnects.py
     waiting: deque[WaitingReport] = field(default_factory=deque)
     changed: bool = False
+    reset_required: bool = False  # since a restore: the client has to begin at 1 with us
     _highest_out: int = 0  # recorded as a first use, in this epoch
     _skipped_out: set[int] = field(default_factory=set)  # below it, and not recorded yet
 
@@ -119,6 +120,7 @@ class SessionState:
         """Both numbers begin at 1 again; what the client is not proven to have is to be sent again."""
         self.seen_report_id = max(self.seen_report_id, self.last_report_id)
         self.last_report_id = self.asked_report_id = self.proven_report_id
+        self.reset_required = False
         self.logged_on = False  # until the Logon is answered: nothing may take its number
         self.epoch += 1
         self.created_at = at

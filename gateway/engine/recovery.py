@@ -16,7 +16,7 @@ from gateway.engine.clock import Clock, day_start
 from gateway.engine.disconnects import DISCONNECT
 from gateway.engine.numbers import RESERVE, SessionState
 from gateway.errors import ConfigError
-from gateway.store import readers
+from gateway.store import readers, restored
 from gateway.store.limits import Given, first_limits, limit_of, load_limits, set_aside
 from gateway.store.rows import BreakRow, HaltRow, LimitRow, SessionRow
 
@@ -63,10 +63,11 @@ def recover(database: Database, configured: Configured, clock: Clock, day_end_se
             book.risk.totals.hold(account, symbol, qty, session_name(session))
         for row in readers.load_halts(connection):
             book.halts.put(halt_of(row))
-        book.last_order_number = readers.last_order_number(connection)
+        book.last_order_number = restored.first_order_number(connection)
         rows = {row.session: row for row in readers.load_sessions(connection)}
         _refuse_left_behind(book, _unsent_elsewhere(connection, rows, configured), configured)
         states = {}
+        to_agree = restored.epochs_to_agree(connection)
         for key, begin_string in configured.sessions.items():
             state = _session(key, begin_string, rows.get(key), now)
             unsent = readers.unsent_reports(connection, key, state.last_report_id)
@@ -74,11 +75,12 @@ def recover(database: Database, configured: Configured, clock: Clock, day_end_se
                 state.crashed(unsent[-1].report_id)
             state.wait_again(unsent)
             state.clean = False
+            state.reset_required = state.epoch == to_agree.get(key)
             states[key] = state
         return Recovered(
             book=book,
             sessions=states,
-            position=readers.last_position(connection),
+            position=restored.first_position(connection),
             report_id=readers.last_report_id(connection),
             new_limits=new_limits,
             limits_set_aside=set_aside(configured.limits, limits or new_limits),

@@ -171,6 +171,9 @@ class GatewayApplication(quickfix.Application):  # type: ignore[misc]  # quickfi
             if not item.done.wait(COMMIT_DEADLINE_S):
                 raise quickfix.RejectLogon("the sequence reset could not be recorded; try again")
             crash_point("epoch_committed")
+        elif self._states[key].reset_required:
+            # What the client would send again may be orders that the exchange has and the restored database has not.
+            raise quickfix.RejectLogon("restored from a backup: log on with ResetSeqNumFlag(141)=Y")
         refusal = self._logon_refusal(key)
         if refusal:
             raise quickfix.RejectLogon(refusal)

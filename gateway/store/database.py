@@ -31,7 +31,8 @@ def open_database(url: str, environment: str, deployment: str | None = None) -> 
         is_current = check_schema(engine)
         use_write_ahead_log(engine)
         if not is_current:
-            upgrade(engine)
+            with engine.begin() as connection:
+                upgrade(connection)
         _stamp(engine, "environment", environment)
         if deployment is not None:
             _stamp(engine, "deployment", deployment)
@@ -69,11 +70,17 @@ def open_for_reading(url: str) -> Engine:
     return engine
 
 
+def open_existing(url: str) -> Engine:
+    """A database that is there, as it is, to be written by other than the engine. Raises ConfigError when it is not."""
+    return make_engine(_existing(url))
+
+
 def upgrade_database(url: str) -> None:
     """Bring an existing database's schema to the one this program needs. The gateway must not be running."""
-    engine = make_engine(_existing(url))
+    engine = open_existing(url)
     try:
-        upgrade(engine)
+        with engine.begin() as connection:
+            upgrade(connection)
     finally:
         engine.dispose()
 
@@ -100,8 +107,12 @@ def _name(engine: Engine) -> None:
     """Give a new database its instance id, by chance and for good."""
     with engine.begin() as connection:
         if connection.execute(select(meta.c.value).where(meta.c.key == "instance")).scalar() is None:
-            name = "".join(secrets.choice(_INSTANCE_LETTERS) for _ in range(_INSTANCE_LENGTH))
-            connection.execute(meta.insert().values(key="instance", value=name))
+            connection.execute(meta.insert().values(key="instance", value=new_instance()))
+
+
+def new_instance() -> str:
+    """By chance."""
+    return "".join(secrets.choice(_INSTANCE_LETTERS) for _ in range(_INSTANCE_LENGTH))
 
 
 def _stamp(engine: Engine, key: str, value: str) -> None:

@@ -7,7 +7,7 @@ Expiry is judged by the database's clock alone. SQLite needs none of this: there
 
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Engine, Row, select, text
+from sqlalchemy import Connection, Engine, Row, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
 from gateway.store.tables import leases
@@ -67,6 +67,14 @@ def lease_connection(database: Engine) -> Connection:
 def read_lease(connection: Connection, shard: str) -> Row[tuple[str, int, str, str, str, int, int]] | None:
     """The lease as it stands, expired or not; None where there never was one."""
     return connection.execute(select(leases).where(leases.c.shard == shard)).one_or_none()
+
+
+def live_holder(connection: Connection, shard: str) -> str:
+    """Who holds a lease that has not expired; empty when nobody does."""
+    if not inspect(connection).has_table(leases.name):
+        return ""  # an older schema
+    query = select(leases.c.holder).where(leases.c.shard == shard, text(f"expires_at > {_NOW}"))
+    return connection.execute(query).scalar() or ""
 
 
 def take_lease(connection: Connection, claim: Claim) -> int | None:

@@ -57,14 +57,13 @@ def _has_our_tables(connection: Connection) -> bool:
     return bool(set(inspect(connection).get_table_names()) & set(tables.metadata.tables))
 
 
-def upgrade(engine: Engine) -> None:
-    """Bring the schema to the current revision, from empty or from an older one, in one transaction."""
+def upgrade(connection: Connection) -> None:
+    """Bring the schema to the current revision, from empty or from an older one, in the connection's transaction."""
     from alembic import command  # noqa: PLC0415 -- takes a third of a second to load, and is seldom needed
 
     config = alembic_config()
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
 
 
 def alembic_config() -> "Config":

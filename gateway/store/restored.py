@@ -1,0 +1,82 @@
+"""A database that was restored from a backup. What happened after the backup is not in it, and nobody can tell what
+that was: numbers were used, orders placed, reports received. So it begins anew where it can, and asks where it cannot.
+"""
+
+from sqlalchemy import Connection, case, select, update
+
+from gateway.domain.halts import TradingState
+from gateway.store.database import new_instance
+from gateway.store.readers import last_order_number, last_position
+from gateway.store.rows import HaltRow
+from gateway.store.tables import alerts, halts, leases, meta, sessions
+
+POSITION_FLOOR, ORDER_NUMBER_FLOOR = "position_floor", "order_number_floor"
+"""meta: journal positions, and with them ExecID(17), and the numbers of OrderID(37) go on above these."""
+_RESET_REQUIRED = "reset_required:"
+"""meta, with the session added: the epoch that began at the restore, and that a client must agree to by 141=Y."""
+
+# More than any gateway can have used between a backup and a restore.
+_SKIPPED = 1_000_000_000
+_SKIPPED_FENCES = 1_000_000
+_RESERVED = 4_001  # as for a new session
+
+
+def begin_anew(connection: Connection, now: int, source: str, uid: int, who: str) -> None:
+    """Make of a backup's content a database that the engine can go on with, halted until it is armed again.
+
+    Sessions begin a new epoch, in which what a client is not proven to have is sent again. No OrderID(37), ExecID(17)
+    or client order id at the venue can come again.
+    """
+    why = f"restored from {source}: what happened after the backup is unknown"
+    firm = HaltRow("", "", "", TradingState.HALTED, why, uid, who, now, -1, 0)
+    connection.execute(halts.delete().where(halts.c.account == "", halts.c.session == "", halts.c.symbol == ""))
+    connection.execute(halts.insert().values(firm._asdict()))
+    _set(connection, "instance", new_instance())
+    _set(connection, POSITION_FLOOR, str(first_position(connection) + _SKIPPED))
+    _set(connection, ORDER_NUMBER_FLOOR, str(first_order_number(connection) + _SKIPPED))
+    connection.execute(
+        update(sessions).values(
+            epoch=sessions.c.epoch + 1,
+            created_at=now,
+            next_in=1,
+            next_out=1,
+            out_reserved=_RESERVED,
+            seen_report_id=case(
+                (sessions.c.seen_report_id > sessions.c.last_report_id, sessions.c.seen_report_id),
+                else_=sessions.c.last_report_id,
+            ),
+            last_report_id=sessions.c.proven_report_id,
+            logged_on=False,
+            clean=True,
+        )
+    )
+    for session, epoch in connection.execute(select(sessions.c.session, sessions.c.epoch)).all():
+        _set(connection, _RESET_REQUIRED + session, str(epoch))
+    connection.execute(update(leases).values(fencing_number=leases.c.fencing_number + _SKIPPED_FENCES, expires_at=0))
+    connection.execute(alerts.insert().values(at=now, severity="warning", code="RESTORED", text=why))
+
+
+def first_position(connection: Connection) -> int:
+    """The journal position after which to go on."""
+    return max(last_position(connection), int(_get(connection, POSITION_FLOOR) or 0))
+
+
+def first_order_number(connection: Connection) -> int:
+    """The number of OrderID(37) after which to go on."""
+    return max(last_order_number(connection), int(_get(connection, ORDER_NUMBER_FLOOR) or 0))
+
+
+def epochs_to_agree(connection: Connection) -> dict[str, int]:
+    """By session, the epoch that began at a restore: the client has to reset its numbers too."""
+    query = select(meta.c.key, meta.c.value).where(meta.c.key.startswith(_RESET_REQUIRED, autoescape=True))
+    return {key.removeprefix(_RESET_REQUIRED): int(value) for key, value in connection.execute(query)}
+
+
+def _get(connection: Connection, key: str) -> str | None:
+    value: str | None = connection.execute(select(meta.c.value).where(meta.c.key == key)).scalar()
+    return value
+
+
+def _set(connection: Connection, key: str, value: str) -> None:
+    connection.execute(meta.delete().where(meta.c.key == key))
+    connection.execute(meta.insert().values(key=key, value=value))
