@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import re
+import ssl
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,6 +78,7 @@ class Desk:
     state: Path
     username: str | None
     password: str | None
+    tls: ssl.SSLContext | None
     reset: bool
     timeout: float
     conversation: Conversation
@@ -91,6 +93,7 @@ class Desk:
             store=self.state,
             username=self.username,
             password=self.password,
+            tls=self.tls,
             reset_seq_num=self.reset,
             on_message=self.conversation.show,
         )
@@ -109,6 +112,13 @@ def options(
     password: Annotated[
         str | None, typer.Option(envvar="FIXGW_PASSWORD", help="Password(554); better in the variable.")
     ] = None,
+    tls_ca: Annotated[
+        Path | None, typer.Option(envvar="FIXGW_TLS_CA", help="Speak TLS; the authority of the gateway's certificate.")
+    ] = None,
+    tls_certificate: Annotated[
+        Path | None, typer.Option(envvar="FIXGW_TLS_CERTIFICATE", help="Our client certificate (PEM).")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(envvar="FIXGW_TLS_KEY", help="Its private key (PEM).")] = None,
     state: Annotated[
         Path | None,
         typer.Option(
@@ -132,10 +142,27 @@ def options(
         state=state or _default_state(f"{version}-{sender}-{target}-{host}-{port}"),
         username=username,
         password=password,
+        tls=_tls(tls_ca, tls_certificate, tls_key),
         reset=reset,
         timeout=timeout,
         conversation=Conversation(as_json=as_json, verbose=verbose),
     )
+
+
+def _tls(ca: Path | None, certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
+    if ca is None:
+        if certificate is not None or key is not None:
+            raise typer.BadParameter("is missing; with it TLS is spoken", param_hint="--tls-ca")
+        return None
+    try:
+        context = ssl.create_default_context(cafile=ca)
+        if certificate is not None:
+            context.load_cert_chain(certificate, key)
+    except OSError as error:
+        raise typer.BadParameter(
+            f"cannot be used: {error}", param_hint="--tls-ca, --tls-certificate, --tls-key"
+        ) from error
+    return context
 
 
 def _default_state(session: str) -> Path:

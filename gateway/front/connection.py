@@ -143,6 +143,9 @@ class ClientSide(asyncio.Protocol):
             if refusal.answer and not self._closed:
                 self._transport.write(_rejection(logon, refusal.answer))
             self.close("WARNING", f"refused, {refusal}")
+        except Exception:  # whatever a Logon can provoke: it ends that client alone, and is seen
+            logger.exception("a Logon could not be checked connection={} peer={}", self._number, self._peer)
+            self.abort()
 
     async def _hold_session(self, policy: SessionPolicy) -> None:
         other = self._front.sessions.get(policy.key)

@@ -111,6 +111,9 @@ class Listener:
         except asyncio.CancelledError:
             sock.close()
             raise
+        except Exception:  # whatever a client can provoke: it ends that client alone, and is seen
+            logger.exception("a connection could not be taken in connection={} peer={}", arrival.number, peer)
+            sock.close()
         finally:
             if client is None or not client.has_begun:
                 place.leave()

@@ -8,6 +8,8 @@ import signal
 import socket
 import ssl
 import stat
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +24,7 @@ from gateway.client.message import Fields, encode, utc_timestamp
 from gateway.front import UserFile, hash_password
 from tests.fixtures.certificates import Authority
 from tests.fixtures.other_user import NOBODY, connected_as, needs_root
-from tests.fixtures.processes import Exchange, Gateway, wait_until
+from tests.fixtures.processes import ROOT, Exchange, Gateway, wait_until
 
 PASSWORD, NEW_PASSWORD, WRONG = "Xq7-password-9Zk", "Xq7-new-password-9Zk", "Xq7-wrong-one-9Zk"
 KEY = Ed25519PrivateKey.generate()
@@ -103,6 +105,24 @@ async def test_only_the_right_certificate_trades(door: Door) -> None:
         with pytest.raises(ClientError, match="the session is in use by another connection"):
             await door.client(store=None).connect()
         assert await trades(client)
+
+
+def test_the_desk_s_own_command_speaks_tls(door: Door) -> None:
+    directory = door.directory
+    order = ["send", "buy", "0.1", "BTCUSDT", "--limit", "30000", "--tif", "GTC", "--port", str(door.gateway.port)]
+    state = ["--state", str(directory / "DESK.json")]
+    files = ["--tls-ca", "authority.pem", "--tls-certificate", "ours.pem", "--tls-key", "ours.key"]
+    for tls, code in ((files, 0), (files[:2], 2)):
+        done = subprocess.run(
+            [sys.executable, "-m", "gateway", *order, *state, *tls],
+            cwd=directory,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
 
 
 async def test_certificates_are_exchanged_while_a_session_trades(door: Door) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from dataclasses import replace
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import pytest
@@ -199,6 +200,23 @@ async def test_a_client_that_does_not_shake_hands_meets_the_logon_deadline(
         writer.write(b"\x16\x03\x01")
         assert await is_closed(reader)
         assert any("refused" in line for line in log)
+
+
+async def test_a_proxy_s_header_comes_before_tls(
+    mutual: FrontSettings, engine: Engine, authority: Authority, log: list[str]
+) -> None:
+    sessions = (replace(mutual.sessions[0], allow_from=(ip_network("192.0.2.0/24"),)),)
+    async with running(replace(mutual, proxies=(ip_network("127.0.0.1"),), sessions=sessions)) as front:
+        reader, writer = await asyncio.open_connection("127.0.0.1", front.port)
+        addresses = ip_address("192.0.2.7").packed + ip_address("127.0.0.1").packed
+        writer.write(b"\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c" + addresses + b"\x12\x34\x00\x01")
+        await writer.start_tls(authority.client("ours"), server_hostname="127.0.0.1")
+        writer.write(logon())
+        engine_reader, engine_writer = await engine.connection()
+        await asyncio.wait_for(engine_reader.readexactly(len(logon())), WAIT)
+        engine_writer.write(ANSWER)
+        assert await exactly(reader, ANSWER)
+    assert any("Logon forwarded" in line and "peer=192.0.2.7:4660" in line for line in log)
 
 
 async def test_a_list_out_of_date_is_said(mutual: FrontSettings, authority: Authority, log: list[str]) -> None:
