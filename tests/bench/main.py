@@ -15,6 +15,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -55,10 +57,12 @@ async def run_echo(directory: Path, orders: int, paced: int) -> dict[str, float]
     }
 
 
-async def run_gateway(directory: Path, orders: int, paced: int) -> tuple[dict[str, float], list[tuple[str, float]]]:
-    """FIX in, front, engine, SQLite, WebSocket, simulated exchange in its own process, fill, report."""
+async def run_gateway(
+    directory: Path, orders: int, paced: int, database: str | None
+) -> tuple[dict[str, float], list[tuple[str, float]]]:
+    """FIX in, front, engine, SQL, WebSocket, simulated exchange in its own process, fill, report."""
     exchange = Exchange(directory).start()
-    gateway = Gateway(directory, exchange.url, sessions=BENCH_SESSIONS, log_level="INFO").start()
+    gateway = Gateway(directory, exchange.url, sessions=BENCH_SESSIONS, database=database, log_level="INFO").start()
     try:
         await provide_liquidity(exchange)
         client = await connect(gateway.port, "BENCH", b"\x01150=F\x01")
@@ -157,7 +161,19 @@ def percentile(values: list[float], percent: int) -> float:
     return values[min(len(values) - 1, len(values) * percent // 100)]
 
 
-async def bench(*, quick: bool) -> tuple[dict[str, float], list[tuple[str, float]]]:
+@contextmanager
+def new_database(store: str) -> Iterator[str | None]:
+    """A PostgreSQL server of our own, over a Unix socket and durable; None stands for an SQLite file."""
+    if store == "sqlite":
+        yield None
+        return
+    from tests.fixtures.databases import running_server
+
+    with running_server(durable=True) as server:
+        yield server.url
+
+
+async def bench(*, quick: bool, store: str) -> tuple[dict[str, float], list[tuple[str, float]]]:
     """All figures, by their JSON keys, and engine CPU by thread."""
     orders, paced = (10_000, 1_500) if quick else (40_000, 5_000)
     with tempfile.TemporaryDirectory(prefix="fixgw-bench-") as directory:
@@ -165,7 +181,8 @@ async def bench(*, quick: bool) -> tuple[dict[str, float], list[tuple[str, float
         (Path(directory) / "gateway").mkdir()
         disk = durable_write_us(Path(directory))
         figures = await run_echo(Path(directory) / "echo", orders, paced)
-        more, cpu = await run_gateway(Path(directory) / "gateway", orders, paced)
+        with new_database(store) as database:
+            more, cpu = await run_gateway(Path(directory) / "gateway", orders, paced, database)
     figures |= more
     figures["durable_write_p50_us"] = disk
     figures["ratio"] = figures["gateway_orders_per_s"] / figures["echo_orders_per_s"]
@@ -197,6 +214,7 @@ def main() -> None:
     parser.add_argument("what", nargs="?", choices=["orders", "risk"], default="orders", help="what to measure")
     parser.add_argument("--quick", action="store_true", help="fewer orders; under 60 s")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
+    parser.add_argument("--store", choices=["sqlite", "postgresql"], default="sqlite", help="where orders are recorded")
     parser.add_argument("--stages", action="store_true", help="time the engine's stages one by one instead")
     arguments = parser.parse_args()
     if arguments.stages:
@@ -209,7 +227,8 @@ def main() -> None:
 
         figures = bench_risk()
     else:
-        figures, cpu = uvloop.run(bench(quick=arguments.quick))
+        figures, cpu = uvloop.run(bench(quick=arguments.quick, store=arguments.store))
+        print(f"orders are recorded in {arguments.store}")
         show(figures, cpu)
     if arguments.json:
         rounded: dict[str, Any] = {name: round(value, 4) for name, value in figures.items()}
