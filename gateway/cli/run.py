@@ -11,7 +11,8 @@ from typing import Annotated
 import typer
 
 from gateway.cli.exits import ENGINE_MISSING, EXIT_CONFIG
-from gateway.cli.signals import RELOAD_KEYS, Signals
+from gateway.cli.kill_signal import KillOnSignal
+from gateway.cli.signals import KILL_SWITCH, RELOAD_KEYS, Signals
 from gateway.cli.supervisor import Child, Supervisor
 from gateway.config import load_config
 from gateway.errors import ConfigError
@@ -77,7 +78,8 @@ def run(
     ]
     if settings.engine.emergency_cancel:
         children.append(Child("watchdog", ["watchdog", "--config", str(config), *live, *ours], fatal, WATCHDOG_STOP_S))
-    raise typer.Exit(Supervisor(children, Signals(*_stop_signals(), RELOAD_KEYS)).run())
+    signals = Signals(*_stop_signals(), RELOAD_KEYS, KILL_SWITCH)
+    raise typer.Exit(Supervisor(children, signals, KillOnSignal(settings.engine.control_socket)).run())
 
 
 def _without_keys(environ: Mapping[str, str]) -> dict[str, str]:

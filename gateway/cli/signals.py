@@ -3,6 +3,9 @@
 import signal
 from queue import Empty, SimpleQueue
 
+KILL_SWITCH = signal.SIGUSR1
+"""To `fixgw run`: halt the firm and cancel all that is open."""
+
 RELOAD_KEYS = signal.SIGUSR2
 """To `fixgw run`: have the engine read the venue keys again, and the front TLS files and public keys."""
 

@@ -4,12 +4,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from loguru import logger
 
-from gateway.cli.signals import RELOAD_KEYS, Signals
+from gateway.cli.signals import KILL_SWITCH, RELOAD_KEYS, Signals
 
 _BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 _HEALTHY_AFTER_S = 30.0
@@ -61,10 +61,14 @@ class Child:
 
 
 class Supervisor:
-    """Runs until a signal tells it to stop (RELOAD_KEYS is passed on), or until a child says that it cannot work."""
+    """Runs until a signal tells it to stop, or until a child says that it cannot work.
 
-    def __init__(self, children: list[Child], signals: Signals) -> None:
-        """children: in the order in which they are started, and stopped."""
+    RELOAD_KEYS is passed on, KILL_SWITCH seen to.
+    """
+
+    def __init__(self, children: list[Child], signals: Signals, kill_switch: Callable[[], None]) -> None:
+        """children: in the order in which they are started, and stopped. kill_switch: what KILL_SWITCH calls."""
+        self._kill_switch = kill_switch
         self._children = children
         self._signals = signals
 
@@ -73,8 +77,10 @@ class Supervisor:
         try:
             for child in self._children:
                 child.start()
-            while (number := self._signals.wait(0.05)) in (None, RELOAD_KEYS):
-                if number is not None:
+            while (number := self._signals.wait(0.05)) in (None, RELOAD_KEYS, KILL_SWITCH):
+                if number == KILL_SWITCH:
+                    self._kill_switch()
+                elif number == RELOAD_KEYS:
                     for child in self._children:
                         child.reload_keys()
                 code = self._look()

@@ -199,9 +199,7 @@ class KillSwitch:
 
     def _confirmed(self, kill: _Kill) -> None:
         self._kills.remove(kill)
-        text = (
-            f"HALTED {scope_text(kill.scope)}: {kill.found} orders were open, and the venue has none of them any more"
-        )
+        text = f"HALTED {scope_text(kill.scope)}: {_were_open(kill.found)}, and the venue has none of them any more"
         kill.finish(Outcome(done=True, text=text, result={"confirmed": True, "orders": kill.found, "unconfirmed": []}))
 
     def _not_confirmed(self, kill: _Kill) -> None:
@@ -212,7 +210,7 @@ class KillSwitch:
         missing += [problem for account, problem in sorted(kill.problems.items()) if account in kill.accounts]
         if not missing:
             missing = [f"{account}: it did not show its orders" for account in sorted(kill.unseen)]
-        text = f"HALTED {scope_text(kill.scope)}: {kill.found} orders were open, NOT CONFIRMED: {'; '.join(missing)}"
+        text = f"HALTED {scope_text(kill.scope)}: {_were_open(kill.found)}, NOT CONFIRMED: {'; '.join(missing)}"
         self._alert(text, self._clock.now())
         result = {"confirmed": False, "orders": kill.found, "unconfirmed": missing}
         kill.finish(Outcome(done=True, text=text, result=result))
@@ -248,3 +246,7 @@ class KillSwitch:
     def _alert(self, text: str, at: int) -> None:
         logger.warning("ALERT KILL_SWITCH {}", storable(text))
         self._recorder.batch.alerts.append(AlertRow(at, "critical", "KILL_SWITCH", storable(text)))
+
+
+def _were_open(count: int) -> str:
+    return "1 order was open" if count == 1 else f"{count} orders were open"

@@ -100,6 +100,9 @@ class SessionActions:
                 outcome = self._changed(state, item, pending.change)
         except OperationRefused as refused:
             outcome = Outcome(done=False, text=str(refused))
+        except Exception as error:  # nothing was changed: the client may come back, and who asked must hear of it
+            logger.opt(exception=error).error("session action failed session={}", state.key)
+            outcome = Outcome(done=False, text=f"it failed: {type(error).__name__}: {error}")
         self._effects.append(partial(self._fix.open, item.session))
         pending.done(outcome)
 
@@ -130,9 +133,10 @@ class SessionActions:
 
     def _begin_epoch(self, state: SessionState, change: NewEpoch) -> str:
         now = self._clock.now()
+        unsent = self._unsent(state.key, state.proven_report_id)  # what can fail comes before what changes
         state.start_epoch(now)
         state.set_numbers(change.next_in, change.next_out)
-        state.wait_again(self._unsent(state.key, state.last_report_id))
+        state.wait_again(unsent)
         self._effects.append(partial(self._hand_over, state.key, now, change))
         return (
             f"session {state.key} begins epoch {state.epoch}: next_in={state.next_in} next_out={state.next_out}, "

@@ -1,7 +1,9 @@
 """The kill switch on real processes: halted and flat, over a restart, until two users arm it again."""
 
+import asyncio
 import json
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +39,11 @@ async def test_one_command_stops_a_scope_and_then_all(exchange: Exchange, gatewa
 
     await place_past_the_gateway(exchange, "test-O77-1")
     await place_past_the_gateway(exchange, "by-hand-1")
+    os.kill(gateway.pid, signal.SIGUSR1)
+    told = "HALTED firm: 1 order was open, and the venue has none of them any more"
+    await asyncio.to_thread(wait_until, lambda: told in gateway.log(), "the signal halts the firm")
     code, out, _ = await gateway.fixgw("kill", *WHY, "--json")
-    assert (code, json.loads(out)["result"]["confirmed"]) == (0, True)
+    assert (code, json.loads(out)["result"]["confirmed"]) == (0, True), "again, and it is so"
     assert await open_at(exchange) == {"by-hand-1"}, "what is not ours is left alone"
     await other.expect("8", {150: "4"})
 

@@ -65,7 +65,7 @@ def test_what_is_not_confirmed_in_time_is_named(world: KillWorld) -> None:
     outcome = asked.reply.result(10)
     assert outcome.done, "halted it is"
     assert outcome.result["confirmed"] is False
-    assert f"1 orders were open, NOT CONFIRMED: order {order.order_id} is not over" in outcome.text
+    assert f"1 order was open, NOT CONFIRMED: order {order.order_id} is not over" in outcome.text
     (action,) = world.rows(select(admin_actions.c.outcome))
     assert action.outcome == outcome.text
     assert world.rows(select(alerts.c.severity).where(alerts.c.code == "KILL_SWITCH"))[0].severity == "critical"

@@ -112,6 +112,19 @@ def test_a_session_that_cannot_be_closed_keeps_its_numbers() -> None:
     assert world.fix.calls == [("open", KEY)]
 
 
+def test_what_fails_changes_nothing_and_is_told() -> None:
+    world = World()
+
+    def broken(session: str, after: int) -> Sequence[ReportRow]:
+        raise OSError("the disk is gone")
+
+    world.actions._unsent = broken
+    outcome = world.act(NewEpoch())
+    assert outcome == Outcome(done=False, text="it failed: OSError: the disk is gone")
+    assert (world.state.epoch, world.state.next_in, world.state.next_out) == (1, 10, 20)
+    assert world.fix.calls == [("open", KEY)]
+
+
 def test_one_thing_at_a_time_is_done_to_a_session() -> None:
     world = World()
     world.actions.log_out(KEY, "bye", None, world.outcomes.append)
