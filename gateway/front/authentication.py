@@ -1,18 +1,20 @@
 """Logon by Username(553) and Password(554), with NewPassword(925) and a lock after failures.
 
-A check is tens of milliseconds of CPU, so it runs on a thread of its own, one at a time, with few waiting: many Logons
-at once neither stop the pumping of bytes nor take more than one core. Whatever is wrong, the client gets the same
-answer after the same work.
+A check is tens of milliseconds of CPU, so it runs on a thread of its own, one at a time, with few waiting, and fewer of
+one address: many Logons at once neither stop the pumping of bytes, nor take more than one core, nor keep others out for
+long. Whatever is wrong, the client gets the same answer after the same work.
 """
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from loguru import logger
 
+from gateway.front.addresses import Address, Network, site
 from gateway.front.logon import Logon
 from gateway.front.passwords import hash_password, is_password
 from gateway.front.refused import Refused
@@ -20,7 +22,7 @@ from gateway.front.users import UserFile, UserFileError
 from gateway.wire.tags import NEW_PASSWORD, PASSWORD, USERNAME
 
 NOT_AUTHORIZED = "not authorized"
-_MAX_WAITING = 32
+_MAX_WAITING, _MAX_WAITING_OF_ADDRESS = 32, 8
 
 
 @dataclass(slots=True)
@@ -43,20 +45,22 @@ class PasswordCheck:
         self._clock = clock
         self._failures: dict[str, _Failures] = {}  # of users that exist
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="passwords")
-        self._waiting = 0
+        self._waiting: Counter[Network] = Counter()
 
-    async def check(self, allowed: frozenset[str], logon: Logon) -> None:
+    async def check(self, allowed: frozenset[str], logon: Logon, address: Address) -> None:
         """Raises Refused unless the Logon has the name and password of one of the allowed users.
 
         A NewPassword(925) is the user's password from then on.
         """
-        if self._waiting >= _MAX_WAITING:
-            raise Refused(f"{_MAX_WAITING} Logons are waiting for their password check", "busy, try again")
-        self._waiting += 1
+        client = site(address)
+        if self._waiting[client] >= _MAX_WAITING_OF_ADDRESS or self._waiting.total() >= _MAX_WAITING:
+            raise Refused("too many Logons are waiting for their password check", "busy, try again")
+        self._waiting[client] += 1
         try:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._check, allowed, logon)
         finally:
-            self._waiting -= 1
+            self._waiting[client] -= 1
+            self._waiting += Counter()  # drops those at nought
 
     def close(self) -> None:
         """Let the thread end."""

@@ -134,7 +134,7 @@ class ClientSide(asyncio.Protocol):
     async def _let_in(self, logon: Logon) -> None:
         try:
             policy = self._front.gate.policy(logon, self._peer, self._certificate)
-            await self._front.credentials.check(policy, logon)
+            await self._front.credentials.check(policy, logon, self._peer.address)
             await self._hold_session(policy)
             if self._closed:
                 return

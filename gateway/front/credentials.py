@@ -1,5 +1,6 @@
 """What a session's Logon must prove, checked."""
 
+from gateway.front.addresses import Address
 from gateway.front.authentication import PasswordCheck
 from gateway.front.logon import Logon
 from gateway.front.settings import FrontSettings, PasswordLogon, SessionPolicy, SignatureLogon
@@ -23,10 +24,10 @@ class Credentials:
         signed = [(s.key, s.logon) for s in self._sessions if isinstance(s.logon, SignatureLogon)]
         self._keys = {key: load_keys(logon.public_keys) for key, logon in signed}
 
-    async def check(self, policy: SessionPolicy, logon: Logon) -> None:
+    async def check(self, policy: SessionPolicy, logon: Logon, address: Address) -> None:
         """Raises Refused unless the Logon proves what its session asks for."""
         if isinstance(policy.logon, PasswordLogon):
-            await self._passwords.check(policy.logon.users, logon)
+            await self._passwords.check(policy.logon.users, logon, address)
         elif isinstance(policy.logon, SignatureLogon):
             self._signatures.check(self._keys[policy.key], policy.logon.window_seconds, logon)
 

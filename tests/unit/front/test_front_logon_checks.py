@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from ipaddress import ip_address
 from itertools import count
 from pathlib import Path
 
@@ -134,7 +135,7 @@ async def test_a_user_is_locked_for_a_time_after_failures(users: UserFile) -> No
         logon = take_logon(password_logon(name, password), 4096)
         assert logon is not None
         try:
-            await check.check(allowed, logon)
+            await check.check(allowed, logon, ip_address("192.0.2.1"))
         except Refused as refusal:
             return str(refusal) if refusal.answer == "not authorized" else refusal.answer
         return "in"
@@ -169,6 +170,19 @@ async def test_checks_neither_block_the_loop_nor_pile_up(
         busy = len([text for text in texts if b"58=busy, try again\x01" in text])
         assert busy > 0
         assert busy + len([text for text in texts if b"58=not authorized\x01" in text]) == 60
+
+
+async def test_one_address_does_not_keep_others_waiting_long(users: UserFile) -> None:
+    check = PasswordCheck(users, max_failures=1000, lockout_seconds=60)
+    logon = take_logon(password_logon("ann", GOOD), 4096)
+    assert logon is not None
+    flood = [check.check(frozenset({"ann"}), logon, ip_address("192.0.2.1")) for _ in range(50)]
+    other = check.check(frozenset({"ann"}), logon, ip_address("192.0.2.2"))
+    *flooded, result = await asyncio.gather(*flood, other, return_exceptions=True)
+    assert result is None
+    assert [str(r) for r in flooded if r] == ["too many Logons are waiting for their password check"] * 42
+    assert not check._waiting
+    check.close()
 
 
 def test_the_file_is_ours_alone_and_holds_no_password(users: UserFile) -> None:
