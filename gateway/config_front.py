@@ -30,6 +30,7 @@ class TlsConfig(Section):
 class FrontConfig(Section):
     """The TCP listener that clients connect to.
 
+    host: an address or a name; empty: all addresses of this machine, IPv4 and IPv6.
     max_connections_per_address: an IPv6 address counts by its /64, since one machine has as many as it likes of those.
     max_half_open: connections that have not sent a complete Logon yet.
     max_message_bytes: of one message; the connection of a client that sends a longer one ends.

@@ -43,9 +43,9 @@ class Listener:
         self._entering: set[asyncio.Task[None]] = set()
 
     async def start(self, host: str, port: int) -> int:
-        """Listen on every address of `host`. Returns the port. Raises OSError."""
+        """Listen on every address of `host`, or of this machine if it is empty. Returns the port. Raises OSError."""
         loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        found = await loop.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         try:
             for family, _, _, _, address in dict.fromkeys(found):
                 self._sockets.append(_listen(family, (*address[:1], port, *address[2:])))

@@ -47,7 +47,7 @@ class SessionPolicy:
 class FrontSettings:
     """Where the front listens, where the engine is, who may log on, and the bounds of a connection.
 
-    host: address or name to listen on, IPv4 or IPv6. port: 0 takes a free one.
+    host: address or name to listen on, IPv4 or IPv6; empty: all addresses. port: 0 takes a free one.
     engine_socket: the engine's Unix socket.
     """
 

@@ -69,6 +69,16 @@ async def test_ipv6(settings: FrontSettings, engine: Engine, log: list[str]) -> 
         assert any("peer=[::1]:" in line for line in log)
 
 
+async def test_all_addresses(settings: FrontSettings, engine: Engine) -> None:
+    async with running(replace(settings, host="")) as front:
+        for host in ("127.0.0.1", "::1"):
+            _reader, writer = await asyncio.open_connection(host, front.port)
+            writer.write(LOGON)
+            engine_reader, engine_writer = await engine.connection()
+            assert await exactly(engine_reader, FORWARDED)
+            engine_writer.transport.abort()
+
+
 async def test_stopping_closes_clients(settings: FrontSettings, engine: Engine) -> None:
     async with running(settings) as front:
         session = await log_on(front, engine)
