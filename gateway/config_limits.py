@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
-from gateway.domain.risk import BadLimitError, make_limit
+from gateway.domain.risk import BadLimitError
 from gateway.domain.risk.controls import CONTROLS
 from gateway.domain.totals import Scope
 
@@ -51,6 +51,7 @@ class LimitsConfig(BaseModel):
     max_gross_exposure: Text = None
     max_net_exposure: Text = None
     short_sale: Text = None
+    max_daily_loss: Text = None
     max_open_orders: Text = None
     max_orders_per_day: Text = None
     order_rate: Text = None
@@ -61,9 +62,9 @@ class LimitsConfig(BaseModel):
     def _can_be_applied(cls, value: Any, info: ValidationInfo) -> Any:
         if isinstance(value, str) and info.field_name is not None and info.field_name.upper() in LIMIT_CODES:
             try:
-                make_limit(0, info.field_name.upper(), Scope(), value)
+                CONTROLS[info.field_name.upper()].value(value)
             except BadLimitError as error:
-                raise ValueError(str(error).partition(": ")[2]) from None
+                raise ValueError(f"{error}; it is {CONTROLS[info.field_name.upper()].about}") from None
         return value
 
     def texts(self) -> dict[str, str]:

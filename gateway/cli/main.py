@@ -37,6 +37,7 @@ _COMMANDS = {
     "order": "gateway.cli.order",
     "explain": "gateway.cli.explain",
     "limits": "gateway.cli.limits",
+    "positions": "gateway.cli.positions",
     "sessions": "gateway.cli.sessions",
     "session": "gateway.cli.session",
     "reconcile": "gateway.cli.reconcile",

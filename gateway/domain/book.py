@@ -18,6 +18,7 @@ TradeKey = tuple[str, str, str]
 exchanges are, counts from the start again, so that its ids alone tell nothing."""
 
 
+_TRADES = frozenset({e.OrderFilled, e.TradeCanceled, e.TradeCorrected})
 _DAY = 86_400 * 1_000_000_000  # ns
 
 
@@ -51,7 +52,7 @@ class Book:
         self._by_cl_ord_id: dict[tuple[str, str], str] = {}
         self._by_client_id: dict[str, tuple[str, int]] = {}
         self._by_venue_order_id: dict[tuple[str, str, str], tuple[str, int]] = {}
-        self._day_start = day_start
+        self.day_start = day_start
 
     # --- reading
 
@@ -89,14 +90,17 @@ class Book:
         self._total(before, after)
         self._count(event, after)
         self.risk.record(event, after)
+        if type(event) in _TRADES:
+            self.risk.ledger.record(event, after)
 
     def roll_day(self, day_start: int) -> None:
         """A trading day began: ids of orders that are over are free again.
 
         What ended is kept for one more day, so that a late word of the venue about it still finds it.
         """
-        self._day_start = day_start
+        self.day_start = day_start
         self.risk.totals.start_day()
+        self.risk.ledger.start_day()
         over = {order_id for order_id, order in self.orders.items() if not (order.is_open or order.is_unknown)}
         self._by_cl_ord_id = {
             key: order_id
@@ -146,7 +150,7 @@ class Book:
             self.risk.totals.executed(after, subtract(after.cum_qty, before.cum_qty))
 
     def _count(self, event: e.Event, order: Order) -> None:
-        if event.at < self._day_start:
+        if event.at < self.day_start:
             return
         if type(event) is e.LegSubmitted:
             if event.leg == 1:

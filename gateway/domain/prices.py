@@ -70,6 +70,11 @@ class Prices:
         rate = self.rate(instrument.quote, at)
         return None if rate is None else multiply(reference, rate)
 
+    def quote_rate(self, symbol: str, at: int) -> Decimal | None:
+        """One unit of the symbol's quote currency in the currency."""
+        instrument = self._instrument(symbol)
+        return None if instrument is None else self.rate(instrument.quote, at)
+
     def rate(self, asset: str, at: int) -> Decimal | None:
         """One unit of an asset in the currency; by the symbol of both, whichever way round the venue lists them."""
         if asset == self._currency:

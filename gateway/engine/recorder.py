@@ -24,6 +24,7 @@ from gateway.engine.numbers import SessionState
 from gateway.engine.ports import FixCodec, VenuePort
 from gateway.store.batch import Batch
 from gateway.store.codec import encode_event, encode_json
+from gateway.store.positions import position_row
 from gateway.store.rows import AlertRow, DecisionRow, ExecutionRow, IntentRow, JournalRow, OrderRow, ReportRow, storable
 
 
@@ -118,6 +119,11 @@ class Recorder:
         """The batch, complete: an order that changed several times in it is written once, as it ended."""
         for order, at in self.changed.values():
             self.batch.orders[order.order_id] = _order_row(order, at)
+        ledger = self.book.risk.ledger
+        for account, symbol in ledger.changed:
+            row = position_row(account, symbol, ledger.of(account)[symbol], self.book.day_start)
+            self.batch.positions[account, symbol] = row
+        ledger.changed.clear()
         return self.batch
 
     def _report_row(self, report: Report, ahead: int, at: int) -> ReportRow:

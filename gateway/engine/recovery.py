@@ -18,6 +18,7 @@ from gateway.engine.numbers import RESERVE, SessionState
 from gateway.errors import ConfigError
 from gateway.store import readers, restored
 from gateway.store.limits import Given, first_limits, limit_of, load_limits, set_aside
+from gateway.store.positions import load_ledger
 from gateway.store.rows import BreakRow, HaltRow, LimitRow, SessionRow
 
 
@@ -56,9 +57,12 @@ def recover(database: Database, configured: Configured, clock: Clock, day_end_se
         limits = load_limits(connection)
         new_limits = [] if limits else first_limits(configured.limits, now)
         book = Book(_rule_book([*limits, *new_limits]), today)
+        book.risk.ledger.recording = False  # it is loaded as a whole
         for position, event in readers.load_open_events(connection, today):
             book.fold(position, event)
         book.risk.take_stops()  # they were kept when they happened
+        book.risk.ledger.recording = True
+        load_ledger(connection, book.risk.ledger, today)
         for (session, account, symbol), qty in readers.load_positions(connection, today).items():
             book.risk.totals.hold(account, symbol, qty, session_name(session))
         for row in readers.load_halts(connection):

@@ -14,6 +14,7 @@ from gateway.store.rows import (
     LimitRow,
     MessageRow,
     OrderRow,
+    PositionRow,
     ReportRow,
     SessionRow,
     VenueCallRow,
@@ -41,6 +42,7 @@ class Batch:
     breaks: dict[int, BreakRow] = field(default_factory=dict)
     admin_actions: dict[int, AdminActionRow] = field(default_factory=dict)
     limits: list[LimitRow] = field(default_factory=list)
+    positions: dict[tuple[str, str], PositionRow] = field(default_factory=dict)
     halts: dict[tuple[str, str, str], HaltRow] = field(default_factory=dict)
 
     @property
@@ -60,6 +62,7 @@ class Batch:
             or self.breaks
             or self.admin_actions
             or self.limits
+            or self.positions
             or self.halts
         )
 
@@ -78,4 +81,5 @@ class Batch:
         self.breaks.clear()
         self.admin_actions.clear()
         self.limits.clear()
+        self.positions.clear()
         self.halts.clear()

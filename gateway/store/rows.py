@@ -235,3 +235,17 @@ class LimitRow(NamedTuple):
     who: str
     why: str
     at: int
+
+
+class PositionRow(NamedTuple):
+    """One account's position in a symbol. fees: by asset, as JSON."""
+
+    account: str
+    symbol: str
+    qty: str
+    cost: str
+    realised: str
+    realised_today: str
+    fees: str
+    fees_today: str
+    day: int

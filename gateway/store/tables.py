@@ -313,3 +313,18 @@ halts = Table(
     Column("armed_by_uid", BigInteger, nullable=False),
     Column("armed_at", BigInteger, nullable=False),
 )
+
+# What each account holds of each symbol, what that cost and what it earned, see domain/positions.py. Exact, as text.
+positions = Table(
+    "positions",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("symbol", Text, primary_key=True),
+    Column("qty", Text, nullable=False),
+    Column("cost", Text, nullable=False),
+    Column("realised", Text, nullable=False),
+    Column("realised_today", Text, nullable=False),
+    Column("fees", Text, nullable=False),  # JSON: amounts by asset
+    Column("fees_today", Text, nullable=False),
+    Column("day", BigInteger, nullable=False),  # when the day began that *_today is about
+)

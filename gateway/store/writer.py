@@ -13,7 +13,7 @@ from gateway.store.batch import Batch
 from gateway.store.dialects import begin_statement, insert_statement, rows_per_statement, together
 from gateway.store.leases import GUARD, Fence
 
-_UPSERTED = (tables.orders, tables.sessions, tables.breaks, tables.admin_actions, tables.halts)
+_UPSERTED = (tables.orders, tables.sessions, tables.breaks, tables.admin_actions, tables.halts, tables.positions)
 
 
 class BatchWriter:
@@ -94,6 +94,7 @@ class BatchWriter:
         self._insert_rows("breaks", batch.breaks.values())
         self._insert_rows("admin_actions", batch.admin_actions.values())
         self._insert_rows("limits", batch.limits)
+        self._insert_rows("positions", batch.positions.values())
         self._insert_rows("halts", batch.halts.values())
 
     def _insert_rows(self, table: str, rows: Iterable[tuple[object, ...]]) -> None:

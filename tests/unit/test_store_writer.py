@@ -65,6 +65,7 @@ ROW_TYPES = {
     "breaks": rows.BreakRow,
     "admin_actions": rows.AdminActionRow,
     "limits": rows.LimitRow,
+    "positions": rows.PositionRow,
     "halts": rows.HaltRow,
 }
 
@@ -96,6 +97,7 @@ def test_a_batch_of_everything_comes_back_as_it_was(engine: Engine, writer: Batc
     asked = rows.AdminActionRow(1, AT, 1000, 77, "operator", "session.reset", "{}", "why", "under way")
     batch.admin_actions[1] = asked
     of_desk = rows.LimitRow(1, "MAX_POSITION", "", "DESK", "BTCUSDT", "2.5", 80, AT, None, "ann", "more room", AT)
+    batch.positions["A", "S"] = rows.PositionRow("A", "S", "2.50", "-1", "0", "0", "{}", "{}", AT)
     batch.limits = [of_desk, of_desk._replace(limit_id=2, value=None, warn_percent=None, valid_to=AT + 1)]
     halted = rows.HaltRow("ACME", "", "BTCUSDT", "halted", "why", 1000, "operator", AT, -1, 0)
     batch.halts["ACME", "", "BTCUSDT"] = halted
@@ -115,6 +117,7 @@ def test_a_batch_of_everything_comes_back_as_it_was(engine: Engine, writer: Batc
     assert stored(engine, tables.breaks) == [standing]
     assert stored(engine, tables.admin_actions) == [asked]
     assert stored(engine, tables.limits) == batch.limits
+    assert stored(engine, tables.positions) == list(batch.positions.values())
     assert stored(engine, tables.halts) == [halted]
 
     resolved = standing._replace(resolution="canceled", resolved_at=AT + 1)

@@ -14,7 +14,7 @@ from gateway.domain.order import Order
 from gateway.domain.risk.denial import Denial, deny
 from gateway.domain.risk.limit import Limit
 from gateway.domain.risk.terms import OrderTerms, Snapshot
-from gateway.domain.totals import Kind
+from gateway.domain.totals import KINDS, Kind
 from gateway.domain.values import OrdRejReason
 
 Figure = Decimal | int | str | None
@@ -29,6 +29,7 @@ class Reads(Enum):
     SCOPE = "scope"  # the total of the limit's scope
     SYMBOL = "symbol"  # the total of the limit's scope in the order's symbol
     SYMBOLS = "symbols"  # the totals of every symbol in the limit's scope
+    RESULTS = "results"  # what the limit's scope earned, and the account's total in the order's symbol
     TRACKER = "tracker"  # what the control itself keeps for the limit's scope
 
 
@@ -57,6 +58,7 @@ class Control:
     shrinking: whether it is also asked about a replace that only takes quantity away.
     alerts_only: what it finds is alerted and refuses nothing.
     renews: whether each version of its limit starts with a tracker that remembers nothing.
+    kinds: of which kinds of scope its limits may be.
     rebuilds: whether its tracker is about open orders, and is made from them by recording each as it stands.
     """
 
@@ -74,6 +76,7 @@ class Control:
     shrinking: bool = False
     alerts_only: bool = False
     renews: bool = False
+    kinds: tuple[Kind, ...] = KINDS
     rebuilds: bool = False
 
 

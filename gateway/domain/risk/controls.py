@@ -5,6 +5,7 @@ from gateway.domain.risk.control import Control
 from gateway.domain.risk.counts import CANCEL_RATIO, MAX_OPEN_ORDERS, MAX_ORDERS_PER_DAY
 from gateway.domain.risk.exposure import MAX_GROSS_EXPOSURE, MAX_NET_EXPOSURE
 from gateway.domain.risk.fat_finger import FAT_FINGER
+from gateway.domain.risk.loss import MAX_DAILY_LOSS
 from gateway.domain.risk.order_size import MAX_ORDER_NOTIONAL, MAX_ORDER_QTY, MIN_ORDER_NOTIONAL
 from gateway.domain.risk.permissions import MARKET_HOURS, ORDER_TYPE_NOT_ALLOWED, RESTRICTED_SYMBOL, SIDE_NOT_ALLOWED
 from gateway.domain.risk.position import MAX_POSITION, SHORT_SALE
@@ -31,6 +32,7 @@ CONTROLS: dict[str, Control] = {
         MAX_GROSS_EXPOSURE,
         MAX_NET_EXPOSURE,
         SHORT_SALE,
+        MAX_DAILY_LOSS,
         MAX_OPEN_ORDERS,
         MAX_ORDERS_PER_DAY,
         ORDER_RATE,

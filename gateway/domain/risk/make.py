@@ -19,6 +19,8 @@ def make_limit(
     control = CONTROLS.get(code)
     if control is None:
         raise BadLimitError(f"{code}: no such limit; there are {', '.join(CONTROLS)}")
+    if scope.kind not in control.kinds:
+        raise BadLimitError(f"{code}: not of such a scope; it is {control.about}")
     if valid_to is not None and valid_to <= valid_from:
         raise BadLimitError(f"{code}: it would end before it begins")
     if warn_percent is not None and (control.part is None or not 0 < warn_percent <= 100):

@@ -5,10 +5,12 @@ from typing import Any, NamedTuple
 
 from gateway.domain.events import Event
 from gateway.domain.order import Order
+from gateway.domain.positions import Ledger
 from gateway.domain.risk.control import Control, Reads, Tracker
 from gateway.domain.risk.controls import CONTROLS
 from gateway.domain.risk.exposure import Exposure
 from gateway.domain.risk.limit import Limit
+from gateway.domain.risk.loss import Results
 from gateway.domain.totals import FIRM, KINDS, Kind, Scope, Totals, part_of, session_name
 
 _FOREVER = 1 << 63
@@ -41,6 +43,7 @@ class RuleBook:
     def __init__(self, limits: Iterable[Limit] = ()) -> None:
         self.open_orders: Callable[[], Iterable[Order]] = tuple  # the book sets it
         self.totals = Totals()
+        self.ledger = Ledger()
         self._by_scope: dict[Scope, list[Limit]] = {}
         self._rules: dict[tuple[str, str, str], Rules] = {}
         self._trackers: dict[tuple[Any, ...], Tracker] = {}
@@ -150,6 +153,9 @@ class RuleBook:
             symbol = limit.scope.symbol
             symbols = {symbol: total} if symbol else self.totals.by_symbol(limit.scope)
             return Exposure(symbols, total, by_account)
+        if control.reads is Reads.RESULTS:
+            positions = self.ledger.of(base.account) if limit.scope.account else self.ledger.firm
+            return Results(positions, self.totals.total(part_of(base, (True, False, True))))
         assert control.tracker is not None
         scope = part_of(base, kind)
         version = limit.limit_id if control.renews else "" if control.rebuilds else limit.text
@@ -178,6 +184,8 @@ def _kind(limit: Limit) -> Kind | None:
     account, session, symbol = control.keeps or limit.scope.kind
     if control.reads is Reads.SCOPE:
         return account, session, symbol
+    if control.reads is Reads.RESULTS:
+        return True, False, True
     if control.reads in (Reads.SYMBOL, Reads.SYMBOLS):
         return account, session, True
     return None

@@ -72,3 +72,13 @@ class Snapshot(NamedTuple):
         """What one base unit is worth in the currency of exposures, or what stands for that."""
         found = self.prices.unit(symbol, self.at) if self.prices is not None else None
         return found if found is not None else self.without_reference
+
+    def rate(self, asset: str) -> Decimal | str | None:
+        """What one unit of an asset is worth in that currency."""
+        found = self.prices.rate(asset, self.at) if self.prices is not None else None
+        return found if found is not None else self.without_reference
+
+    def quote_rate(self, symbol: str) -> Decimal | str | None:
+        """Likewise, of a symbol's quote currency."""
+        found = self.prices.quote_rate(symbol, self.at) if self.prices is not None else None
+        return found if found is not None else self.without_reference
