@@ -22,6 +22,7 @@ from sqlalchemy import MetaData, select
 from gateway.client import ClientError, FixClient
 from gateway.client.message import Fields, encode, utc_timestamp
 from gateway.front import UserFile, hash_password
+from gateway.store.tables import orders
 from tests.fixtures.certificates import Authority
 from tests.fixtures.other_user import NOBODY, connected_as, needs_root
 from tests.fixtures.processes import ROOT, Exchange, Gateway, wait_until
@@ -105,6 +106,19 @@ async def test_only_the_right_certificate_trades(door: Door) -> None:
         with pytest.raises(ClientError, match="the session is in use by another connection"):
             await door.client(store=None).connect()
         assert await trades(client)
+
+
+async def test_a_client_cannot_speak_for_another_session(door: Door) -> None:
+    client = await door.client().connect()
+    forged: Fields = [(11, "forged"), (55, "BTCUSDT"), (54, "1"), (38, "0.1"), (40, "2"), (44, "30000"), (59, "1")]
+    client.send("D", [(49, "SIGNED"), *forged, (60, utc_timestamp(time.time_ns()))])
+    reject = await client.expect("3")
+    assert reject[373] == "9"  # CompID problem
+    await client.wait_closed()
+    async with door.client() as again:
+        assert await trades(again)
+    with door.gateway.sql() as sql:
+        assert sql.execute(select(orders).where(orders.c.first_cl_ord_id == "forged")).all() == []
 
 
 def test_the_desk_s_own_command_speaks_tls(door: Door) -> None:
