@@ -26,8 +26,10 @@ SETTLE_TIMEOUT_S = 90.0
 SHOWN = 20
 
 
-WEIGHTS = {"engine": 55, "front": 10, "connections": 20, "client": 10, "gateway": 5}
-"""How often, in per cent, what dies: connections are the exchange's, gateway is all of its processes."""
+WEIGHTS = {"engine": 50, "front": 10, "connections": 20, "client": 10, "gateway": 5, "sql": 5}
+"""How often, in per cent, what dies: connections are the exchange's, gateway is all of its processes, and without sql
+nothing can be committed for a moment, so that the watchdog cancels what is open.
+"""
 
 
 class Killer:
@@ -48,6 +50,8 @@ class Killer:
                 await self._world.exchange.control("drop_connections")
             elif kind == "client":
                 await asyncio.to_thread(self._world.kill_client)
+            elif kind == "sql":
+                await asyncio.to_thread(self._lose_sql)
             elif kind == "gateway":
                 await asyncio.to_thread(self._world.kill_gateway, wipe=self._random.random() < 0.5)
             else:
@@ -65,14 +69,24 @@ class Killer:
         # Gone, not only sent for: else the next kill could meet the same process.
         wait_until(lambda: not alive(pid), f"{name} {pid} is dead")
 
+    def _lose_sql(self) -> None:
+        engine = self._running("engine")
+        wait_until(lambda: "session on" in self._log_of(engine), "the client is on")
+        time.sleep(self._random.uniform(0.2, 2))
+        self._world.lose_sql(engine)
+
     def _running(self, name: str) -> int:
         """Its process id, once the supervisor has started it again."""
         wait_until(lambda: alive(self._gateway.child_pid(name)), f"{name} runs")
         return self._gateway.child_pid(name)
 
     def _started(self, pid: int) -> bool:
+        return not alive(pid) or "engine started" in self._log_of(pid)
+
+    def _log_of(self, engine: int) -> str:
+        """All lines since this engine was started."""
         log = self._gateway.log()
-        return not alive(pid) or "engine started" in log[log.rfind(f"started process=engine pid={pid}") :]
+        return log[log.rfind(f"started process=engine pid={engine}") :]
 
 
 def say(text: str) -> None:

@@ -2,9 +2,11 @@
 
 import asyncio
 import shutil
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -97,6 +99,7 @@ class World:
             sessions={COMP_ID: ("FIX.4.4", "")},
             engine="recv_window_ms = 1000",  # the shorter, the sooner a lost order is known to be lost
             log_level="INFO",
+            emergency_cancel=True,
         )
         self.gateway.port = free_loopback_port()  # a front that starts again must be where the client looks for it
         try:
@@ -118,13 +121,29 @@ class World:
 
     def kill_gateway(self, *, wipe: bool) -> None:
         """Kill the supervisor, and with it all of the gateway; then start it again. wipe: without its directory."""
-        children = [self.gateway.child_pid(name) for name in ("engine", "front")]
+        children = [self.gateway.child_pid(name) for name in ("engine", "front", "watchdog")]
         self.gateway.kill()
         for pid in children:
             wait_until(lambda pid=pid: not alive(pid), f"process {pid} ended with its parent")  # type: ignore[misc]
         if wipe:
             shutil.rmtree(self._directory / "run")
         self.gateway.start(wait_for_venue=False)
+
+    def lose_sql(self, engine: int) -> None:
+        """Let no order be committed until that has ended the engine with this process id.
+
+        Then the client is started again: QuickFIX's initiator, once it was logged out, does not connect any more
+        (seen with its 1.16.0 against any acceptor's Logout).
+        """
+        with closing(sqlite3.connect(self.gateway.database_url.removeprefix("sqlite:///"), timeout=20)) as database:
+            database.execute("CREATE TRIGGER lost BEFORE INSERT ON journal BEGIN SELECT RAISE(ABORT, 'lost'); END")
+            database.commit()
+            try:
+                wait_until(lambda: not alive(engine), f"engine {engine} ends without SQL")
+            finally:
+                database.execute("DROP TRIGGER lost")
+                database.commit()
+        self.kill_client()
 
     def _stop(self) -> None:
         if self.client is not None:
