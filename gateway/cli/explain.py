@@ -86,7 +86,7 @@ def _print(decision: Row[Any], findings: list[Finding], limits: Mapping[int, Lim
     elif decision.outcome == "accept":
         screen.print("no limit applied")
     else:
-        screen.print("by the order's own fields, the venue's filters or its state; no limit was looked at")
+        screen.print("by the order's own fields, the venue's filters or state, or a halt; no limit was looked at")
 
 
 def _table(findings: list[Finding], limits: Mapping[int, LimitRow], width: int) -> Table:

@@ -24,6 +24,7 @@ Then, as a desk would:
   fixgw explain O1                        why it was accepted or refused, limit by limit
   fixgw limits show                       the limits in force
   fixgw sessions                          FIX sessions and their numbers
+  fixgw kill --reason "..."               stop trading: cancel what is open, refuse what is new
 
 Each command explains itself, such as fixgw send --help.
 How clients connect: fix_specs/RULES_OF_ENGAGEMENT.md

@@ -90,9 +90,11 @@ def _check_new(
 def _check(
     terms: risk.OrderTerms, account: Account, profile: SessionProfile, market: Market, book: Book, at: int
 ) -> risk.Decision:
-    halted = book.halts.denial(terms, Scope(account.name, session_name(profile.key), terms.symbol), book.risk.totals)
-    if halted is not None:
-        return risk.Decision(halted)
+    if book.halts:
+        scope = Scope(account.name, session_name(profile.key), terms.symbol)
+        halted = book.halts.denial(terms, scope, book.risk.totals)
+        if halted is not None:
+            return risk.Decision(halted)
     if market.not_ready:
         return risk.Decision(risk.deny("VENUE_UNAVAILABLE", OrdRejReason.BROKER_OPTION, why=market.not_ready))
     rules = book.risk.rules(account.name, profile.key, terms.symbol, at)

@@ -45,6 +45,10 @@ class Halts:
         for halt in halts:
             self.put(halt)
 
+    def __bool__(self) -> bool:
+        """Whether anything was ever set: most orders need look no further."""
+        return bool(self._halts)
+
     def put(self, halt: Halt) -> None:
         """From now on."""
         self._halts[halt.scope] = halt
@@ -55,8 +59,6 @@ class Halts:
 
     def denial(self, order: OrderTerms, scope: Scope, totals: Totals) -> Denial | None:
         """Why an order, or a replace, may not pass now. scope: its account, session (by CompID) and symbol."""
-        if not self._halts:
-            return None
         found = [halt for kind in KINDS if (halt := self._halts.get(part_of(scope, kind))) is not None]
         for halt in found:
             if halt.state is TradingState.HALTED:

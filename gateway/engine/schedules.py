@@ -4,6 +4,7 @@ At the boundary the client is logged out and a new epoch begins, as for an opera
 the boundary begins the epoch when it starts: an epoch older than the last boundary is over, whoever finds out.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -37,6 +38,7 @@ class Schedules:
         self._actions = actions
         self._clock = clock
         self._next = dict.fromkeys(schedules, 0)  # when to look at each
+        self._soonest: float = 0 if schedules else math.inf
 
     def roll_missed(self, unsent: Callable[[str, int], Sequence[ReportRow]]) -> None:
         """Before anybody can log on: begin the epochs that were due while no engine ran."""
@@ -60,13 +62,16 @@ class Schedules:
 
     def due(self, now: int) -> None:
         """Close and roll over what is due."""
+        if now < self._soonest:
+            return
         for session, when in self._next.items():
             if when <= now:
                 self._next[session] = self._look(session, now)
+        self._soonest = min(self._next.values())
 
     def wait(self, now: int) -> float:
         """Seconds until something is due; infinite when nothing ever is."""
-        return max(0.0, (min(self._next.values()) - now) / NANOSECONDS) if self._next else float("inf")
+        return max(0.0, (self._soonest - now) / NANOSECONDS)
 
     def _look(self, session: str, now: int) -> int:
         """Do what has to be done to one. Returns when to look again."""
