@@ -46,13 +46,18 @@ class Prices:
         self._instrument = instrument
         self._currency = currency
         self._max_age = max_age
+        self._mids: dict[str, tuple[Quote, Decimal | None]] = {}  # each as long as its quote is the last
+        self._units: dict[str, tuple[Quote, Decimal]] = {}
 
     def reference(self, symbol: str, at: int) -> Decimal | None:
         """The reference price at this time, in quote currency; None when it is missing or stale."""
         quote = self._quote(symbol)
         if quote is None or at - quote.at > self._max_age:
             return None
-        return quote.mid
+        known = self._mids.get(symbol)
+        if known is None or known[0] is not quote:
+            known = self._mids[symbol] = (quote, quote.mid)
+        return known[1]
 
     def age(self, symbol: str, at: int) -> int | None:
         """Of the quote, however old; nanoseconds."""
@@ -61,11 +66,18 @@ class Prices:
 
     def unit(self, symbol: str, at: int) -> Decimal | None:
         """One base unit of the symbol in the currency that everything is valued in."""
+        quote = self._quote(symbol)
+        if quote is None or at - quote.at > self._max_age:
+            return None
+        known = self._units.get(symbol)
+        if known is not None and known[0] is quote:
+            return known[1]
         instrument = self._instrument(symbol)
         reference = self.reference(symbol, at)
         if instrument is None or reference is None:
             return None
         if instrument.quote == self._currency:
+            self._units[symbol] = (quote, reference)
             return reference
         rate = self.rate(instrument.quote, at)
         return None if rate is None else multiply(reference, rate)

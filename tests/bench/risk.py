@@ -14,6 +14,7 @@ from decimal import Decimal
 from gateway.domain import events as e
 from gateway.domain.book import Book
 from gateway.domain.instruments import Instrument
+from gateway.domain.prices import Prices, Quote
 from gateway.domain.risk import Limit, OrderTerms, RuleBook, Snapshot, check_order, make_limit
 from gateway.domain.totals import FIRM, Scope
 from gateway.domain.values import OrdType, Side, TimeInForce
@@ -35,10 +36,14 @@ _OF_ALL = {
     "MAX_ORDER_QTY": "1000",
     "MAX_ORDER_NOTIONAL": "100000000",
     "MIN_ORDER_NOTIONAL": "1",
+    "PRICE_COLLAR": "1000%",
     "FAT_FINGER": "1000x/20",
     "SELF_TRADE": "refuse",
     "DUPLICATE_ORDER": "1ms",
     "SHORT_SALE": "yes",
+    "MAX_GROSS_EXPOSURE": "1000000000000",
+    "MAX_NET_EXPOSURE": "1000000000000",
+    "MAX_DAILY_LOSS": "1000000000000",
     "MAX_OPEN_ORDERS": "1000000",
     "MAX_ORDERS_PER_DAY": "100000000",
     "ORDER_RATE": "1000000/1s",
@@ -135,12 +140,13 @@ class RiskBench:
     def check(self, session: str, account: str, terms: OrderTerms, at: int) -> bool:
         """Whether the order passes."""
         instrument = _INSTRUMENTS[terms.symbol]
+        rules = self.book.risk.rules(account, session, terms.symbol, at)
         decision = check_order(
             terms,
             instrument=instrument,
             capabilities=BinanceVenue.capabilities,
-            rules=self.book.risk.rules(account, session, terms.symbol, at),
-            snapshot=Snapshot(at, instrument),
+            rules=rules,
+            snapshot=Snapshot(at, instrument, None, _PRICES, rules.collar),
         )
         return decision.denial is None
 
@@ -176,6 +182,9 @@ _INSTRUMENTS = {
     )
     for symbol in SYMBOLS
 }
+
+_QUOTES = {symbol: Quote(Decimal("1499.99"), Decimal("1500.01"), _START, "bench") for symbol in SYMBOLS}
+_PRICES = Prices(_QUOTES.get, _INSTRUMENTS.get, currency="USDT", max_age=1 << 62)
 
 
 def bench_risk() -> dict[str, float]:

@@ -41,11 +41,12 @@ def _gross(order: OrderTerms, source: Exposure, snapshot: Snapshot, limit: Limit
     if more <= ZERO:
         return ZERO, ZERO, ZERO
     gross = ZERO
+    unit: Any
     for symbol, total in source.symbols.items():
         qty = total.gross if source.by_account else worst_of(total.position, total.open_buy, total.open_sell)
         if qty:
-            unit: Any = snapshot.unit(symbol)
-            if unit is None or unit == UNPRICED:
+            unit = snapshot.unit(symbol)
+            if unit.__class__ is not Decimal:
                 return unit, more, symbol
             gross = add(gross, multiply(qty, unit))
     unit = snapshot.unit(order.symbol)
@@ -79,7 +80,7 @@ def _net(order: OrderTerms, source: Exposure, snapshot: Snapshot, limit: Limit) 
             qty = subtract(total.open_sell, total.position)
         if qty:
             unit: Any = snapshot.unit(symbol)
-            if unit is None or unit == UNPRICED:
+            if unit.__class__ is not Decimal:
                 return unit, symbol
             net = add(net, multiply(qty, unit))
     unit = snapshot.unit(order.symbol)
