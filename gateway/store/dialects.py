@@ -141,9 +141,26 @@ def rows_per_statement(dialect: str) -> tuple[int, ...]:
     return (64, 16, 4, 1) if dialect == "sqlite" else (1,)
 
 
+COPIED_FROM = 32
+"""Rows of a table from which on copying them is cheaper, though it costs a round trip to the server of its own."""
+
+
+def copy_statement(dialect: str, table: Table) -> str | None:
+    """What takes positional rows as a stream, at a quarter of what INSERT costs us; None where there is no such thing.
+
+    It cannot be sent `together` with other statements.
+    """
+    return f"COPY {table.name} ({', '.join(_written(table))}) FROM STDIN" if dialect == "postgresql" else None
+
+
+def _written(table: Table) -> list[str]:
+    """The columns of a row as the engine writes it: without the key that the database counts."""
+    return [column.name for column in table.columns if column.autoincrement is not True]
+
+
 def insert_statement(dialect: str, table: Table, *, rows: int, upsert: bool) -> str:
     """INSERT of positional rows, without the key that the database counts; upsert: they replace what has their key."""
-    columns = [column.name for column in table.columns if column.autoincrement is not True]
+    columns = _written(table)
     mark = "?" if dialect == "sqlite" else "%s"
     row = f"({', '.join([mark] * len(columns))})"
     statement = f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES {', '.join([row] * rows)}"  # noqa: S608 -- names are from tables.py

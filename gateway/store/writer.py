@@ -10,7 +10,14 @@ from sqlalchemy import Engine
 from gateway.errors import JournalHalted, LeaseLost
 from gateway.store import tables
 from gateway.store.batch import Batch
-from gateway.store.dialects import begin_statement, insert_statement, rows_per_statement, together
+from gateway.store.dialects import (
+    COPIED_FROM,
+    begin_statement,
+    copy_statement,
+    insert_statement,
+    rows_per_statement,
+    together,
+)
 from gateway.store.leases import GUARD, Fence
 
 _UPSERTED = (tables.orders, tables.sessions, tables.breaks, tables.admin_actions, tables.halts, tables.positions)
@@ -35,6 +42,13 @@ class BatchWriter:
             ]
             for table in tables.metadata.sorted_tables
         }
+        self._copies = {
+            table.name: statement
+            for table in tables.metadata.sorted_tables
+            if table not in _UPSERTED and table.name in Batch.__slots__
+            if (statement := copy_statement(dialect, table)) is not None
+        }
+        self._copied: set[str] = set()
         self._raw = engine.raw_connection()
         self._cursor = self._raw.cursor()
         self._guard = self._raw.cursor()
@@ -58,6 +72,7 @@ class BatchWriter:
             return
         self.halted = True  # until the commit has returned: also true when a signal interrupts us
         try:
+            self._copy(batch)
             with together(self._raw.driver_connection):
                 self._write(batch)
                 if self._fence is not None:
@@ -77,6 +92,17 @@ class BatchWriter:
         """Give the connection back."""
         with suppress(Exception):  # the connection may be what broke
             self._raw.close()
+
+    def _copy(self, batch: Batch) -> None:
+        """Write what is many, where that has a way of its own; _write leaves it out."""
+        self._copied.clear()
+        for table, statement in self._copies.items():
+            rows = getattr(batch, table)
+            if len(rows) >= COPIED_FROM:
+                with self._raw.cursor().copy(statement) as copy:
+                    for row in rows:
+                        copy.write_row(row)
+                self._copied.add(table)
 
     def _write(self, batch: Batch) -> None:
         if self._begin is not None:
@@ -99,7 +125,7 @@ class BatchWriter:
 
     def _insert_rows(self, table: str, rows: Iterable[tuple[object, ...]]) -> None:
         left = list(rows)
-        if not left:
+        if not left or table in self._copied:
             return
         *larger, (_, single) = self._inserts[table]
         for size, statement in larger:

@@ -14,6 +14,7 @@ from gateway.errors import JournalHalted
 from gateway.store import rows, tables
 from gateway.store.batch import Batch
 from gateway.store.database import open_database
+from gateway.store.dialects import COPIED_FROM
 from gateway.store.writer import BatchWriter
 from tests.fixtures.store_rows import AT, EXECUTION, JOURNAL, MESSAGE, ORDER, REPORT, SESSION, STATE
 
@@ -333,3 +334,27 @@ def test_text_from_outside_is_made_storable(engine: Engine, writer: BatchWriter,
     assert text == kept
     writer.commit(Batch(alerts=[rows.AlertRow(AT, "info", "X", text)]))
     assert stored(engine, tables.alerts)[0][3] == kept
+
+
+def test_many_rows_are_written_as_few_are(writer: BatchWriter, engine: Engine) -> None:
+    """However they get there: text and bytes with what is special in a stream of rows, numbers, and what is absent."""
+    many = range(1, COPIED_FROM + 1)
+    odd = 'tab\t, line\nend, \\N and \\., "quotes", Z\u00fcrich, \U0001f600'
+    batch = Batch(
+        journal=[JOURNAL._replace(position=n, payload=odd) for n in many],
+        messages=[MESSAGE._replace(msg_seq_num=n, raw=bytes(range(256)), order_id=None) for n in many],
+        executions=[EXECUTION._replace(position=n, trade_id=str(n), liquidity=None) for n in many],
+        reports=[REPORT._replace(report_id=n, body=odd) for n in many],
+    )
+    writer.commit(batch)
+    few = COPIED_FROM + 1
+    batch.journal.append(JOURNAL._replace(position=few, payload=odd))
+    batch.executions.append(EXECUTION._replace(position=few, trade_id="another", liquidity=None))
+    writer.commit(Batch(journal=batch.journal[-1:], executions=batch.executions[-1:]))
+    for table, written in (
+        (tables.journal, batch.journal),
+        (tables.messages, batch.messages),
+        (tables.executions, batch.executions),
+        (tables.reports, batch.reports),
+    ):
+        assert stored(engine, table) == [exact(row, table) for row in written]
