@@ -61,9 +61,10 @@ class EmergencyCancels:
             await asyncio.gather(*(self._until_over(venue, order, began) for order in orders))
         finally:
             start.cancel()
-            with suppress(Exception, asyncio.CancelledError):
-                await start
-            await venue.stop()
+            ending = asyncio.create_task(_end(venue, start))
+            while not ending.done():  # canceled or not: what is open is closed
+                with suppress(asyncio.CancelledError):
+                    await asyncio.shield(ending)
 
     async def _until_over(self, venue: Venue, order: OpenOrder, began: float) -> None:
         while True:
@@ -125,6 +126,14 @@ class EmergencyCancels:
     def said(self, said: Said) -> None:
         """Take note of a request or an answer."""
         self._note(said)
+
+
+async def _end(venue: Venue, start: "asyncio.Task[None]") -> None:
+    await asyncio.gather(start, return_exceptions=True)
+    try:
+        await venue.stop()
+    except Exception as error:
+        logger.opt(exception=error).error("venue account {} does not stop", venue.venue_account)
 
 
 class _Ears:

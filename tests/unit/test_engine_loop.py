@@ -272,7 +272,7 @@ def test_very_many_orders_that_end_at_once_do_not_hold_up_what_comes_in(
     cast("Any", world.disconnects)._profiles = {SESSION: profile}
     world.time = 1
     for number in range(3):
-        world.engine._timers.watch_expiry(world.order(f"DAY{number}", TimeInForce.DAY))
+        world.order(f"DAY{number}", TimeInForce.DAY)
         world.order(f"GTC{number}")
     sizes: list[int] = []
     commit = world.engine._writer.commit
@@ -282,10 +282,12 @@ def test_very_many_orders_that_end_at_once_do_not_hold_up_what_comes_in(
         commit(batch)
 
     monkeypatch.setattr(world.engine._writer, "commit", counted)
+    world.start()
+    world.nudge()
+    wait_until(lambda: bool(world.intents), "the orders are sent")
     world.time = DAY
     world.inbox.put(i.LoggedOn(SESSION, world.time))
     world.inbox.put(i.LoggedOut(SESSION, world.time))
-    world.start()
     wait_until(lambda: sum(sizes) == 6, "all are asked to be canceled")
     assert max(sizes) <= 4
 

@@ -1,5 +1,6 @@
 """Emergency cancels are sent until each order is over, by what the venue says and not by what is hoped."""
 
+import asyncio
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -19,6 +20,8 @@ IN_FLIGHT = OpenOrder("O2", 1, "main", "BTCUSDT", "gw-O2-1", None)
 
 class ScriptedVenue:
     """Answers cancels as the script says; after its end they are done."""
+
+    venue_account = "main"
 
     def __init__(self, sinks: Sinks, script: Iterator[dict[str, Any] | None]) -> None:
         self._sinks = sinks
@@ -90,3 +93,27 @@ async def test_one_that_may_be_on_its_way_is_asked_for_until_it_cannot_be(monkey
     venue, noted = await cancels(IN_FLIGHT, *never, in_flight_s=0.05, monkeypatch=monkeypatch)
     assert 1 < len(venue.sent) < 1000
     assert [n.outcome for n in noted if isinstance(n, Over)] == ["not open: -2011"]
+
+
+async def test_what_is_open_is_closed_however_often_it_is_canceled(monkeypatch: pytest.MonkeyPatch) -> None:
+    stopping, may_stop = asyncio.Event(), asyncio.Event()
+
+    class Slow(ScriptedVenue):
+        async def stop(self) -> None:
+            stopping.set()
+            await may_stop.wait()
+            await super().stop()
+
+    venues: list[Slow] = []
+
+    def build(_name: str, sinks: Sinks) -> Any:
+        venues.append(Slow(sinks, iter([])))
+        return venues[0]
+
+    run = asyncio.create_task(EmergencyCancels(build, lambda _: None, 60).run([KNOWN]))
+    await stopping.wait()
+    run.cancel()
+    await asyncio.sleep(0)
+    may_stop.set()
+    await asyncio.wait({run})
+    assert venues[0].stopped
