@@ -43,8 +43,8 @@ class FixSession:
     ) -> None:
         """reset_seq_num: log on with ResetSeqNumFlag(141)=Y. store: file for numbers and recent orders.
 
-        heartbeats: False keeps silent, to try a counterparty's patience. tls: None speaks plain TCP.
-        on_message sees all traffic.
+        heartbeats: False keeps silent, also when it is asked, to try a counterparty's patience.
+        tls: None speaks plain TCP. on_message sees all traffic.
         """
         self.host, self.port = host, port
         self.sender_comp_id, self.target_comp_id = sender_comp_id, target_comp_id
@@ -289,7 +289,7 @@ class FixSession:
 
     def _answer(self, message: FixMessage) -> None:
         with contextlib.suppress(NotConnected):  # the other side may be gone before it has its answer
-            if message.type == "1":
+            if message.type == "1" and self.heartbeats:
                 self.send("0", [(112, message.get(112) or "")])
             elif message.type == "2":
                 self._resend(int(message[7]), int(message[16]))

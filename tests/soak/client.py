@@ -10,6 +10,7 @@ Commands on standard input: "quiet" ends the flow of orders, "quit" logs out and
 import argparse
 import contextlib
 import json
+import os
 import select
 import sys
 import time
@@ -38,6 +39,11 @@ SenderCompID={comp_id}
 TargetCompID=FIXGW
 """
 LOGOUT_TIMEOUT_S = 10.0
+STUCK, STUCK_S = 3, 20.0
+"""Off line for so long, it ends with this code, and another goes on: after a Logout that it did not ask for, QuickFIX
+at times makes a Logon with no connection under it, takes that for sent, and never connects again (*measured*: no socket
+is opened; a stop and a start of the initiator connect, and send no Logon).
+"""
 
 
 class Client(fix.Application):  # type: ignore[misc]  # quickfix has no type information
@@ -119,8 +125,12 @@ def main() -> None:
 
 
 def _run(client: Client, flow: Flow, random: Random, rate: float) -> None:
-    quiet = False
+    quiet, last_on = False, time.monotonic()
     while True:
+        if client.logged_on:
+            last_on = time.monotonic()
+        elif time.monotonic() - last_on > STUCK_S:
+            os._exit(STUCK)
         # Commands arrive rarely, so waiting for one paces the flow.
         ready, _, _ = select.select([sys.stdin], [], [], random.expovariate(rate))
         if ready:

@@ -1,9 +1,9 @@
 """Kill it while it works, then compare the books: what scripts/soak runs.
 
 A random flow of orders from an independent client goes through the gateway to the simulated exchange while the engine,
-the front, the exchange's connections, the client and the gateway as a whole (sometimes with its directory) die at
-random moments. At the end everything may settle, and then the client's book, SQL's, the exchange's and the messages'
-have to agree (see compare.py).
+the front, the exchange's connections, the client, the gateway as a whole (sometimes with its directory) and the
+database die at random moments. At the end everything may settle, and then the client's book, SQL's, the exchange's and
+the messages' have to agree (see compare.py).
 """
 
 import argparse
@@ -15,9 +15,11 @@ import signal
 import sys
 import tempfile
 import time
+from contextlib import AsyncExitStack
 from pathlib import Path
 from random import Random
 
+from tests.fixtures.databases import STORES, Server, running_server
 from tests.fixtures.processes import wait_until
 from tests.soak.compare import Verdict
 from tests.soak.world import World, alive
@@ -26,32 +28,38 @@ SETTLE_TIMEOUT_S = 90.0
 SHOWN = 20
 
 
-WEIGHTS = {"engine": 50, "front": 10, "connections": 20, "client": 10, "gateway": 5, "sql": 5}
-"""How often, in per cent, what dies: connections are the exchange's, gateway is all of its processes, and without sql
-nothing can be committed for a moment, so that the watchdog cancels what is open.
+WEIGHTS = {"engine": 50, "front": 10, "connections": 20, "client": 10, "gateway": 5, "sql": 5, "server": 10}
+"""How often what dies: connections are the exchange's, gateway is all of its processes, server is PostgreSQL's, and
+without sql SQLite takes nothing for a moment. In both of these the watchdog cancels what is open.
 """
+_OF_THE_OTHER_STORE = {"sqlite": "server", "postgresql": "sql"}
 
 
 class Killer:
     """Chooses what dies when."""
 
-    def __init__(self, world: World, random: Random, mean_gap_s: float) -> None:
+    def __init__(self, world: World, random: Random, mean_gap_s: float, server: Server | None) -> None:
         self._world = world
         self._gateway = world.gateway
         self._random = random
         self._mean_gap_s = mean_gap_s
-        self.kills = dict.fromkeys(WEIGHTS, 0)
+        self._server = server
+        other = _OF_THE_OTHER_STORE["postgresql" if server is not None else "sqlite"]
+        self.kills = {kind: 0 for kind in WEIGHTS if kind != other}
 
     async def run(self, count: int) -> None:
         for _ in range(count):
             await asyncio.sleep(min(self._random.expovariate(1 / self._mean_gap_s), 3 * self._mean_gap_s))
-            (kind,) = self._random.choices(list(WEIGHTS), weights=list(WEIGHTS.values()))
+            self._world.revive_client()
+            (kind,) = self._random.choices(list(self.kills), weights=[WEIGHTS[kind] for kind in self.kills])
             if kind == "connections":
                 await self._world.exchange.control("drop_connections")
             elif kind == "client":
                 await asyncio.to_thread(self._world.kill_client)
             elif kind == "sql":
                 await asyncio.to_thread(self._lose_sql)
+            elif kind == "server":
+                await asyncio.to_thread(self._restart_server)
             elif kind == "gateway":
                 await asyncio.to_thread(self._world.kill_gateway, wipe=self._random.random() < 0.5)
             else:
@@ -68,6 +76,12 @@ class Killer:
         os.kill(pid, signal.SIGKILL)
         # Gone, not only sent for: else the next kill could meet the same process.
         wait_until(lambda: not alive(pid), f"{name} {pid} is dead")
+
+    def _restart_server(self) -> None:
+        assert self._server is not None
+        self._server.stop()
+        time.sleep(self._random.uniform(0, 3))
+        self._server.start()
 
     def _lose_sql(self) -> None:
         engine = self._running("engine")
@@ -94,11 +108,14 @@ def say(text: str) -> None:
 
 
 async def soak(
-    directory: Path, *, kills: int, seconds: float, seed: int, rate: float
+    directory: Path, *, kills: int, seconds: float, seed: int, rate: float, store: str
 ) -> tuple[Verdict, dict[str, int]]:
     """Run it. Everything it started has ended when it returns."""
-    async with World(directory, seed=seed, rate=rate) as world:
-        killer = Killer(world, Random(seed), seconds / (kills + 1))
+    async with AsyncExitStack() as stack:
+        server = stack.enter_context(running_server()) if store == "postgresql" else None
+        url = server.url if server is not None else None
+        world = await stack.enter_async_context(World(directory, seed=seed, rate=rate, database=url))
+        killer = Killer(world, Random(seed), seconds / (kills + 1), server)
         ends = time.monotonic() + seconds
         await killer.run(kills)
         await asyncio.sleep(max(0.0, ends - time.monotonic()))
@@ -135,13 +152,21 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60.0, help="how long orders flow (restarts may take longer)")
     parser.add_argument("--seed", type=int, default=1, help="of orders, prices and kills")
     parser.add_argument("--rate", type=float, default=20.0, help="messages a second while logged on")
+    parser.add_argument("--store", choices=STORES, default=STORES[0], help="where the books are")
     parser.add_argument("--json", type=Path, help="write the figures there")
     parser.add_argument("--keep", type=Path, help="keep databases, logs and journals in this directory")
     arguments = parser.parse_args()
     directory = arguments.keep or Path(tempfile.mkdtemp(prefix="soak-"))
     directory.mkdir(parents=True, exist_ok=True)
     verdict, kills = asyncio.run(
-        soak(directory, kills=arguments.kills, seconds=arguments.seconds, seed=arguments.seed, rate=arguments.rate)
+        soak(
+            directory,
+            kills=arguments.kills,
+            seconds=arguments.seconds,
+            seed=arguments.seed,
+            rate=arguments.rate,
+            store=arguments.store,
+        )
     )
     figures = report(verdict, kills)
     if arguments.json:

@@ -59,6 +59,11 @@ class Client:
         self._process.stdin.write(word + "\n")
         self._process.stdin.flush()
 
+    @property
+    def has_ended(self) -> bool:
+        """By itself, or killed."""
+        return self._process.poll() is not None
+
     def quit(self) -> None:
         """Log out and end. Raises subprocess.TimeoutExpired."""
         if self._process.poll() is None:
@@ -75,8 +80,9 @@ class Client:
 class World:
     """`async with`: all of it runs inside, and nothing of it is left outside."""
 
-    def __init__(self, directory: Path, *, seed: int, rate: float) -> None:
-        self._directory, self._seed, self._rate = directory, seed, rate
+    def __init__(self, directory: Path, *, seed: int, rate: float, database: str | None = None) -> None:
+        """database: its URL; without one it is SQLite."""
+        self._directory, self._seed, self._rate, self._database = directory, seed, rate, database
         self.exchange = Exchange(directory, maker=True, options=("--seed", str(seed)))
         self.gateway: Gateway
         self.client: Client | None = None
@@ -100,6 +106,7 @@ class World:
             engine="recv_window_ms = 1000",  # the shorter, the sooner a lost order is known to be lost
             log_level="INFO",
             emergency_cancel=True,
+            database=self._database,
         )
         self.gateway.port = free_loopback_port()  # a front that starts again must be where the client looks for it
         try:
@@ -128,6 +135,14 @@ class World:
         if wipe:
             shutil.rmtree(self._directory / "run")
         self.gateway.start(wait_for_venue=False)
+
+    def revive_client(self, *, quiet: bool = False) -> None:
+        """Let another go on where one has ended by itself (see STUCK in client.py)."""
+        assert self.client is not None
+        if self.client.has_ended:
+            self._start_client()
+            if quiet:
+                self.client.command("quiet")
 
     def lose_sql(self, engine: int) -> None:
         """Let no order be committed until that has ended the engine with this process id.
@@ -172,6 +187,7 @@ class World:
         agreed = 0
         while agreed < AGREED_TIMES and time.monotonic() < deadline:
             await asyncio.sleep(0.5)
+            self.revive_client(quiet=True)
             client, verdict = await self.look()
             agreed = agreed + 1 if verdict.is_good and client.online else 0
 
