@@ -289,7 +289,7 @@ async def test_resets_of_a_busy_session(gateway: Gateway) -> None:
         for _ in range(50):
             client.new_order("BTCUSDT", "buy", "1", price="30000", time_in_force="IOC")
         client.send_raw(message(client, 1, {98: "0", 108: "30", 141: "Y"}, "A"))
-        await client.wait_closed()
+        await client.wait_closed(timeout=60)
         await client.connect()
     # The numbers that were used before the last reset are used again.
     for _ in range(200):
