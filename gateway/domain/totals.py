@@ -106,6 +106,7 @@ class Totals:
         self._members: dict[Scope, dict[str, Total]] = {}
         self._base: dict[Scope, Total] = {}
         self._paths: dict[tuple[str, str, str], _Path] = {}
+        self._listening: list[set[str]] = []
 
     # --- reading
 
@@ -130,6 +131,12 @@ class Totals:
                 result.add(figures)
         return result
 
+    def listen(self) -> set[str]:
+        """A set that gets each symbol whose quantities change, until the next `watch`; whoever asked empties it."""
+        heard: set[str] = set()
+        self._listening.append(heard)
+        return heard
+
     # --- recording
 
     def watch(self, kinds: Iterable[Kind], *, gross: bool = False) -> None:
@@ -140,6 +147,7 @@ class Totals:
         self._kinds = frozenset(kinds)
         self._gross = gross
         self._paths.clear()
+        self._listening.clear()
         self._members.clear()
         self._totals = {}
         for scope, figures in self._base.items():
@@ -169,6 +177,8 @@ class Totals:
                 total.open_sell = add(total.open_sell, change)
         if path.gross is not None:
             _regross(path.gross)
+        for heard in self._listening:
+            heard.add(order.symbol)
 
     def executed(self, order: Order, qty: Decimal) -> None:
         """So much more of an order executed; less, where a trade was taken back."""
@@ -178,6 +188,8 @@ class Totals:
             total.position = add(total.position, signed)
         if path.gross is not None:
             _regross(path.gross)
+        for heard in self._listening:
+            heard.add(order.symbol)
 
     def hold(self, account: str, symbol: str, qty: Decimal, session: str = "") -> None:
         """A position from elsewhere: the store at start, a start-of-day figure. session: the client's CompID."""
@@ -186,6 +198,8 @@ class Totals:
             total.position = add(total.position, qty)
         if path.gross is not None:
             _regross(path.gross)
+        for heard in self._listening:
+            heard.add(symbol)
 
     def placed(self, order: Order) -> None:
         """An order passed the checks."""

@@ -5,7 +5,7 @@ each symbol's position could become, either way; for the firm, what each account
 positions of different symbols offset each other, and takes what the order's side could lead to.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from gateway.domain.risk.control import Control, Figures, Reads, exceeds
 from gateway.domain.risk.denial import Denial, deny
 from gateway.domain.risk.limit import Limit
 from gateway.domain.risk.terms import UNPRICED, OrderTerms, Snapshot
+from gateway.domain.risk.worth import Worth
 from gateway.domain.totals import Total, worst_of
 from gateway.domain.values import OrdRejReason, Side
 
@@ -22,12 +23,46 @@ from gateway.domain.values import OrdRejReason, Side
 class Exposure(NamedTuple):
     """What is read: the scope's total of each symbol, and the one of the order's symbol that the order changes.
 
-    by_account: whether accounts do not offset each other in a symbol, as for the whole firm's gross.
+    worth: of the firm, which trades every symbol: its gross, and what each side could lead to, kept as orders come.
     """
 
     symbols: Mapping[str, Total]
     own: Total
-    by_account: bool
+    worth: Mapping[str, Worth] | None = None
+
+
+def gross_qty(total: Total) -> Decimal:
+    """What each account could come to hold, either way."""
+    return total.gross
+
+
+def long_qty(total: Total) -> Decimal:
+    """Held, were all that is open to be bought."""
+    return add(total.position, total.open_buy)
+
+
+def short_qty(total: Total) -> Decimal:
+    """Sold short, were all that is open to be sold."""
+    return subtract(total.open_sell, total.position)
+
+
+def _worst_qty(total: Total) -> Decimal:
+    return worst_of(total.position, total.open_buy, total.open_sell)
+
+
+def _sum(source: Exposure, of_firm: str, qty_of: Callable[[Total], Decimal], snapshot: Snapshot) -> tuple[Any, str]:
+    """(what it is worth, ""); or what stands for a price that is missing, and the symbol."""
+    if source.worth is not None:
+        return source.worth[of_firm].reckon(snapshot)
+    result = ZERO
+    for symbol, total in source.symbols.items():
+        qty = qty_of(total)
+        if qty:
+            unit: Any = snapshot.unit(symbol)
+            if unit.__class__ is not Decimal:
+                return unit, symbol
+            result = add(result, multiply(qty, unit))
+    return result, ""
 
 
 def _gross(order: OrderTerms, source: Exposure, snapshot: Snapshot, limit: Limit) -> Figures:  # noqa: ARG001 - one signature
@@ -40,19 +75,11 @@ def _gross(order: OrderTerms, source: Exposure, snapshot: Snapshot, limit: Limit
     more = subtract(after, before)
     if more <= ZERO:
         return ZERO, ZERO, ZERO
-    gross = ZERO
-    unit: Any
-    for symbol, total in source.symbols.items():
-        qty = total.gross if source.by_account else worst_of(total.position, total.open_buy, total.open_sell)
-        if qty:
-            unit = snapshot.unit(symbol)
-            if unit.__class__ is not Decimal:
-                return unit, more, symbol
-            gross = add(gross, multiply(qty, unit))
-    unit = snapshot.unit(order.symbol)
-    if unit is None or unit == UNPRICED:
-        return unit, more, order.symbol
-    return gross, more, unit
+    gross, missing = _sum(source, "gross", _worst_qty, snapshot)
+    if missing:
+        return gross, more, missing
+    unit: Any = snapshot.unit(order.symbol)
+    return (gross, more, unit) if unit.__class__ is Decimal else (unit, more, order.symbol)
 
 
 def _max_gross(order: OrderTerms, limit: Limit, value: Decimal, figures: Figures) -> Denial | None:
@@ -72,19 +99,12 @@ def _max_gross(order: OrderTerms, limit: Limit, value: Decimal, figures: Figures
 def _net(order: OrderTerms, source: Exposure, snapshot: Snapshot, limit: Limit) -> Figures:  # noqa: ARG001 - one signature
     if order.opens_qty <= ZERO:
         return ZERO, ZERO
-    net = ZERO
-    for symbol, total in source.symbols.items():
-        if order.side is Side.BUY:
-            qty = add(total.position, total.open_buy)
-        else:
-            qty = subtract(total.open_sell, total.position)
-        if qty:
-            unit: Any = snapshot.unit(symbol)
-            if unit.__class__ is not Decimal:
-                return unit, symbol
-            net = add(net, multiply(qty, unit))
-    unit = snapshot.unit(order.symbol)
-    return (net, unit) if unit is not None and unit != UNPRICED else (unit, order.symbol)
+    is_buy = order.side is Side.BUY
+    net, missing = _sum(source, "long" if is_buy else "short", long_qty if is_buy else short_qty, snapshot)
+    if missing:
+        return net, missing
+    unit: Any = snapshot.unit(order.symbol)
+    return (net, unit) if unit.__class__ is Decimal else (unit, order.symbol)
 
 
 def _max_net(order: OrderTerms, limit: Limit, value: Decimal, figures: Figures) -> Denial | None:

@@ -1,6 +1,6 @@
 """The limits in force, bound to the figures they are checked against, for each account, session and symbol."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from gateway.domain.events import Event
@@ -8,10 +8,11 @@ from gateway.domain.order import Order
 from gateway.domain.positions import Ledger
 from gateway.domain.risk.control import Control, Reads, Tracker
 from gateway.domain.risk.controls import CONTROLS
-from gateway.domain.risk.exposure import Exposure
+from gateway.domain.risk.exposure import Exposure, gross_qty, long_qty, short_qty
 from gateway.domain.risk.limit import Limit
 from gateway.domain.risk.loss import Results
-from gateway.domain.totals import FIRM, KINDS, Kind, Scope, Totals, part_of, session_name
+from gateway.domain.risk.worth import Worth
+from gateway.domain.totals import FIRM, KINDS, Kind, Scope, Total, Totals, part_of, session_name
 
 _FOREVER = 1 << 63
 
@@ -44,6 +45,7 @@ class RuleBook:
         self.open_orders: Callable[[], Iterable[Order]] = tuple  # the book sets it
         self.totals = Totals()
         self.ledger = Ledger()
+        self._worth: dict[str, Worth] = {}  # of the firm
         self._by_scope: dict[Scope, list[Limit]] = {}
         self._rules: dict[tuple[str, str, str], Rules] = {}
         self._trackers: dict[tuple[Any, ...], Tracker] = {}
@@ -70,6 +72,7 @@ class RuleBook:
         for limit in self.limits:
             self._by_scope.setdefault(limit.scope, []).append(limit)
         self._rules.clear()
+        self._worth = {}
         self._tracked = any(CONTROLS[limit.code].tracker is not None for limit in self._in_force.values())
         gross = any(x.code == "MAX_GROSS_EXPOSURE" and x.scope == FIRM for x in self._in_force.values())
         self.totals.watch({k for x in self._in_force.values() if (k := _kind(x)) is not None}, gross=gross)
@@ -129,6 +132,12 @@ class RuleBook:
         collar = next((check.limit.value for check in checks if check.control.code == "PRICE_COLLAR"), None)
         return Rules(tuple(checks), self._watching(watched, base), until, collar)
 
+    def _worth_of_firm(self, symbols: Mapping[str, Total]) -> Mapping[str, Worth]:
+        if not self._worth:
+            kinds = {"gross": gross_qty, "long": long_qty, "short": short_qty}
+            self._worth = {name: Worth(symbols, qty, self.totals.listen()) for name, qty in kinds.items()}
+        return self._worth
+
     def _watching(self, limits: Iterable[Limit], base: Scope) -> tuple[tuple[Limit, Tracker], ...]:
         """What has to hear of orders: also for a limit that others hide for a time, or that is to come."""
         found: dict[Tracker, Limit] = {}
@@ -152,7 +161,7 @@ class RuleBook:
             total = self.totals.total(own)
             symbol = limit.scope.symbol
             symbols = {symbol: total} if symbol else self.totals.by_symbol(limit.scope)
-            return Exposure(symbols, total, by_account)
+            return Exposure(symbols, total, self._worth_of_firm(symbols) if limit.scope == FIRM else None)
         if control.reads is Reads.RESULTS:
             positions = self.ledger.of(base.account) if limit.scope.account else self.ledger.firm
             return Results(positions, self.totals.total(part_of(base, (True, False, True))))

@@ -4,18 +4,23 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.domain.instruments import Instrument
 from gateway.domain.prices import Prices, Quote
 from gateway.domain.risk import BadLimitError, make_limit
-from gateway.domain.risk.terms import UNPRICED
-from gateway.domain.totals import FIRM, Scope
+from gateway.domain.risk.exposure import gross_qty
+from gateway.domain.risk.terms import UNPRICED, Snapshot
+from gateway.domain.risk.worth import REVALUE_EVERY, Worth
+from gateway.domain.totals import FIRM, Scope, Totals
 from gateway.domain.values import OrdType, Side
 from tests.fixtures.domain_desk import SYMBOL, DomainDesk, Told
 from tests.fixtures.risk import judged, last_text, limit, limited, replacing, terms
 
 SECOND = 1_000_000_000
 D = Decimal
+SYMBOLS = (False, False, True)  # totals of symbols
 TICK = D("0.1")
 MARKET: dict[str, Any] = {"ord_type": OrdType.MARKET, "price": None}
 
@@ -201,3 +206,31 @@ def test_exposure_needs_the_price_of_everything_that_is_held(code: str) -> None:
     assert desk.order("X").is_open
     assert desk.decision is not None
     assert len(desk.decision.cautions) == 1
+
+
+@given(st.lists(st.tuples(st.sampled_from(["AUSDT", "BUSDT", "CUSDT"]), st.integers(-5, 5), st.integers(0, 3))))
+def test_the_firms_worth_is_what_its_symbols_are_worth_at_the_last_prices(steps: list[tuple[str, int, int]]) -> None:
+    venue, totals, at = Venue(max_age=10**18), Totals([SYMBOLS], gross=True), 0
+    for number, symbol in enumerate(("AUSDT", "BUSDT", "CUSDT"), 1):
+        venue.instruments[symbol] = Instrument(symbol=symbol, base=symbol[0], quote="USDT")
+        venue.says(symbol, str(number), str(number))
+    symbols = totals.by_symbol(FIRM)
+    worth = Worth(symbols, gross_qty, totals.listen())
+    for symbol, qty, px in steps:
+        totals.hold(f"A{qty % 2}", symbol, D(qty), "DESK")
+        if px:  # a price that changes counts from the next valuation on
+            at += REVALUE_EVERY
+            venue.says(symbol, str(px), str(px), at)
+        found, missing = worth.reckon(Snapshot(at, None, None, venue.prices))
+        assert missing == ""
+        assert found == sum((total.gross * venue.quotes[name].bid for name, total in symbols.items()), D(0))
+
+
+def test_a_price_between_two_valuations_counts_a_tenth_of_a_second_later() -> None:
+    venue, totals = Venue(), Totals([SYMBOLS], gross=True)
+    totals.hold("A", SYMBOL, D(2), "DESK")
+    worth = Worth(totals.by_symbol(FIRM), gross_qty, totals.listen())
+    assert worth.reckon(Snapshot(0, None, None, venue.prices)) == (None, SYMBOL)
+    for at, price, expected in ((1, "100", 200), (2, "110", 200), (REVALUE_EVERY + 1, "120", 240)):
+        venue.says(SYMBOL, price, price, at)
+        assert worth.reckon(Snapshot(at, None, None, venue.prices)) == (expected, "")
