@@ -38,13 +38,31 @@ def hydrate(
         store = quickfix.FileStore(quickfix_time(created_at), str(directory), session_id)
     except quickfix.ConfigError as error:
         raise ConfigError(f"the session files of {session_id.toString()} cannot be made: {error}") from error
-    for number, raw in sent:
-        store.set(number, raw.decode("utf-8", "surrogateescape"))
     store.setNextSenderMsgSeqNum(next_out)
     store.setNextTargetMsgSeqNum(next_in)
+    del store  # it has made the files, and is the last to hold them
+    parts = (session_id.getBeginString(), session_id.getSenderCompID(), session_id.getTargetCompID())
+    name = "-".join(part.getString() for part in parts)
+    _write_sent(directory / f"{name}.body", directory / f"{name}.header", sent)
 
 
 def quickfix_time(nanoseconds: int) -> Any:
     """As quickfix.UtcTimeStamp, in whole seconds."""
     moment = datetime.fromtimestamp(nanoseconds // 1_000_000_000, UTC)
     return quickfix.UtcTimeStamp(moment.hour, moment.minute, moment.second, moment.day, moment.month, moment.year)
+
+
+def _write_sent(body: Path, header: Path, sent: Iterable[tuple[int, bytes]]) -> None:
+    """QuickFIX's own FileStore.set flushes two files for every message, six seconds for half a million (*measured*).
+
+    The body is the messages one after the other; the header has "MsgSeqNum,offset,size " for each.
+    """
+    offset = 0
+    try:
+        with body.open("r+b") as messages, header.open("r+") as index:
+            for number, raw in sent:
+                messages.write(raw)
+                index.write(f"{number},{offset},{len(raw)} ")
+                offset += len(raw)
+    except OSError as error:
+        raise ConfigError(f"the session file {error.filename or body} cannot be written: {error.strerror}") from error
