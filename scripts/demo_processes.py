@@ -103,8 +103,9 @@ class Processes:
         self.config.write_text(_CONFIG.format(directory=self.directory, exchange_url=self.exchange_url, port=0))
         self._start("gateway", ["run", "--config", str(self.config), "--ready-file", str(ready)], self.gateway_log)
         self.gateway_port = self._port(ready)
-        # Clients may log on from here on, but orders are refused until the venue's state is known.
-        self._await(lambda: "reconciled account=" in self.gateway_log.read_text(errors="replace"))
+        # Clients can log on once the engine has started, and orders are taken once the venue's state is known.
+        for line in ("engine started", "reconciled account="):
+            self._await(lambda line=line: line in self.gateway_log.read_text(errors="replace"))  # type: ignore[misc]
         # The next start with this file listens where this one does.
         self.config.write_text(
             _CONFIG.format(directory=self.directory, exchange_url=self.exchange_url, port=self.gateway_port)

@@ -232,10 +232,7 @@ class Scenario:
 
     async def until_held(self, op: str) -> None:
         """A request of this kind has come and waits."""
-        deadline = time.monotonic() + DEADLINE_S
-        while not any(held["op"] == op for held in (await self.exchange.look("held"))["held"]):
-            assert time.monotonic() < deadline, f"no {op} came"
-            await asyncio.sleep(0.01)
+        await self.exchange.until_held(op)
 
     async def releases(self, op: str) -> None:
         """What waits goes on."""

@@ -46,7 +46,7 @@ async def test_a_new_order_is_refused_until_the_old_ones_are_settled(exchange: E
     await client.connect()
     await exchange.control("hold", op="order.place", when="before")
     first = client.new_order("BTCUSDT", "buy", "2", price="30000", time_in_force="gtc")
-    await client.ping()
+    await exchange.until_held("order.place")  # so it is committed: else the client would only send it again
     await exchange.control("hold", op="order.status", when="before")
     gateway.kill_engine()
     await client.wait_closed(20)
