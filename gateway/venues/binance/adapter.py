@@ -7,8 +7,7 @@ import asyncio
 import hashlib
 import os
 import time
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from urllib.parse import quote
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 
 import msgspec
 
@@ -42,7 +41,8 @@ from gateway.venues.binance.settings import BinanceSettings, OrderEntry
 from gateway.venues.binance.settlement import Settlements
 from gateway.venues.binance.silence import SilenceWatch
 from gateway.venues.binance.snapshot import Snapshots
-from gateway.venues.binance.startup import check_key, learn_instruments, measure_clock, repeat_until_done
+from gateway.venues.binance.startup import check_key, measure_clock, repeat_until_done
+from gateway.venues.binance.upkeep import Upkeep
 from gateway.venues.binance.user_stream import Hooks, UserStream, ws_params
 from gateway.venues.binance.ws_api import Listener, WsConnection
 
@@ -56,7 +56,6 @@ _QUERIES = {  # method: REST path and weight
 _ORDER_PATH = "/api/v3/order"
 _CANCEL_WEIGHT = 1
 _AMEND_WEIGHT = 4
-_BOOK_TICKER_WEIGHT = 4
 _QUERY_TIMEOUT_S = 10.0
 _QUERY_WINDOW_MS = 5_000
 _HOSTS = Hosts()  # one address a process, so one budget a process
@@ -91,6 +90,7 @@ class BinanceVenue:
         self._sinks = sinks
         self._clock = VenueClock(now_ns)
         self._limits = Limits(self._settings.cancel_reserve, hosts[self._endpoints.rest_url], sinks.alert)
+        self._upkeep = Upkeep(venue_account, self._settings, sinks.alert, self._clock, self._limits, self._started_rest)
         self._desk = Desk(venue_account, sinks, self._clock, self._limits, self._resync_clock)
         self._settlements = Settlements(self._desk, self._ask)
         self._snapshots = Snapshots(self._desk, self._ask)
@@ -106,12 +106,11 @@ class BinanceVenue:
         self._tickers = BookTickers(
             self._endpoints.market_url,
             self._settings.reference_symbols,
-            query=self._book_tickers,
+            query=self._upkeep.book_tickers,
             refresh_s=self._settings.reference_refresh_s,
             now_ns=now_ns,
             alert=sinks.alert,
         )
-        self._instruments: Mapping[str, Instrument] = {}
         self._rest: RestClient | None = None
         self._ready = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -129,7 +128,7 @@ class BinanceVenue:
     @property
     def instruments(self) -> Mapping[str, Instrument]:
         """By symbol; replaced whole."""
-        return self._instruments
+        return self._upkeep.instruments
 
     @property
     def quotes(self) -> Mapping[str, Quote]:
@@ -145,14 +144,12 @@ class BinanceVenue:
         rest = self._rest = RestClient(self._endpoints.rest_url, self._limits, self._clock.clock_ms)
         alert = self._sinks.alert
         await repeat_until_done(lambda: measure_clock(rest, self._clock), alert)
-        instruments, limits = await repeat_until_done(lambda: learn_instruments(rest, self._settings.symbols), alert)
-        self._instruments = instruments
-        self._limits.learn(limits)
+        await repeat_until_done(self._upkeep.learn_instruments, alert)
         await repeat_until_done(lambda: check_key(rest, self._settings, self._credentials, self._clock, alert), alert)
         self._stream.start(rest.session)
         self._tickers.start(rest.session)
-        self._spawn(self._keep_clock())
-        self._spawn(self._keep_instruments())
+        self._spawn(self._upkeep.keep_clock())
+        self._spawn(self._upkeep.keep_instruments())
         self._spawn(self._silence.run())
         await self._ready.wait()
 
@@ -357,44 +354,10 @@ class BinanceVenue:
         self._sinks.alert("VENUE_STREAM_SILENT", f"venue account {self.venue_account}: {text}")
         self._stream.rebuild("the event stream is silent")
 
-    # What must be kept fresh
-
-    async def _keep_clock(self) -> None:
-        while True:
-            await asyncio.sleep(self._settings.clock_refresh_s)
-            await self._measure_clock()
-
-    async def _measure_clock(self) -> None:
-        try:
-            await measure_clock(self._started_rest(), self._clock)
-        except (RequestLostError, PayloadError) as error:
-            self._sinks.alert("VENUE_CLOCK_STALE", f"venue account {self.venue_account}: {error}")
+    # Tasks
 
     def _resync_clock(self) -> None:
-        self._spawn(self._measure_clock())
-
-    async def _keep_instruments(self) -> None:
-        while True:
-            await asyncio.sleep(self._settings.instruments_refresh_s)
-            try:
-                instruments, limits = await learn_instruments(self._started_rest(), self._settings.symbols)
-            except (RequestLostError, PayloadError) as error:
-                self._sinks.alert("VENUE_INSTRUMENTS_STALE", f"venue account {self.venue_account}: {error}")
-            else:
-                self._instruments = instruments
-                self._limits.learn(limits)
-
-    async def _book_tickers(self, symbols: Sequence[str]) -> bytes:
-        """GET ticker/bookTicker. Raises RequestLostError."""
-        now_ms = self._clock.clock_ms()
-        if self._limits.query_wait_ms(now_ms, _BOOK_TICKER_WEIGHT):
-            raise NotSentError("no budget for it now")
-        self._limits.spend(now_ms, _BOOK_TICKER_WEIGHT)
-        names = msgspec.json.encode(list(symbols)).decode()
-        answer = await self._started_rest().public("/api/v3/ticker/bookTicker", f"symbols={quote(names)}")
-        if not answer.ok:
-            raise RequestLostError(answer.failure().text)
-        return bytes(answer.result)
+        self._spawn(self._upkeep.measure_clock())
 
     def _started_rest(self) -> RestClient:
         if self._rest is None:

@@ -1,0 +1,79 @@
+"""What must be kept fresh while connected: the venue's time, its instruments and limits, and prices when asked."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from urllib.parse import quote
+
+import msgspec
+
+from gateway.domain.instruments import Instrument
+from gateway.venues.binance.channel import RequestLostError
+from gateway.venues.binance.clock import VenueClock
+from gateway.venues.binance.limits import Limits
+from gateway.venues.binance.payload import PayloadError
+from gateway.venues.binance.rest import NotSentError, RestClient
+from gateway.venues.binance.settings import BinanceSettings
+from gateway.venues.binance.startup import learn_instruments, measure_clock
+
+_BOOK_TICKER_WEIGHT = 4
+
+
+class Upkeep:
+    """Over REST, on the venues' thread. `instruments` is read from other threads, and replaced whole."""
+
+    def __init__(
+        self,
+        venue_account: str,
+        settings: BinanceSettings,
+        alert: Callable[[str, str], None],
+        clock: VenueClock,
+        limits: Limits,
+        rest: Callable[[], RestClient],
+    ) -> None:
+        """rest: raises NotSentError while there is none."""
+        self._venue_account = venue_account
+        self._settings = settings
+        self._alert = alert
+        self._clock = clock
+        self._limits = limits
+        self._rest = rest
+        self.instruments: Mapping[str, Instrument] = {}
+
+    async def keep_clock(self) -> None:
+        """For ever."""
+        while True:
+            await asyncio.sleep(self._settings.clock_refresh_s)
+            await self.measure_clock()
+
+    async def measure_clock(self) -> None:
+        """Once, now. What goes wrong is alerted."""
+        try:
+            await measure_clock(self._rest(), self._clock)
+        except (RequestLostError, PayloadError) as error:
+            self._alert("VENUE_CLOCK_STALE", f"venue account {self._venue_account}: {error}")
+
+    async def keep_instruments(self) -> None:
+        """For ever."""
+        while True:
+            await asyncio.sleep(self._settings.instruments_refresh_s)
+            try:
+                await self.learn_instruments()
+            except (RequestLostError, PayloadError) as error:
+                self._alert("VENUE_INSTRUMENTS_STALE", f"venue account {self._venue_account}: {error}")
+
+    async def learn_instruments(self) -> None:
+        """Once, now, and the venue's limits with them. Raises RequestLostError or PayloadError."""
+        self.instruments, limits = await learn_instruments(self._rest(), self._settings.symbols)
+        self._limits.learn(limits)
+
+    async def book_tickers(self, symbols: Sequence[str]) -> bytes:
+        """GET ticker/bookTicker. Raises RequestLostError."""
+        now_ms = self._clock.clock_ms()
+        if self._limits.query_wait_ms(now_ms, _BOOK_TICKER_WEIGHT):
+            raise NotSentError("no budget for it now")
+        self._limits.spend(now_ms, _BOOK_TICKER_WEIGHT)
+        names = msgspec.json.encode(list(symbols)).decode()
+        answer = await self._rest().public("/api/v3/ticker/bookTicker", f"symbols={quote(names)}")
+        if not answer.ok:
+            raise RequestLostError(answer.failure().text)
+        return bytes(answer.result)
