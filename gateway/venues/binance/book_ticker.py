@@ -83,6 +83,9 @@ class BookTickers:
             try:
                 async with session.ws_connect(self._url, heartbeat=_SILENCE_S / 2, max_msg_size=1 << 20) as ws:
                     async for message in ws:
+                        if message.type is aiohttp.WSMsgType.ERROR:  # such as a missed heartbeat
+                            reason = str(message.data)
+                            break
                         self._take(message.data)
                         attempt = 0
             except (aiohttp.ClientError, OSError, TimeoutError) as error:

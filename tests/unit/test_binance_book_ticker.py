@@ -1,0 +1,55 @@
+"""The stream of best prices, whatever becomes of its connection."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+import aiohttp
+from aiohttp import web
+
+from gateway.venues.binance.book_ticker import BookTickers
+
+_TOO_LONG = "x" * (2 << 20)
+_PRICE = '{"stream":"btcusdt@bookTicker","data":{"u":1,"s":"BTCUSDT","b":"1.5","B":"1","a":"2.5","A":"1"}}'
+
+
+async def test_a_frame_that_breaks_the_connection_ends_in_another_one() -> None:
+    """Aiohttp tells of it by a message of type ERROR."""
+    connections = 0
+
+    async def serve(request: web.Request) -> web.WebSocketResponse:
+        nonlocal connections
+        connections += 1
+        ws = web.WebSocketResponse()
+        await ws.prepare(request)
+        await ws.send_str(_TOO_LONG if connections == 1 else _PRICE)
+        await ws.receive()
+        return ws
+
+    async def query(symbols: Sequence[str]) -> bytes:
+        return b"[]"
+
+    application = web.Application()
+    application.router.add_get("/stream", serve)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    url = f"ws://127.0.0.1:{runner.addresses[0][1]}/stream"
+    alerts: list[tuple[str, str]] = []
+    tickers = BookTickers(
+        url,
+        ["BTCUSDT"],
+        query=query,
+        refresh_s=60,
+        now_ns=time.time_ns,
+        alert=lambda code, text: alerts.append((code, text)),
+    )
+    async with aiohttp.ClientSession() as session:
+        tickers.start(session)
+        async with asyncio.timeout(20):
+            while "BTCUSDT" not in tickers.quotes:  # noqa: ASYNC110 - nothing announces it
+                await asyncio.sleep(0.02)
+        await tickers.stop()
+    await runner.cleanup()
+    assert [code for code, _ in alerts] == ["VENUE_PRICES_LOST"]
