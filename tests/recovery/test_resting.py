@@ -150,9 +150,7 @@ async def test_an_order_whose_time_ended_while_the_gateway_was_stopped_ends_at_t
     await exchange.control("hold", op="order.cancel", when="before")
     expire_time = f"{datetime.fromtimestamp(time.time() + 2, UTC):%Y%m%d-%H:%M:%S}"
     ends = await rest(client, time_in_force="gtd", expire_time=expire_time)
-    async with asyncio.timeout(20):
-        while not await exchange.look("held"):  # noqa: ASYNC110 - the exchange announces nothing
-            await asyncio.sleep(0.05)
+    await exchange.until_held("order.cancel")
     gateway.kill_engine()
     await client.wait_closed(20)
     await client.connect(timeout=20)

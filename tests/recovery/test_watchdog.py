@@ -84,7 +84,8 @@ async def test_an_engine_that_does_not_end_is_killed_before_anything_is_sent(
     (written,) = read_aftermaths(tmp_path, 0)
     assert (written.emergency, written.said) == (emergency("test-O1-1"), []), "on the disk before anything is sent"
     while engine.poll() is None:
-        assert await still_open(exchange) == {"test-O1-1"}, "sent while the engine lives"
+        left = await still_open(exchange)  # the engine may end, and its cancel go out, while this is asked
+        assert left == {"test-O1-1"} or engine.poll() is not None, "sent while the engine lives"
         await asyncio.sleep(0.02)
     assert engine.returncode == -9
     await until_canceled(exchange)
