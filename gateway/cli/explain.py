@@ -72,7 +72,7 @@ def _agrees(decision: Row[Any], findings: list[Finding]) -> bool:
     refusals = [f.denial.text for f in findings if f.refuses and f.denial is not None]
     if decision.outcome == "accept":
         return not refusals
-    return refusals == [decision.text] or not (findings or refusals)
+    return refusals == [decision.text] or not findings
 
 
 def _print(decision: Row[Any], findings: list[Finding], limits: Mapping[int, LimitRow], *, agrees: bool) -> None:

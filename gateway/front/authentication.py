@@ -17,11 +17,10 @@ from loguru import logger
 from gateway.front.addresses import Address, Network, site
 from gateway.front.logon import Logon
 from gateway.front.passwords import hash_password, is_password
-from gateway.front.refused import Refused
+from gateway.front.refused import NOT_AUTHORIZED, Refused
 from gateway.front.users import UserFile, UserFileError
 from gateway.wire.tags import NEW_PASSWORD, PASSWORD, USERNAME
 
-NOT_AUTHORIZED = "not authorized"
 _MAX_WAITING, _MAX_WAITING_OF_ADDRESS = 32, 8
 
 

@@ -2,6 +2,9 @@
 
 from gateway.wire.framing import framed
 
+NOT_AUTHORIZED = "not authorized"
+"""What a client is told whose password or signature is wrong, whatever is wrong with it."""
+
 
 class Refused(Exception):  # noqa: N818  # reads as what is the case
     """The client may not go on. The text says why, for our log; `answer` is what the client is told, if anything."""

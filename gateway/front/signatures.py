@@ -15,14 +15,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from gateway.front.logon import Logon
-from gateway.front.refused import Refused
+from gateway.front.refused import NOT_AUTHORIZED, Refused
 from gateway.wire.raw import SOH, to_bytes
 from gateway.wire.tags import MSG_SEQ_NUM, MSG_TYPE, RAW_DATA, SENDER_COMP_ID, SENDING_TIME, TARGET_COMP_ID
 
 _SIGNED = (MSG_TYPE, SENDER_COMP_ID, TARGET_COMP_ID, MSG_SEQ_NUM, SENDING_TIME)
 _NANOSECONDS = 1_000_000_000
 _TIME = re.compile(r"(\d{8}-\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?", re.ASCII)
-_REFUSAL = "not authorized"
 
 
 class PublicKeyError(ValueError):
@@ -64,18 +63,16 @@ class SignatureCheck:
                 f"SendingTime(52) is not within {window_seconds} s of the gateway's time",
             )
         if not any(_has_signed(key, logon) for key in keys):
-            raise Refused("RawData(96) is no signature by one of the session's keys", _REFUSAL)
+            raise Refused("RawData(96) is no signature by one of the session's keys", NOT_AUTHORIZED)
         comp_ids = logon.value(SENDER_COMP_ID), logon.value(TARGET_COMP_ID)
         if sent_at <= self._last.get(comp_ids, self._started_at):
-            raise Refused("SendingTime(52) is not later than the last Logon's or our start: a replay?", _REFUSAL)
+            raise Refused("SendingTime(52) is not later than the last Logon's or our start: a replay?", NOT_AUTHORIZED)
         self._last[comp_ids] = sent_at
 
 
 def signed_text(logon: Logon) -> bytes:
     """What the signature is over."""
-    return to_bytes(
-        SOH.join(logon.value(t) for t in (MSG_TYPE, SENDER_COMP_ID, TARGET_COMP_ID, MSG_SEQ_NUM, SENDING_TIME))
-    )
+    return to_bytes(SOH.join(logon.value(tag) for tag in _SIGNED))
 
 
 def _has_signed(key: Ed25519PublicKey, logon: Logon) -> bool:

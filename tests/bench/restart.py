@@ -16,6 +16,7 @@ from pathlib import Path
 
 from gateway.fix.listener import free_loopback_port
 from gateway.store.rows import MessageRow, SessionRow
+from gateway.wire.framing import framed
 from tests.bench.load import order
 from tests.bench.stages import SESSION, Stages, accepted
 from tests.fixtures.processes import Gateway
@@ -104,9 +105,7 @@ def _sent(body: str, number: int) -> str:
     """Framed well enough for QuickFIX to send it again."""
     head = f"35=8\x0149=FIXGW\x0156={COMP_ID}\x0134={number}\x0152=20260101-00:00:00.000\x01"
     rest = body.partition("\x01")[2] if body.startswith("35=") else "37=O1\x0117=1\x01150=I\x0139=0\x01"
-    inner = head + rest
-    message = f"8=FIX.4.4\x019={len(inner.encode())}\x01{inner}"
-    return f"{message}10={sum(message.encode()) % 256:03d}\x01"
+    return framed(b"FIX.4.4", (head + rest).encode()).decode()
 
 
 class Peer:
@@ -134,15 +133,16 @@ class Peer:
         now = time.strftime("%Y%m%d-%H:%M:%S", time.gmtime())
         head = f"35={msg_type}|49={self._comp_id}|56=FIXGW|34={self._number}|52={now}|"
         self._number += 1
-        inner = (head + body).replace("|", "\x01").encode()
-        message = b"8=FIX.4.4\x019=%d\x01" % len(inner) + inner
-        self._socket.sendall(message + b"10=%03d\x01" % (sum(message) % 256))
+        self._socket.sendall(framed(b"FIX.4.4", (head + body).replace("|", "\x01").encode()))
 
     def count(self, marker: bytes, wanted: int) -> float:
         """Read until the marker has come so often. Returns the seconds it took."""
         started, found = time.perf_counter(), 0
         while found < wanted:
-            data = self._rest + self._socket.recv(1 << 20)
+            received = self._socket.recv(1 << 20)
+            if not received:
+                raise ConnectionError("the gateway closed the connection")
+            data = self._rest + received
             found += data.count(marker)
             self._rest = data[-len(marker) + 1 :]
         return time.perf_counter() - started
@@ -193,10 +193,12 @@ def _resend(peer: Peer, other: Peer, last: int, count: int) -> dict[str, float]:
 
     pinging = threading.Thread(target=ping)
     pinging.start()
-    peer.send("2", f"7={last - count}|16={last - 1}|")
-    taken = peer.count(b"\x0143=Y\x01", count)
-    done.set()
-    pinging.join()
+    try:
+        peer.send("2", f"7={last - count}|16={last - 1}|")
+        taken = peer.count(b"\x0143=Y\x01", count)
+    finally:
+        done.set()
+        pinging.join()
     return {
         "resend_s": taken,
         "resend_messages": float(count),

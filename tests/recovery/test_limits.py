@@ -1,10 +1,8 @@
 """Limits and what is counted for them, through restarts and kills of the real gateway."""
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from typer.testing import CliRunner
 
 from gateway.cli.main import app
@@ -16,13 +14,6 @@ max_position = "10"
 max_open_orders = 9
 max_orders_per_day = 4
 """
-
-
-@pytest.fixture
-def exchange(tmp_path: Path) -> Iterator[Exchange]:
-    process = Exchange(tmp_path).start()
-    yield process
-    process.stop()
 
 
 async def test_limits_come_from_sql_and_what_was_counted_survives(exchange: Exchange, tmp_path: Path) -> None:
