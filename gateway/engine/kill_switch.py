@@ -84,6 +84,9 @@ class KillSwitch:
         """Halt the scope and cancel what is open in it. Raises OperationRefused where there is no such scope."""
         scope, now = self._scope(asked), self._clock.now()
         state = TradingState.REDUCING if asked.reduce_only else TradingState.HALTED
+        before = self._book.halts.get(scope)
+        if asked.reduce_only and before is not None and before.state is TradingState.HALTED:
+            raise OperationRefused(f"{scope_text(scope)} is HALTED, which is stricter; two users can arm it")
         self._put(Halt(scope, state, storable(reason), caller.uid, storable(caller.who), now))
         self._alert(f"{state.name} {scope_text(scope)} by {caller.who}: {reason}", now)
         if asked.reduce_only:

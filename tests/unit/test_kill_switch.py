@@ -128,3 +128,11 @@ def test_halted_denies_a_new_order_with_its_code(world: KillWorld) -> None:
     wait_until(lambda: bool(world.rows(select(decisions))), "the decision is stored")
     (decision,) = world.rows(select(decisions.c.outcome, decisions.c.code))
     assert decision == ("deny", "TRADING_HALTED")
+
+
+def test_one_user_cannot_loosen_what_is_halted(world: KillWorld) -> None:
+    world.book.halts.put(Halt(Scope("", "DESK"), TradingState.HALTED, "why", 0, "root", 0))
+    world.start()
+    answer = world.done(Kill(session="DESK", reduce_only=True))
+    assert (answer.done, answer.text) == (False, "session:DESK is HALTED, which is stricter; two users can arm it")
+    assert world.book.halts.get(Scope("", "DESK")) == Halt(Scope("", "DESK"), TradingState.HALTED, "why", 0, "root", 0)
