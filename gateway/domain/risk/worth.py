@@ -30,7 +30,7 @@ class Worth:
         valued_at = self._valued_at
         if valued_at is None or not valued_at <= snapshot.at < valued_at + REVALUE_EVERY:
             self._parts.clear()
-            self._sum, self._valued_at = ZERO, None
+            self._sum, self._valued_at = ZERO, snapshot.at
             self._dirty.update(self._symbols)
         for symbol in list(self._dirty):
             qty, worth = self._qty(self._symbols[symbol]), ZERO
@@ -42,6 +42,4 @@ class Worth:
             self._sum = add(self._sum, subtract(worth, self._parts.get(symbol, ZERO)))
             self._parts[symbol] = worth
             self._dirty.discard(symbol)
-        if self._valued_at is None:
-            self._valued_at = snapshot.at
         return self._sum, ""
