@@ -228,14 +228,13 @@ class Engine:
                 self._timers.expire_later(order, now)
         for order in self._orders(self._timers.to_retry(now)):
             self._see_to(order, "retry", self._desk.retry, now)
-        self._withdrawals.due(now)
-        self._schedules.due(now)
-        self._operator.due(now)
-        try:
-            self._reconciler.due(now)
-        except Exception as error:  # it is tried again
-            logger.opt(exception=error).error("reconciliation failed")
-            self._alert("QUARANTINED", f"reconciliation: {type(error).__name__}: {error}")
+        for duty in (self._withdrawals, self._schedules, self._operator, self._reconciler):
+            try:
+                duty.due(now)
+            except Exception as error:  # it is tried again
+                name = type(duty).__name__
+                logger.opt(exception=error).error("{} failed", name)
+                self._alert("QUARANTINED", f"{name}: {type(error).__name__}: {error}")
 
     def _see_to(self, order: Order, what: str, act: Callable[[Order, int], None], now: int) -> bool:
         """Do it to the order. As for messages, one order's trouble is not the others'. Returns whether it was done."""

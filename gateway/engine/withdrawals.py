@@ -36,7 +36,9 @@ class Withdrawals:
                 self._left += [(order.order_id, text) for order in orders]
         for _ in range(min(AT_ONCE, len(self._left))):
             order_id, text = self._left.popleft()
-            self._withdraw([book.orders[order_id]], text, now)
+            order = book.orders.get(order_id)  # it may be over, and its day too
+            if order is not None:
+                self._withdraw([order], text, now)
 
     def wait(self, now: int) -> float:
         """Seconds until something is due; infinite when nothing is."""
