@@ -209,6 +209,7 @@ class EngineProcess:
             clock=clock,
             unsent=self._unsent,
             on_halt=halt,
+            working=halt.working,
             check_lease=self._check_lease,
         )
         low, high = config.engine.heart_bt_int_min, config.engine.heart_bt_int_max

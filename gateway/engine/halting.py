@@ -8,6 +8,9 @@ from gateway.errors import JournalHalted, LeaseLost
 FAREWELL_LIMIT_S = 5.0
 """However the farewell fares, the process ends after this."""
 
+TURN_LIMIT_S = 2.0
+"""How long the engine's loop may take to end its turn before the farewell begins without that."""
+
 DATABASE_LOST = "DATABASE_LOST orders cannot be recorded; log on again"
 ENGINE_HALTED = "ENGINE_HALTED the gateway starts afresh; log on again"
 
@@ -18,6 +21,10 @@ class Halt:
     def __init__(self, end_process: Callable[[BaseException], None]) -> None:
         self._end_process = end_process
         self._lock = threading.Lock()
+        self.working = threading.RLock()
+        """Held by the engine's loop while it decides, commits and releases. Whoever halts the process takes it and
+        keeps it, so that no order is placed beside the farewell: it would be none of those that are handed over.
+        """
         self.farewell: Callable[[str], None] | None = None
         """Logs clients out with this Text(58), and waits a little for it."""
         self.hand_over: Callable[[str], str] | None = None
@@ -32,6 +39,7 @@ class Halt:
             timer.daemon = True
             timer.start()
             try:
+                self.working.acquire(timeout=TURN_LIMIT_S)
                 text = ENGINE_HALTED
                 if isinstance(error, JournalHalted):
                     text = DATABASE_LOST

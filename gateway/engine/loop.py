@@ -7,6 +7,7 @@ the engine for good.
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from loguru import logger
@@ -64,9 +65,12 @@ class Engine:
         clock: Clock,
         unsent: Callable[[str, int], Sequence[ReportRow]],
         on_halt: Callable[[BaseException], None],
+        working: AbstractContextManager[object],
         check_lease: Callable[[], None] = lambda: None,
     ) -> None:
-        """unsent: a session's reports in SQL after the given one, in order. check_lease: raises LeaseLost."""
+        """unsent: a session's reports in SQL after the given one, in order. check_lease: raises LeaseLost. working:
+        held while a batch is decided, committed and released.
+        """
         self._inbox = inbox
         self._desk = desk
         self._recorder = recorder
@@ -83,6 +87,7 @@ class Engine:
         self._clock = clock
         self._unsent = unsent
         self._on_halt = on_halt
+        self._working = working
         self._releaser = Releaser(
             recorder=recorder,
             sessions=sessions,
@@ -153,6 +158,10 @@ class Engine:
 
     def _turn(self) -> None:
         items = self._inbox.drain(self._patience(), BATCH_LIMIT)
+        with self._working:
+            self._work(items)
+
+    def _work(self, items: Sequence[Any]) -> None:
         crash_point("drained")
         if self._sent:
             for message in self._sent:

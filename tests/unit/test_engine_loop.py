@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
@@ -126,6 +127,7 @@ class World:
             clock=self,
             unsent=lambda *_: [],
             on_halt=self.halted.append,
+            working=nullcontext(),
         )
 
     def start(self) -> None:

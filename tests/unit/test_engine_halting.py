@@ -1,0 +1,47 @@
+"""What happens beside the engine's end: nothing."""
+
+import threading
+
+from gateway.engine.halting import Halt
+from gateway.errors import JournalHalted
+from tests.fixtures.processes import wait_until
+
+
+def test_orders_are_handed_over_when_the_loop_has_ended_its_turn_and_it_begins_no_other() -> None:
+    ended = threading.Event()
+    done: list[str] = []
+
+    def end_process(error: BaseException) -> None:
+        done.append("ended")
+        ended.set()
+
+    def hand_over(why: str) -> str:
+        done.append("handed over")
+        return "orders are canceled"
+
+    halt = Halt(end_process)
+    halt.hand_over = hand_over
+    halt.farewell = done.append
+    with halt.working:
+        beside = threading.Thread(target=halt, args=[JournalHalted("the lease was not renewed")])
+        beside.start()
+        beside.join(0.2)
+        assert done == [], "the turn is not over"
+        done.append("turn over")
+    wait_until(ended.is_set, "the process ends")
+    beside.join()
+    text = "DATABASE_LOST orders cannot be recorded; log on again; orders are canceled"
+    assert done == ["turn over", "handed over", text, "ended"]
+    another_turn: list[bool] = []
+    loop = threading.Thread(target=lambda: another_turn.append(halt.working.acquire(blocking=False)))
+    loop.start()
+    loop.join()
+    assert another_turn == [False]
+
+
+def test_the_loop_itself_can_halt() -> None:
+    done: list[BaseException] = []
+    halt, error = Halt(done.append), JournalHalted("disk full")
+    with halt.working:
+        halt(error)
+    assert done == [error]
