@@ -224,8 +224,9 @@ class EngineProcess:
             shut_out_strangers=partial(shut_out_strangers, config.engine.socket),
         )
         fresh_directory(store)
-        _hydrate(store, settings, self._database, state)
+        _hydrate(store, settings, self._database, state, clock.now())
         self._acceptor = Acceptor(self._application, settings, store)
+        self._numbers = {key: (found.next_in, found.next_out) for key, found in state.sessions.items()}
         halt.farewell = self._acceptor.say_goodbye
         halt.hand_over = partial(hand_over, handover, recorder, self._check_lease)
         self._sender = _sender(self._application, settings)
@@ -250,7 +251,7 @@ class EngineProcess:
             else:
                 logger.error("emergency cancels are not in SQL, and stay in {}", emergency.aftermath.path)
         self._venue_thread.start()
-        self._acceptor.start(self._config.engine.socket)
+        self._acceptor.start(self._config.engine.socket, self._numbers)
         self._inbox.put(LogonsAccepted(time.time_ns()))
         self._session_control.start()
         self._control.start()
@@ -343,7 +344,7 @@ def _profile(session: SessionConfig, accounts: Mapping[str, Account]) -> Session
     )
 
 
-def _hydrate(store: Path, settings: list[SessionSettings], database: Database, state: Recovered) -> None:
+def _hydrate(store: Path, settings: list[SessionSettings], database: Database, state: Recovered, now: int) -> None:
     with database.connect() as connection:
         for session in settings:
             session_id = session.session_id
@@ -351,7 +352,7 @@ def _hydrate(store: Path, settings: list[SessionSettings], database: Database, s
             hydrate(
                 store,
                 session_id,
-                created_at=found.created_at,
+                now=now,
                 next_out=found.next_out,
                 next_in=found.next_in,
                 sent=readers.sent_messages(connection, found.key, found.epoch),

@@ -3,7 +3,7 @@
 import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -58,8 +58,11 @@ class Acceptor:
         self._keep: tuple[Any, ...] = ()  # the acceptor uses these without owning them
         self.last_numbers: dict[str, tuple[int, int]] = {}
 
-    def start(self, socket_path: Path) -> None:
-        """Listen. Raises GatewayError; nothing is left listening then."""
+    def start(self, socket_path: Path, numbers: Mapping[str, tuple[int, int]]) -> None:
+        """Listen. numbers: (next_in, next_out) by session, as its files have them.
+
+        Raises GatewayError; nothing is left listening then.
+        """
         handlers = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
         for attempt in range(_PORT_ATTEMPTS):
             port = free_loopback_port()
@@ -67,6 +70,7 @@ class Acceptor:
                 settings = quickfix.SessionSettings(self._settings_file(port))
                 factory = quickfix.FileStoreFactory(settings)
                 acceptor = quickfix.SocketAcceptor(self._application, factory, settings)
+                self._check(numbers)
                 acceptor.start()
             except quickfix.ConfigError as error:
                 raise ConfigError(f"QuickFIX cannot use the sessions: {error}") from error
@@ -117,6 +121,12 @@ class Acceptor:
         """Before the process ends at once: log every session out, with a Text(58), and wait a little for that."""
         if self._listener is not None:
             self._log_out(text, GOODBYE_S)
+
+    def _check(self, numbers: Mapping[str, tuple[int, int]]) -> None:
+        """Raises GatewayError when QuickFIX has begun a session at 1 again, whose numbers were all used before."""
+        found = self._numbers()
+        if any(found[key] != wanted for key, wanted in numbers.items()):
+            raise GatewayError(f"QuickFIX did not take the sessions' numbers {dict(numbers)}, it has {found}")
 
     def _log_out(self, text: str = "", seconds: float = LOGOUT_S) -> None:
         sessions = [quickfix.Session.lookupSession(settings.session_id) for settings in self._sessions]

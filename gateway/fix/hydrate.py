@@ -25,17 +25,20 @@ def hydrate(
     directory: Path,
     session_id: Any,
     *,
-    created_at: int,
+    now: int,
     next_out: int,
     next_in: int,
     sent: Iterable[tuple[int, bytes]],
 ) -> None:
-    """Write one session's store. created_at: of the epoch, nanoseconds UTC. sent: (MsgSeqNum, raw) in order.
+    """Write one session's store. now: nanoseconds UTC. sent: (MsgSeqNum, raw) in order.
+
+    The files say that they were made now, not when the epoch began: QuickFIX looks at that when it makes a session,
+    before it has read NonStopSession, and begins at 1 again where it is of another UTC day (*measured*).
 
     Raises ConfigError when the files cannot be made.
     """
     try:
-        store = quickfix.FileStore(quickfix_time(created_at), str(directory), session_id)
+        store = quickfix.FileStore(quickfix_time(now), str(directory), session_id)
     except quickfix.ConfigError as error:
         raise ConfigError(f"the session files of {session_id.toString()} cannot be made: {error}") from error
     store.setNextSenderMsgSeqNum(next_out)

@@ -2,8 +2,10 @@
 
 from decimal import Decimal
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from gateway.engine.clock import DAY
+from gateway.store.database import open_database
 from gateway.store.tables import executions, orders, sessions
 from tests.fixtures.databases import on_both_stores
 from tests.fixtures.processes import Exchange, Gateway
@@ -47,3 +49,18 @@ async def test_open_order_fills_and_cancels_after_a_clean_restart(exchange: Exch
     assert after.next_in > before.next_in
     assert after.next_out > before.next_out
     assert sorted(trades) == [Decimal("0.5"), Decimal("1.5")]
+
+
+async def test_numbers_go_on_over_days(gateway: Gateway) -> None:
+    """QuickFIX, left to itself, begins a session at 1 again when its files are of another day."""
+    client = await gateway.client().connect()
+    await client.logout()
+    assert gateway.stop() == 0
+    database = open_database(gateway.database_url, "sim")
+    with database.begin() as connection:
+        connection.execute(update(sessions).values(created_at=sessions.c.created_at - 3 * DAY))
+    database.dispose()
+    gateway.start()
+    client = await gateway.client().connect()  # FixClient goes on with its own numbers and refuses lower ones
+    await client.ping()
+    await client.logout()

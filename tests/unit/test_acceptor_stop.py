@@ -31,7 +31,7 @@ for number in range(count):
         put=ignore, sent=ignore, sessions={state.key: state}, heart_bt_int=(5, 60), halt=ignore
     )
     acceptor = Acceptor(application, [session], store)
-    acceptor.start(store / "socket")
+    acceptor.start(store / "socket", {state.key: (1, 1)})
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(str(store / "socket"))
         if sender:
@@ -46,6 +46,39 @@ for number in range(count):
     assert quickfix.Session.lookupSession(session.session_id) is None
 print("stopped")
 """
+
+
+# QuickFIX begins at 1 again where its files are of another day, whatever NonStopSession says.
+ANOTHER_DAY = """
+import sys
+from pathlib import Path
+from gateway.engine.numbers import SessionState
+from gateway.errors import GatewayError
+from gateway.fix.acceptor import Acceptor, SessionSettings
+from gateway.fix.application import GatewayApplication
+from gateway.fix.hydrate import hydrate
+
+store, session = Path(sys.argv[1]), SessionSettings("FIX.4.4", "FIXGW", "DESK")
+state = SessionState(session.session_id.toString(), "FIX.4.4", 0, reserved=1000)
+ignore = lambda item: None
+application = GatewayApplication(
+    put=ignore, sent=ignore, sessions={state.key: state}, heart_bt_int=(5, 60), halt=ignore
+)
+hydrate(store, session.session_id, now=0, next_out=9, next_in=5, sent=[])
+try:
+    Acceptor(application, [session], store).start(store / "socket", {state.key: (5, 9)})
+except GatewayError as error:
+    print(error)
+"""
+
+
+def test_numbers_that_quickfix_did_not_take_are_never_used(tmp_path: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", ANOTHER_DAY, str(tmp_path)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert "QuickFIX did not take the sessions' numbers" in result.stdout, result.stderr
+    assert "it has {'FIX.4.4:FIXGW->DESK': (1, 1)}" in result.stdout
+    assert not (tmp_path / "socket").exists()
 
 
 @pytest.mark.parametrize("client", ["silent", "refused", "unknown", "logged on"])

@@ -70,9 +70,9 @@ def test_what_quickfix_refuses_is_an_error_of_ours(tmp_path: Path) -> None:
         put=ignore, sent=ignore, sessions={state.key: state}, heart_bt_int=(5, 60), halt=ignore
     )
     with pytest.raises(ConfigError, match="QuickFIX cannot use the sessions"):
-        Acceptor(application, [session], tmp_path).start(tmp_path / "socket")
+        Acceptor(application, [session], tmp_path).start(tmp_path / "socket", {})
     with pytest.raises(ConfigError, match=r"the session files of FIX\.4\.4:FIXGW->no/such/directory"):
-        hydrate(tmp_path, session.session_id, created_at=0, next_out=1, next_in=1, sent=[])
+        hydrate(tmp_path, session.session_id, now=0, next_out=1, next_in=1, sent=[])
 
 
 @pytest.mark.parametrize("url", ["postgresql://u:Xq7-secret@h/x", "postgresql://u@h/x?password=Xq7-secret"])

@@ -14,7 +14,7 @@ def test_quickfix_finds_every_message_byte_for_byte(tmp_path: Path) -> None:
     ours, its_own = tmp_path / "ours", tmp_path / "its_own"
     ours.mkdir()
     its_own.mkdir()
-    hydrate(ours, session, created_at=0, next_out=9, next_in=5, sent=SENT)
+    hydrate(ours, session, now=0, next_out=9, next_in=5, sent=SENT)
     store = quickfix.FileStore(quickfix_time(0), str(its_own), session)
     for number, raw in SENT:
         store.set(number, raw.decode("utf-8", "surrogateescape"))
