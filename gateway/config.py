@@ -12,6 +12,7 @@ from gateway.config_front import FrontConfig, LogonConfig
 from gateway.config_limits import GivenLimit, LimitsConfig, RiskConfig, ScopedLimitsConfig, given_limits
 from gateway.config_schedule import ScheduleConfig
 from gateway.config_section import Section
+from gateway.domain.session_names import session_key
 from gateway.domain.totals import Scope
 from gateway.errors import ConfigError
 
@@ -139,7 +140,7 @@ class SessionConfig(Section):
     @property
     def key(self) -> str:
         """The SessionID as QuickFIX writes it."""
-        return f"{self.begin_string}:{self.sender_comp_id}->{self.target_comp_id}"
+        return session_key(self.begin_string, self.sender_comp_id, self.target_comp_id)
 
 
 class Config(Section):

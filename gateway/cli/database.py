@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from gateway.config import load_config
+from gateway.domain.session_names import find_session
 from gateway.errors import GatewayError
 from gateway.store.database import open_for_reading
 from gateway.store.readers import load_sessions
@@ -39,17 +40,10 @@ def reading(config: Path) -> Iterator[Connection]:
         engine.dispose()
 
 
-def comp_id(session: str) -> str:
-    """The client's CompID in a SessionID: FIX.4.4:FIXGW->DESK is DESK."""
-    return session.rpartition("->")[2]
-
-
-def session_key(connection: Connection, name: str) -> str:
+def session_named(connection: Connection, name: str) -> str:
     """The SessionID that a person means by a CompID or by the whole SessionID. Ends the program if none or several."""
-    keys = [row.session for row in load_sessions(connection)]
-    found = [key for key in keys if name in (key, comp_id(key))]
-    if len(found) == 1:
-        return found[0]
-    problem = f"several sessions are called {name!r}; give one of" if found else f"no session {name!r}; there are"
-    typer.echo(f"{problem}: {', '.join(found or keys) or 'none yet'}", err=True)
-    raise typer.Exit(EXIT_UNUSABLE)
+    try:
+        return find_session(name, (row.session for row in load_sessions(connection)))
+    except ValueError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(EXIT_UNUSABLE) from error

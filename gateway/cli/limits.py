@@ -18,7 +18,8 @@ from gateway.domain.money import text_of
 from gateway.domain.risk import BadLimitError, RuleBook, parsing
 from gateway.domain.risk.control import Reads
 from gateway.domain.risk.controls import CONTROLS
-from gateway.domain.totals import Scope, Total, Totals, session_name, worst_of
+from gateway.domain.session_names import session_name
+from gateway.domain.totals import Scope, Total, Totals, worst_of
 from gateway.engine.clock import day_start, seconds_of_day
 from gateway.store import readers
 from gateway.store.limits import limit_of, load_limits

@@ -9,10 +9,11 @@ import typer
 from rich.table import Table
 from sqlalchemy import Row
 
-from gateway.cli.database import DEFAULT_CONFIG, ConfigOption, comp_id, reading, session_key
+from gateway.cli.database import DEFAULT_CONFIG, ConfigOption, reading, session_named
 from gateway.cli.tables import Column, build_table, console
 from gateway.cli.times import local_time, utc_text
 from gateway.domain.money import text_of, trim
+from gateway.domain.session_names import session_name
 from gateway.domain.values import OrdStatus, OrdType, Side
 from gateway.store.queries import OrderFilter, find_orders
 
@@ -36,7 +37,7 @@ def orders(
     fixgw orders --session DESK --json
     """
     with reading(config) as connection:
-        key = None if session is None else session_key(connection, session)
+        key = None if session is None else session_named(connection, session)
         rows = find_orders(connection, OrderFilter(session=key, symbol=symbol, is_open=only_open or None, limit=limit))
     if as_json:
         for row in rows:
@@ -84,7 +85,7 @@ def _number(value: Decimal | None) -> str:
 _COLUMNS = (
     Column("OrderID", lambda row: str(row.order_id)),
     Column("ClOrdID", lambda row: str(row.cl_ord_id)),
-    Column("Client", lambda row: comp_id(row.session), spare=True),
+    Column("Client", lambda row: session_name(row.session), spare=True),
     Column("Symbol", lambda row: str(row.symbol)),
     Column("Side", lambda row: _words(Side(row.side).name)),
     Column("Type", lambda row: _words(OrdType(row.ord_type).name), spare=True),

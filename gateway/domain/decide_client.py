@@ -12,8 +12,9 @@ from gateway.domain.instruments import Capabilities, Instrument
 from gateway.domain.money import ZERO, subtract
 from gateway.domain.order import Order, Phase, RequestKind, Terms
 from gateway.domain.prices import Prices
+from gateway.domain.session_names import session_name
 from gateway.domain.session_profile import Account, SessionProfile
-from gateway.domain.totals import Scope, session_name
+from gateway.domain.totals import Scope
 from gateway.domain.values import CxlRejReason, OrdRejReason, TimeInForce
 
 _SECOND = 1_000_000_000

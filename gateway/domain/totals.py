@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from gateway.domain.money import ZERO, add, subtract
 from gateway.domain.order import Order
+from gateway.domain.session_names import session_name
 from gateway.domain.values import Side
 
 
@@ -43,11 +44,6 @@ FIRM = Scope()
 def part_of(scope: Scope, kind: Kind) -> Scope:
     """The scope of this kind that holds the given one."""
     return Scope(*(part if named else "" for part, named in zip(scope, kind, strict=True)))
-
-
-def session_name(session: str) -> str:
-    """The client's CompID in a session's key (FIX.4.4:FIXGW->DESK), as limits and denials name the session."""
-    return session.rpartition("->")[2]
 
 
 class Total:

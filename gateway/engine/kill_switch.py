@@ -15,8 +15,9 @@ from gateway.domain import events as e
 from gateway.domain.halts import Halt, TradingState, holds, scope_text
 from gateway.domain.order import Order
 from gateway.domain.reconcile import OrderAtVenue, VenueSnapshot
+from gateway.domain.session_names import session_name
 from gateway.domain.session_profile import Account
-from gateway.domain.totals import Scope, session_name
+from gateway.domain.totals import Scope
 from gateway.engine.clock import NANOSECONDS, Clock
 from gateway.engine.desk import Desk
 from gateway.engine.operations import Arm, Caller, Kill, OperationRefused, Outcome

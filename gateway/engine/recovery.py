@@ -11,7 +11,8 @@ from gateway.domain.book import Book
 from gateway.domain.halts import Halt, TradingState
 from gateway.domain.order import LegState, Order
 from gateway.domain.risk import BadLimitError, RuleBook
-from gateway.domain.totals import Scope, session_name
+from gateway.domain.session_names import session_name
+from gateway.domain.totals import Scope
 from gateway.engine.clock import Clock, day_start
 from gateway.engine.disconnects import DISCONNECT
 from gateway.engine.numbers import RESERVE, SessionState

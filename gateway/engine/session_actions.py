@@ -11,6 +11,7 @@ from functools import partial
 
 from loguru import logger
 
+from gateway.domain.session_names import find_session
 from gateway.engine.clock import Clock
 from gateway.engine.crash_points import crash_point
 from gateway.engine.inbox import SessionClosed
@@ -69,11 +70,10 @@ class SessionActions:
 
     def find(self, name: str) -> str:
         """The session that a person means by a CompID or by the whole SessionID. Raises OperationRefused."""
-        found = [key for key in self._states if name in (key, key.rpartition("->")[2])]
-        if len(found) == 1:
-            return found[0]
-        problem = f"several sessions are called {name!r}; give one of" if found else f"no session {name!r}; there are"
-        raise OperationRefused(f"{problem}: {', '.join(found or self._states)}")
+        try:
+            return find_session(name, self._states)
+        except ValueError as error:
+            raise OperationRefused(str(error)) from error
 
     def is_busy(self, session: str) -> bool:
         """Whether something is being done to the session."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway.domain.session_names import session_key
 from gateway.front.addresses import Network
 from gateway.front.tls import TlsSettings
 
@@ -40,7 +41,7 @@ class SessionPolicy:
     @property
     def key(self) -> str:
         """The SessionID as the engine writes it."""
-        return f"{self.begin_string}:{self.gateway_comp_id}->{self.client_comp_id}"
+        return session_key(self.begin_string, self.gateway_comp_id, self.client_comp_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from gateway.domain.risk.exposure import Exposure, gross_qty, long_qty, short_qt
 from gateway.domain.risk.limit import Limit
 from gateway.domain.risk.loss import Results
 from gateway.domain.risk.worth import Worth
-from gateway.domain.totals import FIRM, KINDS, Kind, Scope, Total, Totals, part_of, session_name
+from gateway.domain.session_names import session_name
+from gateway.domain.totals import FIRM, KINDS, Kind, Scope, Total, Totals, part_of
 
 _FOREVER = 1 << 63
 
