@@ -166,7 +166,7 @@ class EngineProcess:
             clock=clock,
         )
         schedules.roll_missed(self._unsent)
-        self._control = ControlServer(config.engine.control_socket, self._inbox.put)
+        self._control = ControlServer(config.engine.control_socket, self._inbox.put, group=config.engine.control_gid)
         handover = _handover(config, self._inbox)
         self._aftermaths = read_aftermaths(config.engine.directory, _WATCHDOG_ENDS_S)
         self._engine = Engine(

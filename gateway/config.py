@@ -1,5 +1,6 @@
 """The configuration: one TOML file for every process. Unknown keys are refused; errors name the key and the file."""
 
+import grp
 import re
 import tomllib
 from pathlib import Path
@@ -51,6 +52,7 @@ class EngineConfig(Section):
     orphans: what becomes of open orders at the venue that carry our prefix and are not in the books.
     most_waiting: how many messages of one session may wait for the engine before its new orders are refused.
     emergency_cancel: whether all open orders are canceled when SQL is lost, by the watchdog process.
+    control_group: a group of the host whose members may use the control socket, for what looks, stops and arms.
     """
 
     directory: Path = Path("var")
@@ -63,6 +65,17 @@ class EngineConfig(Section):
     orphans: Literal["keep", "cancel"] = "keep"
     most_waiting: Annotated[int, Field(ge=1, le=1_000_000)] = 2_000
     emergency_cancel: bool = True
+    control_group: str | None = None
+
+    @field_validator("control_group")
+    @classmethod
+    def _group_exists(cls, name: str | None) -> str | None:
+        if name is not None:
+            try:
+                grp.getgrnam(name)
+            except KeyError:
+                raise ValueError("the host has no such group") from None
+        return name
 
     @model_validator(mode="after")
     def _some_interval_is_allowed(self) -> Self:
@@ -81,6 +94,11 @@ class EngineConfig(Section):
     def control_socket(self) -> Path:
         """Where operators' commands find the engine."""
         return self.directory / "control.sock"
+
+    @property
+    def control_gid(self) -> int | None:
+        """The number of control_group."""
+        return grp.getgrnam(self.control_group).gr_gid if self.control_group is not None else None
 
 
 class LogConfig(Section):

@@ -9,7 +9,6 @@ import asyncio
 import os
 import signal
 import socket
-import struct
 from collections.abc import Callable
 
 from loguru import logger
@@ -17,6 +16,7 @@ from loguru import logger
 from gateway.config import Config
 from gateway.engine.emergency import Emergency, EmergencyFile, Over, Said, decode_emergency, reserve_file
 from gateway.engine.handover import TAKEN, watchdog_socket
+from gateway.engine.private_socket import peer_of
 from gateway.venues.base import Sinks, Venue
 from gateway.venues.emergency import EmergencyCancels
 from gateway.venues.registry import build_venue
@@ -28,7 +28,6 @@ never let any be sent."""
 
 _VENUE_ENGINE_S = 10.0
 _STOP_S = 5.0
-_PEER = struct.Struct("3i")  # struct ucred: pid, uid, gid
 
 
 class Watchdog:
@@ -63,7 +62,7 @@ class Watchdog:
         """One engine's connection, which lives as long as the engine."""
         process = None
         try:
-            process = os.pidfd_open(_peer(writer))
+            process = os.pidfd_open(peer_of(writer.get_extra_info("socket")).pid)
             take_over = asyncio.create_task(self._let_take_over())
             emergency = self._what_is_left(await reader.read(-1))
             if emergency is None:
@@ -158,13 +157,6 @@ def _builder(config: Config, *, allow_live: bool) -> Callable[[str, Sinks], Venu
         return build_venue(account.venue, name, settings, sinks, allow_live=allow_live)
 
     return build
-
-
-def _peer(writer: asyncio.StreamWriter) -> int:
-    """The engine's process id, as the kernel has it."""
-    connection = writer.get_extra_info("socket")
-    pid, _, _ = _PEER.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))
-    return int(pid)
 
 
 async def _dead(process: int) -> None:

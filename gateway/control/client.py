@@ -33,7 +33,9 @@ def ask(path: Path, command: str, arguments: dict[str, Any]) -> Answer:
     except (FileNotFoundError, ConnectionRefusedError) as error:
         raise ControlError(f"no engine runs here: nobody listens on {path}") from error
     except PermissionError as error:
-        raise ControlError(f"{path}: only the user that runs the gateway may use it") from error
+        raise ControlError(
+            f"{path}: only the user that runs the gateway, and members of engine.control_group, may use it"
+        ) from error
     except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as error:
         raise ControlError(
             f"the engine did not answer ({type(error).__name__}: {error}); whether it did anything, admin_actions in "

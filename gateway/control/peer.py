@@ -1,18 +1,19 @@
-"""Who is at the other end of a Unix socket, by the kernel's word: SO_PEERCRED, see unix(7)."""
+"""Who is at the other end of the control socket, for the record."""
 
 import pwd
 import socket
-import struct
 
 from gateway.engine.operations import Caller
+from gateway.engine.private_socket import peer_of
 
-_CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid
 
+def caller_of(connection: socket.socket, owner: int) -> Caller:
+    """The process that made the connection. owner: the user whose gateway it is.
 
-def caller_of(connection: socket.socket) -> Caller:
-    """The process that made the connection. Raises OSError where the socket is none of this kind."""
-    pid, uid, _ = _CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
-    return Caller(uid=uid, pid=pid, who=login_name(uid))
+    Raises OSError where the socket is none of this kind.
+    """
+    peer = peer_of(connection)
+    return Caller(uid=peer.uid, pid=peer.pid, who=login_name(peer.uid), is_owner=peer.uid in (owner, 0))
 
 
 def login_name(uid: int) -> str:

@@ -5,6 +5,7 @@ understood. 504: the engine goes on with it, and the audit row will say how it e
 """
 
 import asyncio
+import os
 import socket
 import threading
 import time
@@ -27,11 +28,16 @@ _MAX_BODY = 64 * 1024
 
 
 class ControlServer:
-    """Runs on a thread of its own. Only processes of the gateway's user (and root) reach it."""
+    """Runs on a thread of its own. Only processes of the gateway's user, of the group if one is given, and root reach
+    it.
+    """
 
-    def __init__(self, path: Path, put: Callable[[Any], None], *, answer_s: float = ANSWER_S) -> None:
+    def __init__(
+        self, path: Path, put: Callable[[Any], None], *, group: int | None = None, answer_s: float = ANSWER_S
+    ) -> None:
         """put: into the engine's inbox."""
         self._path = path
+        self._group = group
         self._put = put
         self._answer_s = answer_s
         self._loop = asyncio.new_event_loop()
@@ -40,7 +46,7 @@ class ControlServer:
 
     def start(self) -> None:
         """Listen. Raises ListenerError."""
-        listener = private_listener(self._path)
+        listener = private_listener(self._path, self._group)
         self._thread.start()
         asyncio.run_coroutine_threadsafe(self._serve(listener), self._loop).result()
 
@@ -73,7 +79,7 @@ class ControlServer:
         name = request.match_info["name"]
         try:
             connection = request.get_extra_info("socket")
-            caller = caller_of(connection)
+            caller = caller_of(connection, os.geteuid())
             operation, reason = read_request(name, await request.read())
         except BadRequest as error:
             return _answer(400, done=False, text=str(error))

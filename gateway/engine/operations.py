@@ -16,11 +16,15 @@ class OperationRefused(GatewayError):  # noqa: N818 -- says what happened
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks, as the kernel says: user and process at the socket's other end. who: the login name, or the uid."""
+    """Who asks, as the kernel says: user and process at the socket's other end. who: the login name, or the uid.
+
+    is_owner: the user that runs the gateway, or root; others reach the socket by its group.
+    """
 
     uid: int
     pid: int
     who: str
+    is_owner: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +125,12 @@ OPERATIONS: Mapping[str, type[Operation]] = {
     "kill": Kill,
     "arm": Arm,
 }
+
+
+def open_to_group(operation: Operation) -> bool:
+    """Whether those may ask for it who are let in by the socket's group: it looks, stops, or is one voice of two."""
+    return isinstance(operation, Kill | Arm) or (isinstance(operation, Reconcile) and operation.dry_run)
+
 
 NEED_A_REASON = frozenset({"session.reset", "session.set-seq", "limits.set", "limits.remove", "kill", "arm"})
 

@@ -23,6 +23,7 @@ from gateway.engine.operations import (
     ResetSession,
     SetLimit,
     SetSessionNumbers,
+    open_to_group,
 )
 from gateway.engine.reconciler import Reconciler
 from gateway.engine.recorder import Recorder
@@ -93,6 +94,11 @@ class Operator:
                 reply.set_result(outcome)
 
     def _begin(self, item: OperatorRequest, finish: "partial[None]") -> None:
+        if not (item.caller.is_owner or open_to_group(item.operation)):
+            raise OperationRefused(
+                f"{item.name} is for the user that runs the gateway, and root; members of engine.control_group can "
+                "kill, arm, and reconcile with --dry-run"
+            )
         match item.operation:
             case Reconcile() as asked:
                 self._reconcile(asked, finish)

@@ -1,26 +1,44 @@
-"""Unix sockets that only processes of the same user can reach."""
+"""Unix sockets that only processes of the same user, or of a group, can reach; and who is at their other end."""
 
 import contextlib
 import os
 import socket
 import stat
+import struct
 from pathlib import Path
+from typing import NamedTuple
 
 from gateway.errors import GatewayError
 
 # sockaddr_un.sun_path on Linux is 108 bytes with the closing NUL (unix(7)).
 _MAX_SOCKET_PATH_BYTES = 107
 _BACKLOG = 256
+_UCRED = struct.Struct("3i")  # struct ucred: pid, uid, gid
 
 
 class ListenerError(GatewayError):
     """A listening socket could not be made, or not be put where it belongs."""
 
 
-def private_listener(path: Path) -> socket.socket:
-    """Listen on a Unix socket at the path, mode 0600. A stale socket that was left there is removed.
+class Peer(NamedTuple):
+    """The process that made a connection, and the user and group it ran as then."""
 
-    Raises ListenerError when the path cannot be used: too long, not a socket, or a live process listens there.
+    pid: int
+    uid: int
+    gid: int
+
+
+def peer_of(connection: socket.socket) -> Peer:
+    """By the kernel's word: SO_PEERCRED, see unix(7). Raises OSError where the socket is none of this kind."""
+    found = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
+    return Peer._make(_UCRED.unpack(found))
+
+
+def private_listener(path: Path, group: int | None = None) -> socket.socket:
+    """Listen on a Unix socket at the path, mode 0600, or 0660 with this group. A stale socket left there is removed.
+
+    Raises ListenerError when the path cannot be used: too long, not a socket, or a live process listens there; or when
+    it cannot be given to the group.
     """
     if len(os.fsencode(path)) > _MAX_SOCKET_PATH_BYTES:
         raise ListenerError(
@@ -33,6 +51,9 @@ def private_listener(path: Path) -> socket.socket:
     umask = os.umask(0o177)
     try:
         listener.bind(str(path))
+        if group is not None:  # the group first: until then nobody but us gets in
+            os.chown(path, -1, group)
+            path.chmod(0o660)
         listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()

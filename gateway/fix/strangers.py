@@ -7,14 +7,13 @@ itself and asks nobody, so all its connections are looked at when a Logon comes.
 import os
 import socket
 import stat
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from loguru import logger
 
-_UCRED = struct.Struct("3i")  # process, user, group: unix(7)
+from gateway.engine.private_socket import peer_of
 
 
 def shut_out_strangers(socket_path: Path, our_user: int | None = None) -> bool:
@@ -29,10 +28,10 @@ def shut_out_strangers(socket_path: Path, our_user: int | None = None) -> bool:
         with _unix_connection(int(entry.name), str(socket_path)) as connection:
             if connection is None:
                 continue
-            process, user, _ = _UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
-            if user != ours:
+            peer = peer_of(connection)
+            if peer.uid != ours:
                 found = True
-                logger.error("refused a connection to the engine by another user uid={} pid={}", user, process)
+                logger.error("refused a connection to the engine by another user uid={} pid={}", peer.uid, peer.pid)
                 connection.shutdown(socket.SHUT_RDWR)  # QuickFIX's own thread closes it
     return found
 

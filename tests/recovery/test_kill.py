@@ -1,13 +1,19 @@
 """The kill switch on real processes: halted and flat, over a restart, until two users arm it again."""
 
 import asyncio
+import grp
 import json
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.fixtures.other_user import NOBODY, connected_as, needs_root
+import pytest
+from sqlalchemy import select
+
+from gateway.store.tables import admin_actions
+from tests.fixtures.other_user import DAEMON, NOBODY, connected_as, needs_root
 from tests.fixtures.processes import Exchange, Gateway, wait_until
 from tests.fixtures.strangers import place_past_the_gateway
 from tests.recovery.test_reconcile import rest
@@ -79,13 +85,26 @@ def ask_as(user: int, path: Path, command: str, **arguments: str) -> dict[str, A
     return dict(json.loads(answer.partition(b"\r\n\r\n")[2]))
 
 
+@pytest.fixture
+def shared(tmp_path: Path, exchange: Exchange) -> Iterator[Gateway]:
+    """A gateway whose control socket a group may use."""
+    group = grp.getgrgid(NOBODY).gr_name
+    process = Gateway(tmp_path, exchange.url, engine=f'control_group = "{group}"').start()
+    yield process
+    process.stop()
+
+
 @needs_root
-async def test_two_users_arm_it_again(exchange: Exchange, gateway: Gateway) -> None:
+async def test_two_users_arm_it_again(exchange: Exchange, shared: Gateway) -> None:
+    gateway = shared
     await exchange.control("mode", symbol="*", mode="manual")
     path = gateway.directory / "run" / "control.sock"
-    with connected_as(NOBODY, path) as refused:
-        assert refused is None, "nobody but the gateway's user and root gets this far"
-    os.chown(path, NOBODY, -1)  # as if the gateway ran as that user
+    with connected_as(DAEMON, path) as refused:
+        assert refused is None, "nobody but the gateway's user, the group and root gets this far"
+    with connected_as(NOBODY, gateway.directory / "run" / "engine.sock") as refused:
+        assert refused is None, "the group is for the control socket alone"
+    answer = ask_as(NOBODY, path, "session.logout", session="DESK")
+    assert (answer["done"], "is for the user that runs the gateway" in answer["text"]) == (False, True)
 
     code, _, _ = await gateway.fixgw("kill", "--symbol", "BTCUSDT", *WHY)
     assert code == 0
@@ -99,3 +118,6 @@ async def test_two_users_arm_it_again(exchange: Exchange, gateway: Gateway) -> N
     await client.logout()
     code, out, _ = await gateway.fixgw("halts")
     assert (code, out) == (0, "all is active\n")
+    with gateway.sql() as sql:
+        tried = sql.execute(select(admin_actions).where(admin_actions.c.action == "session.logout")).one()
+        assert (tried.uid, tried.outcome.split(":")[0]) == (NOBODY, "refused")

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,11 +14,12 @@ import aiohttp
 import pytest
 
 from gateway.control.client import ControlError, ask
+from gateway.control.peer import caller_of
 from gateway.control.requests import BadRequest, read_request
 from gateway.control.server import ControlServer
 from gateway.engine.inbox import OperatorRequest
-from gateway.engine.operations import LogOutSession, Outcome, Reconcile, SetSessionNumbers
-from gateway.engine.private_socket import ListenerError
+from gateway.engine.operations import Arm, Kill, LogOutSession, Outcome, Reconcile, SetSessionNumbers, open_to_group
+from gateway.engine.private_socket import ListenerError, private_listener
 
 
 @pytest.fixture
@@ -98,6 +100,18 @@ def test_requests_are_checked_field_by_field() -> None:
     ]:
         with pytest.raises(BadRequest, match=says):
             read_request(name, json.dumps(body).encode())
+
+
+def test_who_is_let_in_by_the_group_may_look_stop_and_arm(tmp_path: Path) -> None:
+    may = {operation: open_to_group(operation) for operation in (Kill(), Arm(), Reconcile(dry_run=True), Reconcile())}
+    assert may == {Kill(): True, Arm(): True, Reconcile(dry_run=True): True, Reconcile(): False}
+    with private_listener(tmp_path / "s", os.getgid()) as listener, socket.socket(socket.AF_UNIX) as visitor:
+        assert (tmp_path / "s").stat().st_mode & 0o777 == 0o660
+        visitor.connect(str(tmp_path / "s"))
+        accepted, _ = listener.accept()
+        with accepted:
+            assert caller_of(accepted, os.getuid()).is_owner
+            assert caller_of(accepted, os.getuid() + 1).is_owner is (os.getuid() == 0), "root in any case"
 
 
 def test_nobody_there_is_said_in_one_line(tmp_path: Path) -> None:
