@@ -134,6 +134,7 @@ class Intents:
             "recv_window_ms": recv_window_ms,
         }
         self._px = px
+        self._recv_window_ms = recv_window_ms
         self.placed_at_ms = 0
 
     def _stamp(self) -> dict[str, Any]:
@@ -159,6 +160,11 @@ class Intents:
 
     def amend(self, qty: str, venue_order_id: str | None = None) -> AmendIntent:
         return AmendIntent(**self._stamp(), venue_order_id=venue_order_id, qty=Decimal(qty))
+
+    def settle_truly(self) -> SettleIntent:
+        """With the time until which the exchange may really take the order: a request can lie unread until then."""
+        left = self.placed_at_ms + self._recv_window_ms - self.venue.clock_ms()
+        return self.settle(accepted_for_ms=left)
 
     def settle(self, venue_order_id: str | None = None, accepted_for_ms: int = 0) -> SettleIntent:
         return SettleIntent(

@@ -21,6 +21,7 @@ from gateway.venues.base import Venue
 from tests.conformance.exchange import DEADLINE_S, Desk, Exchange, Intents
 
 ASK_AGAIN_S = 0.3
+RECV_WINDOW_MS = 600
 
 
 class Engine(Desk):
@@ -34,7 +35,7 @@ class Engine(Desk):
 
     def new(self) -> Intents:
         """Another order, not placed yet."""
-        order = Intents(self.venue, self.exchange.symbol, self.exchange.resting_px)
+        order = Intents(self.venue, self.exchange.symbol, self.exchange.resting_px, RECV_WINDOW_MS)
         self.orders[order.client_id] = order
         return order
 
@@ -51,7 +52,7 @@ class Engine(Desk):
         super().availability(venue_account, available=available, reason=reason)
 
     def settle(self, order: Intents) -> None:
-        self.venue.settle(order.settle(accepted_for_ms=100))
+        self.venue.settle(order.settle_truly())
 
     def over(self, order: Intents) -> bool:
         """Whether nothing can happen to it any more, and all that did was told."""
