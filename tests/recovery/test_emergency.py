@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from gateway.client.client import FixClient
 from gateway.store.tables import alerts, journal, orders, venue_calls
 from tests.fixtures.processes import Exchange, Gateway, wait_until
+from tests.fixtures.resting import open_orders, rest
 
 
 @pytest.fixture
@@ -18,17 +18,6 @@ async def guarded(tmp_path: Path, exchange: Exchange) -> AsyncIterator[Gateway]:
     process = Gateway(tmp_path, exchange.url, emergency_cancel=True).start()
     yield process
     process.stop()
-
-
-async def rest(client: FixClient, **fields: str) -> str:
-    """A resting order, acknowledged."""
-    cl_ord_id = client.new_order("BTCUSDT", "buy", "2", price="30000", time_in_force="gtc", **fields)  # type: ignore[arg-type]
-    await client.expect("8", {11: cl_ord_id, 150: "0"})
-    return cl_ord_id
-
-
-async def open_orders(exchange: Exchange) -> set[str]:
-    return {o["originalClientOrderId"] for o in await exchange.look("orders") if o["status"] == "NEW"}
 
 
 class BrokenDatabase:

@@ -15,8 +15,8 @@ from sqlalchemy import select
 from gateway.store.tables import admin_actions
 from tests.fixtures.other_user import DAEMON, NOBODY, connected_as, needs_root
 from tests.fixtures.processes import Exchange, Gateway, wait_until
+from tests.fixtures.resting import rest
 from tests.fixtures.strangers import place_past_the_gateway
-from tests.recovery.test_reconcile import rest
 
 WHY = ("--reason", "runaway algorithm")
 

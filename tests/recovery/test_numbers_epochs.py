@@ -11,18 +11,12 @@ from gateway.engine.crash_points import VARIABLE
 from gateway.store.rows import SessionRow
 from gateway.store.tables import messages, orders, sessions
 from tests.fixtures.processes import Exchange, Gateway, wait_until
+from tests.fixtures.resting import resting_order
 
 
 def session_row(gateway: Gateway) -> SessionRow:
     with gateway.sql() as sql:
         return SessionRow(*sql.execute(select(sessions).where(sessions.c.session.contains("DESK"))).one())
-
-
-async def resting_order(exchange: Exchange, client: FixClient) -> str:
-    await exchange.control("mode", symbol="*", mode="manual")
-    name = client.new_order("BTCUSDT", "buy", "2", price="30000", time_in_force="gtc")
-    await client.expect("8", {11: name, 150: "0"})
-    return name
 
 
 async def drop(client: FixClient, gateway: Gateway) -> None:

@@ -15,7 +15,8 @@ from gateway.client.errors import LogonRefused
 from gateway.engine.crash_points import VARIABLE
 from gateway.store.tables import admin_actions, messages
 from tests.fixtures.processes import Exchange, Gateway, wait_until
-from tests.recovery.test_numbers_epochs import drop, resting_order, session_row
+from tests.fixtures.resting import resting_order
+from tests.recovery.test_numbers_epochs import drop, session_row
 
 WHY = ("--reason", "agreed by phone")
 

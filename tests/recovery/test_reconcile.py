@@ -8,17 +8,10 @@ from typing import Any
 
 from sqlalchemy import select
 
-from gateway.client.client import FixClient
 from gateway.store.tables import alerts, breaks, executions, intents, venue_calls
 from tests.fixtures.processes import Exchange, Gateway, wait_until
+from tests.fixtures.resting import rest
 from tests.fixtures.strangers import place_past_the_gateway
-
-
-async def rest(client: FixClient, qty: str = "2", price: str = "30000") -> str:
-    """A resting order, acknowledged."""
-    cl_ord_id = client.new_order("BTCUSDT", "buy", qty, price=price, time_in_force="gtc")
-    await client.expect("8", {11: cl_ord_id, 150: "0"})
-    return cl_ord_id
 
 
 def rows(gateway: Gateway) -> list[Any]:

@@ -4,8 +4,9 @@ import json
 
 from gateway.store.tables import admin_actions
 from tests.fixtures.processes import Exchange, Gateway, wait_until
+from tests.fixtures.resting import rest
 from tests.fixtures.strangers import place_past_the_gateway
-from tests.recovery.test_reconcile import rest, rows, settled_orders
+from tests.recovery.test_reconcile import rows, settled_orders
 
 
 async def test_a_dry_run_tells_and_changes_nothing_and_the_command_mends(exchange: Exchange, gateway: Gateway) -> None:

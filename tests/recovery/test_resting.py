@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from gateway.client.client import FixClient
 from gateway.client.errors import LogonRefused
 from gateway.store.tables import alerts, venue_calls
 from tests.fixtures.processes import Exchange, Gateway, wait_until
 from tests.fixtures.relay import Relay
+from tests.fixtures.resting import open_orders, rest
 
 ON_DISCONNECT = 'cancel_on_disconnect = "disconnect"\ncancel_on_disconnect_grace_seconds = 1'
 SESSIONS = {
@@ -20,23 +20,6 @@ SESSIONS = {
     "OMS42": ("FIX.4.2", 'cancel_on_disconnect = "logout"\ncancel_on_disconnect_grace_seconds = 0'),
     "STAYS": ("FIX.4.4", ""),
 }
-
-
-async def rest(client: FixClient, **fields: str) -> str:
-    """A resting order, acknowledged."""
-    cl_ord_id = client.new_order(
-        "BTCUSDT",
-        "buy",
-        "2",
-        price="30000",
-        **{"time_in_force": "gtc", **fields},  # type: ignore[arg-type]
-    )
-    await client.expect("8", {11: cl_ord_id, 150: "0"})
-    return cl_ord_id
-
-
-async def open_orders(exchange: Exchange) -> set[str]:
-    return {o["originalClientOrderId"] for o in await exchange.look("orders") if o["status"] == "NEW"}
 
 
 async def until_open(exchange: Exchange, wanted: set[str]) -> None:

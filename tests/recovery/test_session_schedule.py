@@ -9,7 +9,8 @@ import pytest
 
 from gateway.client.errors import LogonRefused
 from tests.fixtures.processes import SESSIONS, Exchange, Gateway, wait_until
-from tests.recovery.test_numbers_epochs import drop, resting_order, session_row
+from tests.fixtures.resting import resting_order
+from tests.recovery.test_numbers_epochs import drop, session_row
 from tests.recovery.test_operator_sessions import assert_no_number_is_used_twice, fresh
 
 

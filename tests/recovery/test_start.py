@@ -3,16 +3,9 @@
 import asyncio
 from pathlib import Path
 
-from gateway.client.client import FixClient
 from tests.fixtures.processes import Exchange, Gateway, wait_until
 from tests.fixtures.relay import Relay
-
-
-async def rest(client: FixClient) -> str:
-    """A resting order, acknowledged."""
-    cl_ord_id = client.new_order("BTCUSDT", "buy", "2", price="30000", time_in_force="gtc")
-    await client.expect("8", {11: cl_ord_id, 150: "0"})
-    return cl_ord_id
+from tests.fixtures.resting import rest
 
 
 async def test_an_exchange_that_is_down_keeps_nobody_from_logging_on(tmp_path: Path, exchange: Exchange) -> None:
