@@ -20,7 +20,7 @@ def positions(
     account: Annotated[str, typer.Option(help="Only of this account.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
-    r"""Show positions at average cost, with realised profit and loss and fees. The gateway may be running or not.
+    r"""Show positions at average cost, with realized profit and loss and fees. The gateway may be running or not.
 
     \b
     fixgw positions
@@ -52,7 +52,7 @@ _COLUMNS = (
     Column("Qty", lambda row: str(row.qty), right=True),
     Column("Average", _average, right=True),
     Column("Cost", lambda row: str(row.cost), right=True, spare=True),
-    Column("Realised", lambda row: str(row.realised), right=True),
+    Column("Realized", lambda row: str(row.realized), right=True),
     Column("Fees", lambda row: ", ".join(f"{fee} {asset}" for asset, fee in _fees(row.fees).items())),
 )
 

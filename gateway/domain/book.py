@@ -89,7 +89,8 @@ class Book:
         self._index(position, event, after)
         self._total(before, after)
         self._count(event, after)
-        self.risk.record(event, after)
+        if after.legs:
+            self.risk.record(event, after)
         if type(event) in _TRADES:
             self.risk.ledger.record(event, after)
 
@@ -138,9 +139,10 @@ class Book:
         self.executions[execution.key] = self._executions_by_position[execution.position] = execution
 
     def _total(self, before: Order | None, after: Order) -> None:
-        if before is not None and _counts_alike(before, after):
+        """An order counts from the moment it is sent: one that is refused leaves nothing behind, whatever it named."""
+        if not after.legs or (before is not None and before.legs and _counts_alike(before, after)):
             return
-        was = before.exposed_qty if before is not None else ZERO
+        was = before.exposed_qty if before is not None and before.legs else ZERO
         now = after.exposed_qty
         if was != now:
             self.risk.totals.opened(after, was, now)

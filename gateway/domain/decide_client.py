@@ -98,7 +98,8 @@ def _check(
             return risk.Decision(halted)
     if market.not_ready:
         return risk.Decision(risk.deny("VENUE_UNAVAILABLE", OrdRejReason.BROKER_OPTION, why=market.not_ready))
-    rules = book.risk.rules(account.name, profile.key, terms.symbol, at)
+    known = market.instrument is not None  # else it is refused, and nothing is kept for what is no symbol
+    rules = book.risk.rules(account.name, profile.key, terms.symbol, at) if known else risk.NO_RULES
     return risk.check_order(
         terms,
         instrument=market.instrument,

@@ -1,7 +1,7 @@
 """Positions with what they cost and earned, from executions: average cost, exact decimals, fees in their own assets.
 
-What was realised plus what a position is worth less its cost is exact always. Average cost rounds how much of that
-counts as realised, to 12 decimals, when a part of a position is closed. A trade that is taken back is undone at the
+What was realized plus what a position is worth less its cost is exact always. Average cost rounds how much of that
+counts as realized, to 12 decimals, when a part of a position is closed. A trade that is taken back is undone at the
 average cost of then, so that a bust of an older trade may leave another split between the two than without the trade.
 Fees of trades that were taken back stay: whether a venue gives them back is its own later word.
 """
@@ -20,19 +20,28 @@ from gateway.domain.values import Side
 class Position:
     """One account's in one symbol, or the firm's. qty is signed; cost is what the open part was bought for, in quote
     currency, negative for what was sold short. *_today: of the trading day.
+
+    bought, paid: what executions alone moved, base units in and quote currency out, below zero the other way round.
     """
 
     qty: Decimal = ZERO
     cost: Decimal = ZERO
-    realised: Decimal = ZERO
-    realised_today: Decimal = ZERO
+    realized: Decimal = ZERO
+    realized_today: Decimal = ZERO
     fees: dict[str, Decimal] = field(default_factory=dict)  # by asset
     fees_today: dict[str, Decimal] = field(default_factory=dict)
+    bought: Decimal = ZERO
+    bought_today: Decimal = ZERO
+    paid: Decimal = ZERO
+    paid_today: Decimal = ZERO
 
     @property
     def avg_px(self) -> Decimal:
         """What one unit of the open part was bought or sold for."""
         return avg_px(self.cost, self.qty)
+
+
+_FIGURES = ("qty", "cost", "realized", "realized_today", "bought", "bought_today", "paid", "paid_today")
 
 
 class Ledger:
@@ -58,10 +67,8 @@ class Ledger:
         """Take over what was stored."""
         self._accounts.setdefault(account, {})[symbol] = position
         firm = self.firm.setdefault(symbol, Position())
-        firm.qty = add(firm.qty, position.qty)
-        firm.cost = add(firm.cost, position.cost)
-        firm.realised = add(firm.realised, position.realised)
-        firm.realised_today = add(firm.realised_today, position.realised_today)
+        for name in _FIGURES:
+            setattr(firm, name, add(getattr(firm, name), getattr(position, name)))
         for asset, fee in position.fees.items():
             firm.fees[asset] = add(firm.fees.get(asset, ZERO), fee)
         for asset, fee in position.fees_today.items():
@@ -70,7 +77,7 @@ class Ledger:
     def start_day(self) -> None:
         """What was earned and paid today begins again."""
         for position in (*self.firm.values(), *(position for _, _, position in self.items())):
-            position.realised_today = ZERO
+            position.realized_today = position.bought_today = position.paid_today = ZERO
             position.fees_today = {}
 
     def record(self, event: e.Event, order: Order) -> None:
@@ -133,14 +140,18 @@ class Ledger:
     def _change(self, account: str, symbol: str, qty: Decimal, cost: Decimal, flow: Decimal) -> None:
         """The quantity becomes so much, the cost grows by so much, and flow was paid: what they differ by is earned."""
         position, firm = self._accounts[account][symbol], self.firm[symbol]
-        realised = subtract(cost, flow)
-        firm.qty = add(firm.qty, subtract(qty, position.qty))
-        position.qty = qty
+        realized = subtract(cost, flow)
+        change = subtract(qty, position.qty)
         for one in (position, firm):
+            one.qty = add(one.qty, change)
             one.cost = add(one.cost, cost)
-            if realised:
-                one.realised = add(one.realised, realised)
-                one.realised_today = add(one.realised_today, realised)
+            one.bought = add(one.bought, change)
+            one.bought_today = add(one.bought_today, change)
+            one.paid = add(one.paid, flow)
+            one.paid_today = add(one.paid_today, flow)
+            if realized:
+                one.realized = add(one.realized, realized)
+                one.realized_today = add(one.realized_today, realized)
         self.changed.add((account, symbol))
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Collection
 
+from loguru import logger
+
 from gateway.domain.risk import BadLimitError, RuleBook
 from gateway.domain.totals import Scope
 from gateway.engine.operations import OperationRefused, Outcome, RemoveLimit, SetLimit
@@ -46,7 +48,9 @@ def keep_stops(risk: RuleBook, batch: Batch, at: int) -> None:
         text = f"stopped:{pattern}"
         set_limit(risk, batch, limit.code, limit.scope, text, at=at, who=GATEWAY, why=f"reached {limit.text}")
         where = " ".join(f"{name}={part}" for name, part in limit.where.items())
-        batch.alerts.append(AlertRow(at, "critical", limit.code, f"pattern={pattern} limit={limit.text} {where}"))
+        told = f"pattern={pattern} limit={limit.text} {where}"
+        logger.critical("ALERT {} {}", limit.code, told)
+        batch.alerts.append(AlertRow(at, "critical", limit.code, told))
 
 
 class LimitSetter:

@@ -24,10 +24,14 @@ def position_row(account: str, symbol: str, position: Position, day: int) -> Pos
         symbol,
         text_of(position.qty),
         text_of(position.cost),
-        text_of(position.realised),
-        text_of(position.realised_today),
+        text_of(position.realized),
+        text_of(position.realized_today),
         encode_json(position.fees),
         encode_json(position.fees_today),
+        text_of(position.bought),
+        text_of(position.bought_today),
+        text_of(position.paid),
+        text_of(position.paid_today),
         day,
     )
 
@@ -52,10 +56,14 @@ def load_ledger(connection: Connection, ledger: Ledger, today: int) -> None:
             Position(
                 qty=Decimal(row.qty),
                 cost=Decimal(row.cost),
-                realised=Decimal(row.realised),
-                realised_today=Decimal(row.realised_today) if same_day else Decimal(0),
+                realized=Decimal(row.realized),
+                realized_today=Decimal(row.realized_today) if same_day else Decimal(0),
                 fees=_FEES.decode(row.fees),
                 fees_today=_FEES.decode(row.fees_today) if same_day else {},
+                bought=Decimal(row.bought),
+                bought_today=Decimal(row.bought_today) if same_day else Decimal(0),
+                paid=Decimal(row.paid),
+                paid_today=Decimal(row.paid_today) if same_day else Decimal(0),
             ),
         )
 

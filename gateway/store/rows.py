@@ -238,14 +238,18 @@ class LimitRow(NamedTuple):
 
 
 class PositionRow(NamedTuple):
-    """One account's position in a symbol. fees: by asset, as JSON."""
+    """One account's position in a symbol. fees: by asset, as JSON. bought, paid: by executions alone."""
 
     account: str
     symbol: str
     qty: str
     cost: str
-    realised: str
-    realised_today: str
+    realized: str
+    realized_today: str
     fees: str
     fees_today: str
+    bought: str
+    bought_today: str
+    paid: str
+    paid_today: str
     day: int

@@ -322,9 +322,13 @@ positions = Table(
     Column("symbol", Text, primary_key=True),
     Column("qty", Text, nullable=False),
     Column("cost", Text, nullable=False),
-    Column("realised", Text, nullable=False),
-    Column("realised_today", Text, nullable=False),
+    Column("realized", Text, nullable=False),
+    Column("realized_today", Text, nullable=False),
     Column("fees", Text, nullable=False),  # JSON: amounts by asset
     Column("fees_today", Text, nullable=False),
+    Column("bought", Text, nullable=False),  # by executions alone, base units; what was paid for it beside
+    Column("bought_today", Text, nullable=False),
+    Column("paid", Text, nullable=False),
+    Column("paid_today", Text, nullable=False),
     Column("day", BigInteger, nullable=False),  # when the day began that *_today is about
 )

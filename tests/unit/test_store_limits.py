@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from loguru import logger
 from sqlalchemy import Engine
 
 from gateway.domain.book import Book
@@ -100,8 +101,11 @@ def test_a_pattern_that_was_stopped_stays_stopped_after_the_day_and_a_restart() 
     desk.now = 100
     for cl_ord_id in ("A", "B"):
         fill(desk, cl_ord_id)
-    batch = Batch()
+    batch, lines = Batch(), list[str]()
+    sink = logger.add(lambda line: lines.append(str(line)), level="CRITICAL")
     keep_stops(desk.book.risk, batch, desk.now)
+    logger.remove(sink)
+    assert "REPEATED_EXECUTION pattern=BUY/10/BTCUSDT/ACME limit=2/60s account=ACME" in "".join(lines)
     assert desk.book.risk.take_stops() == []
     [row] = batch.limits
     assert (row.who, row.value) == (GATEWAY, "stopped:BUY/10/BTCUSDT/ACME")

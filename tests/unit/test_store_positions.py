@@ -29,9 +29,8 @@ def test_positions_come_back_from_their_rows_or_from_the_journal(engine: Engine)
     desk.hear(Told().traded("T1", "4", "100.1"))
     desk.hear(Told().traded("T2", "3", "99.7"))
     desk.hear(Told().busted("T1"))
-    today = desk.now
+    today = desk.now + 1
     desk.book.roll_day(today)
-    desk.now += 1
     desk.hear(Told().corrected("T2", "2", "99.8"))
     live = list(desk.book.risk.ledger.items())
     batch = Batch()

@@ -98,7 +98,9 @@ def test_a_batch_of_everything_comes_back_as_it_was(engine: Engine, writer: Batc
     asked = rows.AdminActionRow(1, AT, 1000, 77, "operator", "session.reset", "{}", "why", "under way")
     batch.admin_actions[1] = asked
     of_desk = rows.LimitRow(1, "MAX_POSITION", "", "DESK", "BTCUSDT", "2.5", 80, AT, None, "ann", "more room", AT)
-    batch.positions["A", "S"] = rows.PositionRow("A", "S", "2.50", "-1", "0", "0", "{}", "{}", AT)
+    batch.positions["A", "S"] = rows.PositionRow(
+        "A", "S", "2.50", "-1", "0", "0", "{}", "{}", "2.5", "1", "-1", "0", AT
+    )
     batch.limits = [of_desk, of_desk._replace(limit_id=2, value=None, warn_percent=None, valid_to=AT + 1)]
     halted = rows.HaltRow("ACME", "", "BTCUSDT", "halted", "why", 1000, "operator", AT, -1, 0)
     batch.halts["ACME", "", "BTCUSDT"] = halted

@@ -4,10 +4,11 @@ from gateway.domain.risk.check import Decision, check_order
 from gateway.domain.risk.denial import Denial, deny
 from gateway.domain.risk.limit import BadLimitError, Limit
 from gateway.domain.risk.make import make_limit
-from gateway.domain.risk.rulebook import RuleBook
+from gateway.domain.risk.rulebook import NO_RULES, RuleBook
 from gateway.domain.risk.terms import OrderTerms, Snapshot
 
 __all__ = [
+    "NO_RULES",
     "BadLimitError",
     "Decision",
     "Denial",

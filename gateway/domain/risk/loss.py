@@ -23,13 +23,13 @@ class Results(NamedTuple):
 
 
 def _earned(order: OrderTerms, source: Results, snapshot: Snapshot, limit: Limit) -> Figures:  # noqa: ARG001 - one signature
-    """(earned today, what the order may reduce): realised today, fees of today, and open positions against cost."""
+    """(earned today, what the order may reduce): realized today, fees of today, and open positions against cost."""
     own = source.own
     held = own.position if order.side is Side.SELL else own.position.copy_negate()
     room = subtract(held, own.open_qty(order.side))
     earned = ZERO
     for symbol, position in source.positions.items():
-        if not (position.qty or position.realised_today or position.fees_today):
+        if not (position.qty or position.realized_today or position.fees_today):
             continue
         found = _of_symbol(symbol, position, snapshot)
         if not isinstance(found, Decimal):
@@ -39,7 +39,7 @@ def _earned(order: OrderTerms, source: Results, snapshot: Snapshot, limit: Limit
 
 
 def _of_symbol(symbol: str, position: Position, snapshot: Snapshot) -> Decimal | str | None:
-    in_quote = subtract(position.realised_today, position.cost)
+    in_quote = subtract(position.realized_today, position.cost)
     if position.qty:
         reference = snapshot.reference(symbol)
         if not isinstance(reference, Decimal):

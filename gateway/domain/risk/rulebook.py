@@ -39,6 +39,9 @@ class Rules(NamedTuple):
     collar: Any = None
 
 
+NO_RULES = Rules((), (), _FOREVER)
+
+
 class RuleBook:
     """Finds what applies to an order. Only the engine's thread touches it."""
 

@@ -15,7 +15,7 @@ from gateway.domain.values import OrdType, Side, TimeInForce
 _IMMEDIATE = (TimeInForce.IOC, TimeInForce.FOK)
 
 
-class Prices:
+class PriceCounts:
     """The prices of one side's orders, of which the best is found at once: a heap, with a count for each price.
 
     What is gone stays in the heap until it comes up.
@@ -60,7 +60,7 @@ class Resting:
 
     def __init__(self, limit: Limit) -> None:  # noqa: ARG002 - as every tracker
         self._of_order: dict[str, tuple[Decimal, ...]] = {}
-        self._prices = {side: Prices(side) for side in Side}
+        self._prices = {side: PriceCounts(side) for side in Side}
 
     def best(self, side: Side) -> Decimal | None:
         """The best resting price of this side."""

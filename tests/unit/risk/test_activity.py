@@ -11,7 +11,7 @@ from gateway.domain.events import LegSubmitted
 from gateway.domain.reports import CancelReject
 from gateway.domain.risk import make_limit
 from gateway.domain.risk.rate import ORDER_RATE, Bucket
-from gateway.domain.risk.self_trade import Prices
+from gateway.domain.risk.self_trade import PriceCounts
 from gateway.domain.risk.terms import Snapshot
 from gateway.domain.totals import FIRM, Scope
 from gateway.domain.values import CxlRejReason, OrdType, Side, TimeInForce
@@ -215,7 +215,7 @@ def test_the_venue_may_be_left_to_prevent_it() -> None:
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, 6).map(Decimal))))
 def test_the_best_price_is_the_best_of_what_is_there(steps: list[tuple[bool, Decimal]]) -> None:
     for side, best in ((Side.BUY, max), (Side.SELL, min)):
-        prices, there = Prices(side), list[Decimal]()
+        prices, there = PriceCounts(side), list[Decimal]()
         for more, price in steps:
             if more:
                 prices.add(price)

@@ -27,7 +27,7 @@ def held(*trades: tuple[str, str]) -> Position:
 
 
 @pytest.mark.parametrize(
-    ("trades", "qty", "cost", "realised"),
+    ("trades", "qty", "cost", "realized"),
     [
         ([("10", "100")], 10, 1000, 0),
         ([("10", "100"), ("10", "110")], 20, 2100, 0),
@@ -38,9 +38,9 @@ def held(*trades: tuple[str, str]) -> Position:
         ([("-10", "100"), ("15", "90")], 5, 450, 100),
     ],
 )
-def test_average_cost(trades: list[tuple[str, str]], qty: int, cost: int, realised: int) -> None:
+def test_average_cost(trades: list[tuple[str, str]], qty: int, cost: int, realized: int) -> None:
     position = held(*trades)
-    assert (int(position.qty), int(position.cost), int(position.realised)) == (qty, cost, realised)
+    assert (int(position.qty), int(position.cost), int(position.realized)) == (qty, cost, realized)
 
 
 @given(st.lists(TRADE, max_size=30), st.lists(st.integers(0, 29), max_size=8))
@@ -58,7 +58,7 @@ def test_what_is_earned_is_exactly_what_was_paid_and_got_with_trades_taken_back(
     paid = sum((Fraction(qty) * Fraction(px) for qty, px in left.values()), Fraction(0))
     for position in (ledger.of("ACME")[SYMBOL], ledger.firm[SYMBOL]):
         assert position.qty == sum((qty for qty, _ in left.values()), D(0))
-        assert Fraction(position.cost) - Fraction(position.realised) == paid
+        assert Fraction(position.cost) - Fraction(position.realized) == paid
         if not position.qty:
             assert position.cost == 0
 
@@ -70,7 +70,7 @@ def test_a_bust_of_the_last_trade_leaves_what_was_before() -> None:
             ledger.executed("ACME", SYMBOL, D(qty), D(px))
         ledger.taken_back("ACME", SYMBOL, D(last[0]), D(last[1]))
         now = ledger.of("ACME")[SYMBOL]
-        assert (now.qty, now.cost, now.realised) == (before.qty, before.cost, before.realised)
+        assert (now.qty, now.cost, now.realized) == (before.qty, before.cost, before.realized)
 
 
 def test_executions_busts_corrections_and_fees_of_orders_are_booked() -> None:
@@ -82,7 +82,7 @@ def test_executions_busts_corrections_and_fees_of_orders_are_booked() -> None:
     desk.hear(Told().corrected("T2", "4", "120"))
     desk.hear(Told().busted("T1"))
     position = desk.book.risk.ledger.of("ACME")[SYMBOL]
-    assert (position.qty, position.cost, position.realised) == (D(4), D(480), D(0))
+    assert (position.qty, position.cost, position.realized) == (D(4), D(480), D(0))
     assert position.fees == {"BNB": D("0.001"), "USDT": D("0.4")}
     assert list(desk.replayed().risk.ledger.items()) == list(desk.book.risk.ledger.items())
 

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.domain.risk import BadLimitError, RuleBook, make_limit
 from gateway.domain.totals import BASE, FIRM, KINDS, Scope, Totals, part_of
-from tests.fixtures.domain_desk import SESSION, SYMBOL, Told
+from tests.fixtures.domain_desk import SESSION, SYMBOL, DomainDesk, Told
 from tests.fixtures.risk import ACME, last_text, limit, limited
 
 WHOLE = Scope("ACME", "DESK", SYMBOL)
@@ -123,3 +123,13 @@ def test_gross_sums_what_each_account_could_come_to_hold_either_way() -> None:
             totals.watch([BASE], gross=True)
         assert totals.total(Scope(symbol=SYMBOL)).gross == 9
         assert totals.sum(Scope(symbol=SYMBOL)).position == 1
+
+
+def test_a_refused_order_leaves_nothing_behind_whatever_symbol_it_names() -> None:
+    limits = [limit("MAX_POSITION", "50", limit_id=1), limit("SELF_TRADE", "refuse", FIRM, 2)]
+    desk = DomainDesk(limits=limits, instrument=None)
+    desk.new("X", symbol="NOSUCHUSDT")
+    assert last_text(desk) == "UNKNOWN_SYMBOL symbol=NOSUCHUSDT"
+    risk = desk.book.risk
+    assert (risk._rules, risk._trackers, risk.totals._paths, risk.totals._base) == ({}, {}, {}, {})
+    assert desk.replayed().risk.totals._base == {}
