@@ -152,6 +152,7 @@ class EngineProcess:
             last_reconciled=state.last_reconciled,
         )
         self._disconnects = Disconnects(profiles, state.sessions)
+        withdrawals = Withdrawals(desk, recorder, self._disconnects)
         settings = [SessionSettings(s.begin_string, s.sender_comp_id, s.target_comp_id) for s in config.sessions]
         store = config.engine.directory / "quickfix"
         ids = {s.session_id.toString(): s.session_id for s in settings}
@@ -186,7 +187,7 @@ class EngineProcess:
             venue=venues,
             timers=timers,
             reconciler=reconciler,
-            withdrawals=Withdrawals(desk, recorder, self._disconnects),
+            withdrawals=withdrawals,
             operator=Operator(
                 recorder=recorder,
                 sessions=session_actions,
@@ -195,10 +196,11 @@ class EngineProcess:
                     state.book.risk, recorder.batch, accounts, {s.target_comp_id for s in config.sessions}
                 ),
                 kill_switch=KillSwitch(
-                    desk=desk,
+                    withdrawals=withdrawals,
                     recorder=recorder,
                     reconciler=reconciler,
                     accounts=accounts,
+                    venues={v.name: v.venue for v in config.venue_accounts},
                     sessions=list(profiles),
                     clock=clock,
                     prefix=config.deployment + "-",
@@ -319,7 +321,11 @@ def _venue_thread(
 
 
 def _accounts(config: Config) -> dict[str, Account]:
-    return {a.name: Account(name=a.name, venue_account=a.venue_account) for a in config.accounts}
+    venues = {v.name: v.venue for v in config.venue_accounts}
+    return {
+        a.name: Account(name=a.name, venue_account=a.venue_account, venue=venues[a.venue_account])
+        for a in config.accounts
+    }
 
 
 def _configured(config: Config) -> Configured:

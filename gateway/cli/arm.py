@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from gateway.cli.database import DEFAULT_CONFIG, ConfigOption
-from gateway.cli.kill import Account, Session, Symbol
+from gateway.cli.kill import Account, Session, Symbol, Venue, VenueAccount, scope_arguments
 from gateway.cli.operate import operate, show
 
 
@@ -15,6 +15,8 @@ def arm(
     account: Account = "",
     session: Session = "",
     symbol: Symbol = "",
+    venue_account: VenueAccount = "",
+    venue: Venue = "",
     config: ConfigOption = DEFAULT_CONFIG,
     as_json: Annotated[bool, typer.Option("--json", help="The answer as a JSON object.")] = False,
 ) -> None:
@@ -22,5 +24,5 @@ def arm(
 
     Example: fixgw arm --session DESK --reason "algorithm fixed"
     """
-    scope = {"account": account, "session": session, "symbol": symbol}
+    scope = scope_arguments(account, session, symbol, venue_account, venue)
     show(operate(config, "arm", {**scope, "reason": reason}), as_json=as_json)

@@ -16,6 +16,8 @@ _COLUMNS = (
     Column("Account", lambda row: row.account or "any"),
     Column("Session", lambda row: row.session or "any"),
     Column("Symbol", lambda row: row.symbol or "any"),
+    Column("Venue account", lambda row: row.venue_account or "any"),
+    Column("Venue", lambda row: row.venue or "any"),
     Column("Since", lambda row: local_date_time(row.at)),
     Column("By", lambda row: str(row.who)),
     Column("Reason", lambda row: str(row.reason)),

@@ -12,6 +12,13 @@ EXIT_NOT_CONFIRMED = 3
 Account = Annotated[str, typer.Option(help="Only this account.")]
 Session = Annotated[str, typer.Option(help="Only this client, by its CompID.")]
 Symbol = Annotated[str, typer.Option(help="Only this symbol.")]
+VenueAccount = Annotated[str, typer.Option(help="Only what goes to this venue account, as the configuration names it.")]
+Venue = Annotated[str, typer.Option(help="Only what goes to this venue, such as binance, by whichever account.")]
+
+
+def scope_arguments(account: str, session: str, symbol: str, venue_account: str, venue: str) -> dict[str, str]:
+    """What is to be stopped or armed, as the control socket has it."""
+    return {"account": account, "session": session, "symbol": symbol, "venue_account": venue_account, "venue": venue}
 
 
 def kill(
@@ -20,6 +27,8 @@ def kill(
     account: Account = "",
     session: Session = "",
     symbol: Symbol = "",
+    venue_account: VenueAccount = "",
+    venue: Venue = "",
     reduce_only: Annotated[
         bool, typer.Option("--reduce-only", help="Let pass what can only reduce a position; cancel nothing.")
     ] = False,
@@ -36,7 +45,7 @@ def kill(
 
     Exit code 3: halted, but the venue did not confirm that nothing is open; what is missing is named.
     """
-    scope = {"account": account, "session": session, "symbol": symbol}
+    scope = scope_arguments(account, session, symbol, venue_account, venue)
     answer = operate(config, "kill", {**scope, "reduce_only": reduce_only, "reason": reason})
     show(answer, as_json=as_json)
     if answer.result.get("confirmed") is False:

@@ -8,13 +8,13 @@ from gateway.domain import risk
 from gateway.domain.advance import advance
 from gateway.domain.book import Book
 from gateway.domain.changes import Changes
+from gateway.domain.halts import HaltScope
 from gateway.domain.instruments import Capabilities, Instrument
 from gateway.domain.money import ZERO, subtract
 from gateway.domain.order import Order, Phase, RequestKind, Terms
 from gateway.domain.prices import Prices
 from gateway.domain.session_names import session_name
 from gateway.domain.session_profile import Account, SessionProfile
-from gateway.domain.totals import Scope
 from gateway.domain.values import CxlRejReason, OrdRejReason, TimeInForce
 
 _SECOND = 1_000_000_000
@@ -92,7 +92,8 @@ def _check(
     terms: risk.OrderTerms, account: Account, profile: SessionProfile, market: Market, book: Book, at: int
 ) -> risk.Decision:
     if book.halts:
-        scope = Scope(account.name, session_name(profile.key), terms.symbol)
+        session = session_name(profile.key)
+        scope = HaltScope(account.name, session, terms.symbol, account.venue_account, account.venue)
         halted = book.halts.denial(terms, scope, book.risk.totals)
         if halted is not None:
             return risk.Decision(halted)

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """A client account and the venue account its orders go to."""
+    """A client account and the venue account its orders go to. venue: whose account that is."""
 
     name: str
     venue_account: str
+    venue: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

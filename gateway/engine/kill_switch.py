@@ -11,21 +11,20 @@ from functools import partial
 
 from loguru import logger
 
-from gateway.domain import events as e
-from gateway.domain.halts import Halt, TradingState, holds, scope_text
+from gateway.domain.halts import Halt, HaltScope, TradingState
 from gateway.domain.order import Order
 from gateway.domain.reconcile import OrderAtVenue, VenueSnapshot
 from gateway.domain.session_names import session_name
 from gateway.domain.session_profile import Account
-from gateway.domain.totals import Scope
 from gateway.engine.clock import NANOSECONDS, Clock
-from gateway.engine.desk import Desk
 from gateway.engine.operations import Arm, Caller, Kill, OperationRefused, Outcome
 from gateway.engine.reconciler import Reconciler
 from gateway.engine.recorder import Recorder
+from gateway.engine.withdrawals import Withdrawals
 from gateway.store.rows import AlertRow, HaltRow, storable
 
 CONFIRM_WITHIN = 30 * NANOSECONDS
+"""How long nothing more may end before it counts as not confirmed: very many cancels take the venue's rate budget."""
 ARM_WITHIN = 15 * 60 * NANOSECONDS
 """How long the first person's wish to arm waits for the second's."""
 
@@ -38,13 +37,18 @@ Finish = Callable[[Outcome], None]
 
 @dataclass(slots=True)
 class _Kill:
-    """One that is not confirmed yet. left: orders that are not over. unseen: venue accounts still to be looked at."""
+    """One that is not confirmed yet. unseen: venue accounts still to be looked at.
 
-    scope: Scope
+    left: orders, the last of them not over. left_at: how many were not over when that was last counted; until: when
+    that happens again.
+    """
+
+    scope: HaltScope
     finish: Finish
-    began: int
+    until: int
     found: int
     left: list[str]
+    left_at: int
     unseen: set[str]
     accounts: frozenset[str]
     asked: set[str] = field(default_factory=set)
@@ -60,20 +64,22 @@ class KillSwitch:
     def __init__(
         self,
         *,
-        desk: Desk,
+        withdrawals: Withdrawals,
         recorder: Recorder,
         reconciler: Reconciler,
         accounts: Mapping[str, Account],
+        venues: Mapping[str, str],
         sessions: Collection[str],
         clock: Clock,
         prefix: str,
     ) -> None:
-        """sessions: their keys. prefix: what the client ids of this deployment begin with."""
-        self._desk = desk
+        """venues: by venue account. sessions: their keys. prefix: what client ids of this deployment begin with."""
+        self._withdrawals = withdrawals
         self._recorder = recorder
         self._book = recorder.book
         self._reconciler = reconciler
         self._accounts = accounts
+        self._venues = venues
         self._sessions = {session_name(key) for key in sessions}
         self._clock = clock
         self._prefix = prefix
@@ -87,39 +93,47 @@ class KillSwitch:
         state = TradingState.REDUCING if asked.reduce_only else TradingState.HALTED
         before = self._book.halts.get(scope)
         if asked.reduce_only and before is not None and before.state is TradingState.HALTED:
-            raise OperationRefused(f"{scope_text(scope)} is HALTED, which is stricter; two users can arm it")
+            raise OperationRefused(f"{scope} is HALTED, which is stricter; two users can arm it")
+        venue_accounts = self._venue_accounts(scope)
         self._put(Halt(scope, state, storable(reason), caller.uid, storable(caller.who), now))
-        self._alert(f"{state.name} {scope_text(scope)} by {caller.who}: {reason}", now)
+        self._alert(f"{state.name} {scope} by {caller.who}: {reason}", now)
         if asked.reduce_only:
-            finish(Outcome(done=True, text=f"REDUCING {scope_text(scope)}: only what reduces a position passes"))
+            finish(Outcome(done=True, text=f"REDUCING {scope}: only what reduces a position passes"))
             return
         orders = [o for o in self._book.orders.values() if (o.is_open or o.is_unknown) and self._is_in(scope, o)]
-        for order in orders:
-            self._withdraw(order, now, scope)
-        venue_accounts = frozenset(
-            account.venue_account for name, account in self._accounts.items() if scope.account in ("", name)
+        self._withdrawals.withdraw(orders, f"KILL_SWITCH scope={scope}", now)
+        venue_accounts |= {order.venue_account for order in orders}
+        self._kills.append(
+            _Kill(
+                scope=scope,
+                finish=finish,
+                until=now + CONFIRM_WITHIN,
+                found=len(orders),
+                left=[order.order_id for order in orders],
+                left_at=len(orders),
+                unseen=set(venue_accounts),
+                accounts=venue_accounts,
+            )
         )
-        left = [order.order_id for order in orders]
-        self._kills.append(_Kill(scope, finish, now, len(orders), left, set(venue_accounts), venue_accounts))
 
     def arm(self, asked: Arm, caller: Caller, reason: str) -> Outcome:
         """Let orders pass again, when a second person wants it too. Raises OperationRefused."""
         scope, now = self._scope(asked), self._clock.now()
         halt = self._book.halts.get(scope)
-        if halt is None or halt.state is TradingState.ACTIVE:
-            raise OperationRefused(f"{scope_text(scope)} is not halted; arm exactly the scope that was")
+        if halt is None:
+            raise OperationRefused(f"{scope} is not halted; arm exactly the scope that was")
         first = halt.armed_by_uid if now - halt.armed_at <= ARM_WITHIN else -1
         if first in (-1, caller.uid):
             self._put(halt._replace(armed_by_uid=caller.uid, armed_at=now))
             minutes = ARM_WITHIN // NANOSECONDS // 60
             text = (
-                f"{scope_text(scope)} stays {halt.state.name}: another user than {caller.who} has to arm it too, "
+                f"{scope} stays {halt.state.name}: another user than {caller.who} has to arm it too, "
                 f"within {minutes} minutes"
             )
             return Outcome(done=True, text=text, result={"state": str(halt.state)})
         self._put(Halt(scope, TradingState.ACTIVE, storable(reason), caller.uid, storable(caller.who), now))
-        self._alert(f"ACTIVE {scope_text(scope)} by {caller.who}, after uid {first}: {reason}", now)
-        return Outcome(done=True, text=f"{scope_text(scope)} is ACTIVE", result={"state": str(TradingState.ACTIVE)})
+        self._alert(f"ACTIVE {scope} by {caller.who}, after uid {first}: {reason}", now)
+        return Outcome(done=True, text=f"{scope} is ACTIVE", result={"state": str(TradingState.ACTIVE)})
 
     # --- time
 
@@ -133,11 +147,11 @@ class KillSwitch:
         return _LOOK_EVERY / NANOSECONDS if self._kills else float("inf")
 
     def _go_on(self, kill: _Kill, now: int) -> None:
-        orders = self._book.orders
-        kill.left = [i for i in kill.left if i in orders and (orders[i].is_open or orders[i].is_unknown)]
+        while kill.left and self._is_over(kill.left[-1]):  # one that is not keeps it from looking at all the others
+            kill.left.pop()
         if not kill.left and not kill.unseen:
             self._confirmed(kill)
-        elif now - kill.began > CONFIRM_WITHIN:
+        elif now > kill.until and not self._goes_on(kill, now):
             self._not_confirmed(kill)
         elif kill.left:
             if kill.reconcile_at <= now:  # words of the venue may have been lost
@@ -145,8 +159,22 @@ class KillSwitch:
         elif kill.ask_at <= now and not kill.asked:
             self._ask(kill, now)
 
+    def _is_over(self, order_id: str) -> bool:
+        order = self._book.orders.get(order_id)
+        return order is None or not (order.is_open or order.is_unknown)
+
+    def _goes_on(self, kill: _Kill, now: int) -> bool:
+        """Whether orders ended since this was last asked."""
+        before, kill.left_at = kill.left_at, self._count_left(kill)
+        kill.until = now + CONFIRM_WITHIN
+        return kill.left_at < before
+
+    def _count_left(self, kill: _Kill) -> int:
+        kill.left = [order_id for order_id in kill.left if not self._is_over(order_id)]
+        return len(kill.left)
+
     def _reconcile(self, kill: _Kill, now: int) -> None:
-        if kill.reconcile_at:  # at first they are on their way
+        if kill.reconcile_at and self._count_left(kill):  # at first they are on their way
             for account in {self._book.orders[order_id].venue_account for order_id in kill.left}:
                 try:
                     self._reconciler.request(account, lambda *_: None, dry_run=False)
@@ -176,34 +204,20 @@ class KillSwitch:
         if not open_there:
             kill.unseen.discard(account)
         for theirs in open_there:
-            self._cancel_stray(account, theirs)
+            self._recorder.cancel_stray(account, theirs, self._clock.now())
 
-    def _is_ours(self, scope: Scope, account: str, theirs: OrderAtVenue) -> bool:
+    def _is_ours(self, scope: HaltScope, account: str, theirs: OrderAtVenue) -> bool:
         """Whether an open order at the venue belongs to the scope. One whose owner is unknown does where it may."""
         named = self._book.by_venue_ids(account, theirs.symbol, theirs.client_id, theirs.venue_order_id)
         if named is not None:
             return self._is_in(scope, named[0])
         return not scope.session and scope.symbol in ("", theirs.symbol) and theirs.client_id.startswith(self._prefix)
 
-    def _cancel_stray(self, account: str, theirs: OrderAtVenue) -> None:
-        self._recorder.record_stray_cancel(
-            e.StrayCancelSubmitted(
-                order_id="",
-                at=self._clock.now(),
-                venue_account=account,
-                symbol=theirs.symbol,
-                client_id=theirs.client_id,
-                venue_order_id=theirs.venue_order_id,
-                of_order="",
-                leg=0,
-            )
-        )
-
     # --- how it ends
 
     def _confirmed(self, kill: _Kill) -> None:
         self._kills.remove(kill)
-        text = f"HALTED {scope_text(kill.scope)}: {_were_open(kill.found)}, and the venue has none of them any more"
+        text = f"HALTED {kill.scope}: {_were_open(kill.found)}, and the venue has none of them any more"
         kill.finish(Outcome(done=True, text=text, result={"confirmed": True, "orders": kill.found, "unconfirmed": []}))
 
     def _not_confirmed(self, kill: _Kill) -> None:
@@ -214,31 +228,45 @@ class KillSwitch:
         missing += [problem for account, problem in sorted(kill.problems.items()) if account in kill.accounts]
         if not missing:
             missing = [f"{account}: it did not show its orders" for account in sorted(kill.unseen)]
-        text = f"HALTED {scope_text(kill.scope)}: {_were_open(kill.found)}, NOT CONFIRMED: {'; '.join(missing)}"
+        text = f"HALTED {kill.scope}: {_were_open(kill.found)}, NOT CONFIRMED: {'; '.join(missing)}"
         self._alert(text, self._clock.now())
         result = {"confirmed": False, "orders": kill.found, "unconfirmed": missing}
         kill.finish(Outcome(done=True, text=text, result=result))
 
     # --- parts
 
-    def _scope(self, asked: Kill | Arm) -> Scope:
+    def _scope(self, asked: Kill | Arm) -> HaltScope:
         """Raises OperationRefused for a name that is nobody's: a slip must not pass for a halt."""
         session = session_name(asked.session) if asked.session else ""
         if asked.account and asked.account not in self._accounts:
             raise OperationRefused(f"no account {asked.account!r}; there are: {', '.join(sorted(self._accounts))}")
         if session and session not in self._sessions:
             raise OperationRefused(f"no session {asked.session!r}; there are: {', '.join(sorted(self._sessions))}")
-        return Scope(asked.account, session, asked.symbol)
+        if asked.venue_account and asked.venue_account not in self._venues:
+            there = ", ".join(sorted(self._venues))
+            raise OperationRefused(f"no venue account {asked.venue_account!r}; there are: {there}")
+        if asked.venue and asked.venue not in self._venues.values():
+            there = ", ".join(sorted(set(self._venues.values())))
+            raise OperationRefused(f"no venue {asked.venue!r}; there are: {there}")
+        return HaltScope(asked.account, session, asked.symbol, asked.venue_account, asked.venue)
 
-    def _is_in(self, scope: Scope, order: Order) -> bool:
-        return holds(scope, Scope(order.account, session_name(order.session), order.symbol))
+    def _venue_accounts(self, scope: HaltScope) -> frozenset[str]:
+        """Where orders of the scope can be. Raises OperationRefused when nowhere, which is a slip too."""
+        found = frozenset(
+            account.venue_account
+            for account in self._accounts.values()
+            if scope.account in ("", account.name)
+            and scope.venue_account in ("", account.venue_account)
+            and scope.venue in ("", self._venues[account.venue_account])
+        )
+        if not found:
+            raise OperationRefused(f"no order can be in {scope}: no such account trades at that venue account")
+        return found
 
-    def _withdraw(self, order: Order, now: int, scope: Scope) -> None:
-        try:
-            self._desk.withdraw(order, now, text=f"KILL_SWITCH scope={scope_text(scope)}")
-        except Exception as error:  # one order's trouble is not the others'
-            logger.opt(exception=error).error("withdrawal failed order_id={}", order.order_id)
-            self._alert(f"withdrawal of {order.order_id}: {type(error).__name__}: {error}", now)
+    def _is_in(self, scope: HaltScope, order: Order) -> bool:
+        venue = self._venues.get(order.venue_account, "")
+        where = HaltScope(order.account, session_name(order.session), order.symbol, order.venue_account, venue)
+        return scope.holds(where)
 
     def _put(self, halt: Halt) -> None:
         self._book.halts.put(halt)

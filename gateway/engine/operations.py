@@ -93,7 +93,7 @@ class RemoveLimit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kill:
-    """Refuse new orders and replaces, and cancel what is open. An empty account, session or symbol is any.
+    """Refuse new orders and replaces, and cancel what is open. An empty part of the scope is any (domain/halts.py).
 
     reduce_only: refuse only what could add to a position, and cancel nothing.
     """
@@ -101,6 +101,8 @@ class Kill:
     account: str = ""
     session: str = ""
     symbol: str = ""
+    venue_account: str = ""
+    venue: str = ""
     reduce_only: bool = False
 
 
@@ -111,6 +113,8 @@ class Arm:
     account: str = ""
     session: str = ""
     symbol: str = ""
+    venue_account: str = ""
+    venue: str = ""
 
 
 Operation = Reconcile | ResetSession | SetSessionNumbers | LogOutSession | SetLimit | RemoveLimit | Kill | Arm

@@ -14,7 +14,6 @@ from functools import partial
 
 from loguru import logger
 
-from gateway.domain import events as e
 from gateway.domain import venue_reports as v
 from gateway.domain.order import Order
 from gateway.domain.reconcile import (
@@ -311,20 +310,8 @@ class Reconciler:
         if difference.kind in SETTLED and difference.order is not None:
             self._settle(difference.order, now)
         elif difference.kind in STRAY and self._cancel_orphans:
-            theirs, order, leg = difference.theirs, difference.order, difference.leg
-            assert isinstance(theirs, OrderAtVenue)
-            self._recorder.record_stray_cancel(
-                e.StrayCancelSubmitted(
-                    order_id="",
-                    at=now,
-                    venue_account=venue_account,
-                    symbol=theirs.symbol,
-                    client_id=theirs.client_id,
-                    venue_order_id=theirs.venue_order_id,
-                    of_order=order.order_id if order is not None else "",
-                    leg=leg.number if leg is not None else 0,
-                )
-            )
+            assert isinstance(difference.theirs, OrderAtVenue)
+            self._recorder.cancel_stray(venue_account, difference.theirs, now, difference.order, difference.leg)
 
     def _settle(self, order: Order, now: int) -> None:
         if order.is_open or order.is_unknown:

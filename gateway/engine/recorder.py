@@ -15,7 +15,8 @@ from gateway.domain.effects import intent_of
 from gateway.domain.instruments import NO_CAPABILITIES, Capabilities
 from gateway.domain.intents import CancelIntent, Intent
 from gateway.domain.money import text_of
-from gateway.domain.order import Order
+from gateway.domain.order import Leg, Order
+from gateway.domain.reconcile import OrderAtVenue
 from gateway.domain.reports import Report, report_of
 from gateway.domain.risk import Decision
 from gateway.engine.event_log import LoggedEvent
@@ -89,8 +90,20 @@ class Recorder:
         """Send a message that no event stands for: a status report, a business reject."""
         self._take_reports([self._report_row(report, 0, at)])
 
-    def record_stray_cancel(self, event: e.StrayCancelSubmitted) -> None:
-        """Cancel at the venue what belongs to no order that is open."""
+    def cancel_stray(
+        self, venue_account: str, theirs: OrderAtVenue, at: int, order: Order | None = None, leg: Leg | None = None
+    ) -> None:
+        """Cancel at the venue what belongs to no order that is open. order, leg: of which it once was."""
+        event = e.StrayCancelSubmitted(
+            order_id="",
+            at=at,
+            venue_account=venue_account,
+            symbol=theirs.symbol,
+            client_id=theirs.client_id,
+            venue_order_id=theirs.venue_order_id,
+            of_order=order.order_id if order is not None else "",
+            leg=leg.number if leg is not None else 0,
+        )
         changes = Changes()
         changes.note(event)
         intent = CancelIntent(

@@ -8,11 +8,10 @@ from sqlalchemy import Connection
 from sqlalchemy import Engine as Database
 
 from gateway.domain.book import Book
-from gateway.domain.halts import Halt, TradingState
+from gateway.domain.halts import Halt, HaltScope, TradingState
 from gateway.domain.order import LegState, Order
 from gateway.domain.risk import BadLimitError, RuleBook
 from gateway.domain.session_names import session_name
-from gateway.domain.totals import Scope
 from gateway.engine.clock import Clock, day_start
 from gateway.engine.disconnects import DISCONNECT
 from gateway.engine.numbers import RESERVE, SessionState
@@ -169,5 +168,5 @@ def _unsettled(orders: Iterable[Order]) -> dict[str, set[str]]:
 
 def halt_of(row: HaltRow) -> Halt:
     """As SQL has it."""
-    scope = Scope(row.account, row.session, row.symbol)
+    scope = HaltScope(row.account, row.session, row.symbol, row.venue_account, row.venue)
     return Halt(scope, TradingState(row.state), row.reason, row.uid, row.who, row.at, row.armed_by_uid, row.armed_at)

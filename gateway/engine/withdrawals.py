@@ -38,7 +38,7 @@ class Withdrawals:
             order_id, text = self._left.popleft()
             order = book.orders.get(order_id)  # it may be over, and its day too
             if order is not None:
-                self._withdraw([order], text, now)
+                self.withdraw([order], text, now)
 
     def wait(self, now: int) -> float:
         """Seconds until something is due; infinite when nothing is."""
@@ -69,9 +69,10 @@ class Withdrawals:
             )
             for line in said
         ]
-        self._withdraw(known, EMERGENCY, now)
+        self.withdraw(known, EMERGENCY, now)
 
-    def _withdraw(self, orders: Iterable[Order], text: str, now: int) -> None:
+    def withdraw(self, orders: Iterable[Order], text: str, now: int) -> None:
+        """Cancel them, for this reason, which clients are told."""
         for order in orders:
             try:
                 self._desk.withdraw(order, now, text=text)

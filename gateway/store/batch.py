@@ -43,7 +43,7 @@ class Batch:
     admin_actions: dict[int, AdminActionRow] = field(default_factory=dict)
     limits: list[LimitRow] = field(default_factory=list)
     positions: dict[tuple[str, str], PositionRow] = field(default_factory=dict)
-    halts: dict[tuple[str, str, str], HaltRow] = field(default_factory=dict)
+    halts: dict[tuple[str, ...], HaltRow] = field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:

@@ -156,5 +156,5 @@ def last_action_id(connection: Connection) -> int:
 
 def load_halts(connection: Connection) -> list[HaltRow]:
     """Where trading is, or ever was, stopped."""
-    query = select(halts).order_by(halts.c.account, halts.c.session, halts.c.symbol)
+    query = select(halts).order_by(*halts.primary_key)
     return [HaltRow(*row) for row in connection.execute(query)]

@@ -28,8 +28,8 @@ def begin_anew(connection: Connection, now: int, source: str, uid: int, who: str
     or client order id at the venue can come again.
     """
     why = f"restored from {source}: what happened after the backup is unknown"
-    firm = HaltRow("", "", "", TradingState.HALTED, why, uid, who, now, -1, 0)
-    connection.execute(halts.delete().where(halts.c.account == "", halts.c.session == "", halts.c.symbol == ""))
+    firm = HaltRow("", "", "", "", "", TradingState.HALTED, why, uid, who, now, -1, 0)
+    connection.execute(halts.delete().where(*(column == "" for column in halts.primary_key)))
     connection.execute(halts.insert().values(firm._asdict()))
     _set(connection, "instance", new_instance())
     _set(connection, POSITION_FLOOR, str(first_position(connection) + _SKIPPED))

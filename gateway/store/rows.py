@@ -197,6 +197,8 @@ class HaltRow(NamedTuple):
     account: str
     session: str
     symbol: str
+    venue_account: str
+    venue: str
     state: str
     reason: str
     uid: int

@@ -298,13 +298,15 @@ admin_actions = Table(
     Column("outcome", Text, nullable=False),
 )
 
-# Where trading is stopped, as a person said last; an empty account, session or symbol is any (domain/halts.py).
+# Where trading is stopped, as a person said last; an empty part of the scope is any (domain/halts.py).
 halts = Table(
     "halts",
     metadata,
     Column("account", Text, primary_key=True),
     Column("session", Text, primary_key=True),
     Column("symbol", Text, primary_key=True),
+    Column("venue_account", Text, primary_key=True),
+    Column("venue", Text, primary_key=True),
     Column("state", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("uid", BigInteger, nullable=False),

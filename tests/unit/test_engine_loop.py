@@ -95,11 +95,13 @@ class World:
             last_reconciled={},
         )
         actions = SessionActions(states=states, fix=NoSessions(), clock=self, unsent=lambda *_: [])
+        withdrawals = Withdrawals(self.desk, recorder, disconnects)
         kill_switch = KillSwitch(
-            desk=self.desk,
+            withdrawals=withdrawals,
             recorder=recorder,
             reconciler=reconciler,
             accounts={"TRADING": account},
+            venues={"main": "binance"},
             sessions=[SESSION],
             clock=self,
             prefix="gw-",
@@ -113,7 +115,7 @@ class World:
             writer=BatchWriter(self.database),
             venue=self,
             timers=Timers(0, self.time),
-            withdrawals=Withdrawals(self.desk, recorder, disconnects),
+            withdrawals=withdrawals,
             reconciler=reconciler,
             schedules=Schedules({}, states=states, actions=actions, clock=self),
             operator=Operator(

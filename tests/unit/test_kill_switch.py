@@ -1,16 +1,17 @@
 """The kill switch on a loop of its own: what it says when the venue does not, and who may arm."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
-from gateway.domain.halts import Halt, TradingState
+from gateway.domain.halts import Halt, HaltScope, TradingState
 from gateway.domain.intents import CancelIntent
 from gateway.domain.reconcile import OrderAtVenue, SnapshotRequest, VenueSnapshot
-from gateway.domain.totals import Scope
 from gateway.domain.values import OrdStatus
+from gateway.domain.venue_reports import CloseReason, VenueClosed
 from gateway.engine import inbox as i
 from gateway.engine.kill_switch import ARM_WITHIN, CONFIRM_WITHIN
 from gateway.engine.operations import Arm, Caller, Kill, Operation, Outcome
@@ -42,8 +43,9 @@ class KillWorld(World):
     def done(self, operation: Operation, caller: Caller = ROOT) -> Outcome:
         return self.ask_for(operation, caller).reply.result(10)
 
-    def state(self) -> dict[tuple[str, str, str], str]:
-        return {(r.account, r.session, r.symbol): r.state for r in self.rows(select(halts))}
+    def state(self) -> dict[str, str]:
+        found = [(HaltScope(*(r[: len(HaltScope._fields)])), r.state) for r in self.rows(select(halts))]
+        return {str(scope): state for scope, state in found}
 
 
 @pytest.fixture
@@ -58,7 +60,7 @@ def test_what_is_not_confirmed_in_time_is_named(world: KillWorld) -> None:
     order = world.order("A")
     world.start()
     asked = world.ask_for(Kill(symbol="BTCUSDT"))
-    wait_until(lambda: world.state() == {("", "", "BTCUSDT"): "halted"}, "it is in SQL at once")
+    wait_until(lambda: world.state() == {"symbol:BTCUSDT": "halted"}, "it is in SQL at once")
     wait_until(lambda: any(isinstance(intent, CancelIntent) for intent in world.intents), "so is the cancel")
     assert not asked.reply.done()
     world.time += CONFIRM_WITHIN + 1
@@ -93,6 +95,8 @@ def test_a_scope_that_is_nobodys_is_refused(world: KillWorld) -> None:
     refused: list[tuple[Operation, str]] = [
         (Kill(account="TRADNG"), "no account 'TRADNG'; there are: TRADING"),
         (Kill(session="DASK"), "no session 'DASK'; there are: DESK"),
+        (Kill(venue_account="mian"), "no venue account 'mian'; there are: main"),
+        (Kill(venue="binanse"), "no venue 'binanse'; there are: binance"),
         (Arm(), "firm is not halted"),
     ]
     for asked, says in refused:
@@ -102,10 +106,46 @@ def test_a_scope_that_is_nobodys_is_refused(world: KillWorld) -> None:
     assert world.state() == {}
 
 
+def test_a_venue_is_stopped_by_its_name_or_by_an_account_there(world: KillWorld) -> None:
+    order = world.order("A")
+    world.start()
+    for asked, scope in ((Kill(venue_account="main"), "venue_account:main"), (Kill(venue="binance"), "venue:binance")):
+        world.ask_for(asked)
+        wait_until(lambda scope=scope: world.state().get(scope) == "halted", "it is in SQL")  # type: ignore[misc]
+    wait_until(lambda: any(isinstance(x, CancelIntent) for x in world.intents), f"{order.order_id} is canceled")
+    world.done(Arm(venue_account="main"), ROOT)
+    assert world.done(Arm(venue_account="main"), OTHER).text == "venue_account:main is ACTIVE"
+    assert world.state() == {"venue_account:main": "active", "venue:binance": "halted"}
+    assert str(world.book.halts.get(HaltScope(venue_account="main"))) == "None"
+
+
+def test_many_cancels_have_the_time_they_take(world: KillWorld) -> None:
+    """What ends shows that the venue works: only when nothing ends for long it counts as not confirmed."""
+    first, _ = world.order("A"), world.order("B")
+    world.start()
+    asked = world.ask_for(Kill())
+    wait_until(lambda: sum(isinstance(x, CancelIntent) for x in world.intents) == 2, "both cancels are sent")
+    world.inbox.put(
+        VenueClosed(
+            venue_account="main",
+            symbol="BTCUSDT",
+            client_id=f"gw-{first.order_id}-1",
+            reason=CloseReason.CANCELED,
+            cum_qty=Decimal(0),
+        )
+    )
+    world.time += CONFIRM_WITHIN + 1
+    world.nudge()
+    wait_until(lambda: not world.book.orders[first.order_id].is_open, "one has ended")
+    assert not asked.reply.done()
+    world.time += CONFIRM_WITHIN + 1
+    assert asked.reply.result(10).result["confirmed"] is False
+
+
 def test_only_two_users_arm_and_only_what_was_halted(world: KillWorld) -> None:
     world.start()
     assert world.done(Kill(session="FIX.4.4:FIXGW->DESK", reduce_only=True)).text.startswith("REDUCING session:DESK")
-    here = ("", "DESK", "")
+    here = "session:DESK"
     assert "is not halted" in world.done(Arm()).text
     for _ in range(2):
         outcome = world.done(Arm(session="DESK"), ROOT)
@@ -121,7 +161,7 @@ def test_only_two_users_arm_and_only_what_was_halted(world: KillWorld) -> None:
 
 
 def test_halted_denies_a_new_order_with_its_code(world: KillWorld) -> None:
-    world.book.halts.put(Halt(Scope("TRADING"), TradingState.HALTED, "why", 0, "root", 0))
+    world.book.halts.put(Halt(HaltScope("TRADING"), TradingState.HALTED, "why", 0, "root", 0))
     order = world.order("B")
     world.start()
     assert (order.ord_status, order.text) == (OrdStatus.REJECTED, "TRADING_HALTED scope=account:TRADING")
@@ -131,8 +171,10 @@ def test_halted_denies_a_new_order_with_its_code(world: KillWorld) -> None:
 
 
 def test_one_user_cannot_loosen_what_is_halted(world: KillWorld) -> None:
-    world.book.halts.put(Halt(Scope("", "DESK"), TradingState.HALTED, "why", 0, "root", 0))
+    world.book.halts.put(Halt(HaltScope("", "DESK"), TradingState.HALTED, "why", 0, "root", 0))
     world.start()
     answer = world.done(Kill(session="DESK", reduce_only=True))
     assert (answer.done, answer.text) == (False, "session:DESK is HALTED, which is stricter; two users can arm it")
-    assert world.book.halts.get(Scope("", "DESK")) == Halt(Scope("", "DESK"), TradingState.HALTED, "why", 0, "root", 0)
+    assert world.book.halts.get(HaltScope("", "DESK")) == Halt(
+        HaltScope("", "DESK"), TradingState.HALTED, "why", 0, "root", 0
+    )

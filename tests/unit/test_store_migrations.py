@@ -6,7 +6,7 @@ from sqlalchemy import create_engine, inspect, make_url, text
 
 from gateway.store.database import open_database, upgrade_database
 from gateway.store.dialects import prepare_storage
-from gateway.store.readers import load_sessions, standing_breaks
+from gateway.store.readers import load_halts, load_sessions, standing_breaks
 from gateway.store.schema import alembic_config
 from gateway.store.tables import breaks
 
@@ -61,3 +61,21 @@ def test_breaks_are_there_whether_or_not_the_first_schema_made_them(database_url
         assert "breaks_standing" in {index["name"] for index in inspect(connection).get_indexes("breaks")}
     engine.dispose()
     assert kept == ([7] if has_breaks else [])
+
+
+def test_what_was_halted_stays_so_at_every_venue(database_url: str) -> None:
+    prepare_storage(make_url(database_url))
+    engine = create_engine(database_url)
+    config = alembic_config()
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0008")
+        connection.execute(text("INSERT INTO meta VALUES ('environment', 'sim')"))
+        connection.execute(text("INSERT INTO halts VALUES ('ACME', '', '', 'halted', 'why', 0, 'root', 7, -1, 0)"))
+    engine.dispose()
+    upgrade_database(database_url)
+    engine = open_database(database_url, "sim")
+    with engine.connect() as connection:
+        (row,) = load_halts(connection)
+    engine.dispose()
+    assert row == ("ACME", "", "", "", "", "halted", "why", 0, "root", 7, -1, 0)

@@ -102,7 +102,7 @@ def test_a_batch_of_everything_comes_back_as_it_was(engine: Engine, writer: Batc
         "A", "S", "2.50", "-1", "0", "0", "{}", "{}", "2.5", "1", "-1", "0", AT
     )
     batch.limits = [of_desk, of_desk._replace(limit_id=2, value=None, warn_percent=None, valid_to=AT + 1)]
-    halted = rows.HaltRow("ACME", "", "BTCUSDT", "halted", "why", 1000, "operator", AT, -1, 0)
+    halted = rows.HaltRow("ACME", "", "BTCUSDT", "main", "", "halted", "why", 1000, "operator", AT, -1, 0)
     batch.halts["ACME", "", "BTCUSDT"] = halted
 
     writer.commit(batch)
