@@ -39,6 +39,7 @@ _COMMANDS = {
     "explain": "gateway.cli.explain",
     "limits": "gateway.cli.limits",
     "positions": "gateway.cli.positions",
+    "replay": "gateway.cli.replay",
     "sessions": "gateway.cli.sessions",
     "session": "gateway.cli.session",
     "reconcile": "gateway.cli.reconcile",

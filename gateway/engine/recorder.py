@@ -14,7 +14,6 @@ from gateway.domain.changes import Changes
 from gateway.domain.effects import intent_of
 from gateway.domain.instruments import NO_CAPABILITIES, Capabilities
 from gateway.domain.intents import CancelIntent, Intent
-from gateway.domain.money import text_of
 from gateway.domain.order import Leg, Order
 from gateway.domain.reconcile import OrderAtVenue
 from gateway.domain.reports import Report, report_of
@@ -26,7 +25,8 @@ from gateway.engine.ports import FixCodec, VenuePort
 from gateway.store.batch import Batch
 from gateway.store.codec import encode_event, encode_json
 from gateway.store.positions import position_row
-from gateway.store.rows import AlertRow, DecisionRow, ExecutionRow, IntentRow, JournalRow, OrderRow, ReportRow, storable
+from gateway.store.projections import execution_row, order_row
+from gateway.store.rows import AlertRow, DecisionRow, IntentRow, JournalRow, ReportRow, storable
 
 
 class Recorder:
@@ -131,7 +131,7 @@ class Recorder:
     def finish_batch(self) -> Batch:
         """The batch, complete: an order that changed several times in it is written once, as it ended."""
         for order, at in self.changed.values():
-            self.batch.orders[order.order_id] = _order_row(order, at)
+            self.batch.orders[order.order_id] = order_row(order, at)
         ledger = self.book.risk.ledger
         for account, symbol in ledger.changed:
             row = position_row(account, symbol, ledger.of(account)[symbol], self.book.day_start)
@@ -158,7 +158,7 @@ class Recorder:
             self.book.record(position, event, before, after)
             self.events.append(LoggedEvent(position, event, after, journal[position - first].payload))
             if type(event) is e.OrderFilled and after is not None:
-                batch.executions.append(_execution_row(position, event, after))
+                batch.executions.append(execution_row(position, event, after))
         self.position += len(journal)
         if self.book.risk.stopped:
             keep_stops(self.book.risk, batch, changes.steps[-1][0].at)
@@ -198,53 +198,6 @@ def _intent_row(intent: Intent, at: int) -> IntentRow:
         intent.timestamp_ms,
         intent.recv_window_ms,
         encode_json(intent),
-        at,
-    )
-
-
-def _execution_row(position: int, event: e.OrderFilled, order: Order) -> ExecutionRow:
-    return ExecutionRow(
-        position,
-        order.order_id,
-        order.venue_account,
-        order.symbol,
-        order.side,
-        event.trade_id,
-        event.venue_order_id,
-        text_of(event.last_qty),
-        text_of(event.last_px),
-        text_of(event.commission),
-        event.commission_currency,
-        event.liquidity,
-        event.transact_time,
-        event.at,
-    )
-
-
-def _order_row(order: Order, at: int) -> OrderRow:
-    terms = order.terms
-    return OrderRow(
-        order.order_id,
-        order.session,
-        order.cl_ord_id,
-        order.first_cl_ord_id,
-        order.account,
-        order.venue_account,
-        order.symbol,
-        order.side,
-        order.ord_type,
-        order.time_in_force,
-        text_of(terms.order_qty),
-        text_of(terms.price) if terms.price is not None else None,
-        text_of(terms.stop_px) if terms.stop_px is not None else None,
-        text_of(order.cum_qty),
-        text_of(order.avg_px),
-        text_of(order.leaves_qty),
-        order.ord_status,
-        order.is_open,
-        order.is_unknown,
-        storable(order.text),
-        order.received_at,
         at,
     )
 

@@ -171,6 +171,12 @@ def insert_statement(dialect: str, table: Table, *, rows: int, upsert: bool) -> 
     return statement
 
 
+def see_one_moment(connection: Connection) -> None:
+    """Have all that is read on this connection be of one moment, whatever is written meanwhile. To be called first."""
+    if connection.dialect.name == "postgresql":  # SQLite's transactions are like this anyway
+        connection.execution_options(isolation_level="REPEATABLE READ")
+
+
 def prepare_storage(url: URL) -> None:
     """SQLite: make the directory, the file (mode 0600: it holds clients' orders) and the write-ahead log."""
     if url.get_backend_name() != "sqlite":

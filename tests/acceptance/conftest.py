@@ -1,5 +1,6 @@
 """The acceptance suite's fixtures, and the table it prints."""
 
+import asyncio
 from collections.abc import AsyncIterator, Generator, Iterator, Mapping
 
 import pytest
@@ -50,6 +51,7 @@ def acceptance_gateway(tmp_path_factory: pytest.TempPathFactory, acceptance_exch
     process = Gateway(tmp_path_factory.mktemp("gateway"), acceptance_exchange.url, sessions=SESSIONS)
     process.start()
     yield process
+    _is_derived(process)
     process.stop()
 
 
@@ -67,7 +69,14 @@ def injected_gateway(tmp_path_factory: pytest.TempPathFactory, injected_exchange
     process = InjectingGateway(directory, injected_exchange.url, engine="reconcile_seconds = 0")
     process.start()
     yield process
+    _is_derived(process)
     process.stop()
+
+
+def _is_derived(gateway: Gateway) -> None:
+    """All that the scenarios left in SQL follows from the journal."""
+    code, out, err = asyncio.run(gateway.fixgw("replay", "derive"))
+    assert code == 0, out + err
 
 
 # --- scenarios

@@ -1,0 +1,96 @@
+"""fixgw replay: the record gone through again."""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+
+import typer
+
+from gateway.cli.database import DEFAULT_CONFIG, EXIT_UNUSABLE, ConfigOption, reading
+from gateway.cli.window import DateOption, FromOption, ToOption, asked_window
+from gateway.compliance.derive.difference import Difference
+from gateway.compliance.derive.run import Derived
+from gateway.compliance.derive.run import derive as derive_again
+from gateway.config import load_config
+from gateway.engine.clock import seconds_of_day
+from gateway.errors import GatewayError
+from gateway.fix.codec import Codec
+from gateway.store.dialects import see_one_moment
+
+replay = typer.Typer(no_args_is_help=True, help="Go through the record again.")
+
+
+@replay.callback()
+def main() -> None:
+    """Go through the record again."""
+
+
+@replay.command()
+def derive(
+    config: ConfigOption = DEFAULT_CONFIG,
+    *,
+    date: DateOption = None,
+    since: FromOption = None,
+    until: ToOption = None,
+    as_json: bool = typer.Option(False, "--json", help="One JSON object a difference, then one with the counts."),
+) -> None:
+    r"""Fold the journal from nothing, and compare what comes of it with what is stored.
+
+    Orders, executions, positions, decisions and reports are made again and compared; each stored row that is
+    otherwise, missing, or made by nothing is named. Reads alone, beside the running gateway or without it. Positions
+    are compared where the span reaches the journal's end. Exit code 0: no difference; 1: some; 2: nothing to read.
+
+    \b
+    fixgw replay derive
+    fixgw replay derive --date 2026-01-31
+    """
+    window = asked_window(date, since, until)
+    try:
+        day_end = seconds_of_day(load_config(config).engine.day_end)
+    except GatewayError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(EXIT_UNUSABLE) from error
+    started = time.monotonic()
+
+    def found(difference: Difference) -> None:
+        typer.echo(json.dumps(difference._asdict()) if as_json else str(difference))
+
+    with reading(config) as connection:
+        see_one_moment(connection)
+        derived = derive_again(connection, Codec(), window, day_end, found, _progress())
+    _show(derived, time.monotonic() - started, as_json=as_json)
+    if derived.differences:
+        raise typer.Exit(1)
+
+
+def _progress() -> Callable[[int, int], None]:
+    def show(done: int, of: int) -> None:
+        if sys.stderr.isatty():
+            print(f"\r{done:,} of {of:,} events", end="", file=sys.stderr, flush=True)
+
+    return show
+
+
+def _show(derived: Derived, seconds: float, *, as_json: bool) -> None:
+    counts = {
+        "events": derived.events,
+        "orders": derived.orders,
+        "executions": derived.executions,
+        "decisions": derived.decisions,
+        "reports": derived.reports,
+        "status_reports": derived.answers,
+        "positions": derived.positions,
+    }
+    if as_json:
+        typer.echo(json.dumps({**counts, "not_derivable": derived.not_derivable, "differences": derived.differences}))
+        return
+    said = ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in counts.items() if number is not None)
+    rate = derived.events / seconds if seconds else 0.0
+    typer.echo(f"derived {said}; {rate:,.0f} events/s")
+    if derived.not_derivable:
+        kinds = ", ".join(f"{count:,} of MsgType(35)={kind}" for kind, count in sorted(derived.not_derivable.items()))
+        typer.echo(f"not in the journal, so not derived: answers that are about no order ({kinds})")
+    if derived.positions is None:
+        typer.echo("positions were not compared: they stand as of the journal's end")
+    typer.echo(f"{derived.differences:,} differences" if derived.differences else "no differences")

@@ -1,0 +1,1 @@
+"""What proves, searches and replays the record."""

@@ -1,0 +1,1 @@
+"""The journal folded from nothing, and what comes of it compared with what is stored."""
