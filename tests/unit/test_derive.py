@@ -83,7 +83,7 @@ CHANGES = {
         "executions", "position 6", "nothing in the journal makes it",
     ),
     "a position": ("UPDATE positions SET qty = '77'", "positions", "TRADING BTCUSDT", "qty: stored 77"),
-    "what was earned today": ("UPDATE positions SET realised_today = '7'", "positions", "", "realised_today: stored 7"),
+    "what was earned today": ("UPDATE positions SET realized_today = '7'", "positions", "", "realized_today: stored 7"),
     "a fee": ("UPDATE positions SET fees = '{}'", "positions", "", "fees: stored {}"),
     "a decision": ("UPDATE decisions SET outcome = 'deny' WHERE order_id = 'O1'", "decisions", "", "outcome: stored"),
     "a decision's figures": (

@@ -1,7 +1,7 @@
 """Positions: reckoned anew from every trade in the journal."""
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, select
@@ -15,11 +15,22 @@ from gateway.domain.positions import Ledger, Position
 from gateway.engine.clock import day_start
 from gateway.store.codec import decode_event
 from gateway.store.positions import find_positions
+from gateway.store.rows import PositionRow
 from gateway.store.tables import journal
 
 _TRADES = (e.OrderFilled, e.TradeCanceled, e.TradeCorrected)
 _FEES = msgspec.json.Decoder(dict[str, Decimal])
-_COLUMNS = ("qty", "cost", "realised", "fees", "realised_today", "fees_today", "day")
+_FLOWS = ("realized", "bought", "paid")
+"""Figures that the trading day has one of its own of, as it has of the fees."""
+_COLUMNS = ("qty", "cost", *_FLOWS, "fees", *(f"{name}_today" for name in _FLOWS), "fees_today", "day")
+
+
+class _Before(NamedTuple):
+    """What a position's figures were when its last day of trades began. day: when that was, nanoseconds UTC."""
+
+    day: int
+    flows: tuple[Decimal, ...]
+    fees: dict[str, Decimal]
 
 
 class Positions:
@@ -29,7 +40,7 @@ class Positions:
         self._day_end = day_end_seconds
         self._found = found
         self._ledger = Ledger()
-        self._days: dict[tuple[str, str], tuple[int, Decimal, dict[str, Decimal]]] = {}
+        self._before: dict[tuple[str, str], _Before] = {}
         self.count = 0
 
     def event(self, event: e.Event, order: Order | None) -> None:
@@ -37,9 +48,10 @@ class Positions:
         if not isinstance(event, _TRADES) or order is None:
             return
         key, day = (order.account, order.symbol), day_start(event.at, self._day_end)
-        if self._days.get(key, (0,))[0] != day:  # what follows is earned and paid on this day
+        before = self._before.get(key)
+        if before is None or before.day != day:
             held = self._ledger.of(order.account).get(order.symbol, Position())
-            self._days[key] = day, held.realised, dict(held.fees)
+            self._before[key] = _Before(day, tuple(getattr(held, name) for name in _FLOWS), dict(held.fees))
         self._ledger.record(event, order)
 
     def events_before(self, connection: Connection, position: int) -> None:
@@ -71,22 +83,24 @@ class Positions:
                 text = "stored, and nothing in the journal makes it"
             else:
                 row = stored[key]
-                fees = _FEES.decode(row.fees), _FEES.decode(row.fees_today)
-                values = Decimal(row.qty), Decimal(row.cost), Decimal(row.realised), fees[0]
-                today = Decimal(row.realised_today), fees[1], row.day
-                text = columns_that_differ(_COLUMNS, (*values, *today), self._values(key, derived[key]))
+                derived_row = self._values(key, derived[key], row.day)
+                text = columns_that_differ(_COLUMNS, _values_of(row), derived_row)
             if text:
                 self._found(Difference("positions", " ".join(key), text))
 
-    def _values(self, key: tuple[str, str], position: Position) -> tuple[Any, ...]:
-        day, realised, fees = self._days[key]
-        paid = {asset: subtract(fee, fees.get(asset, ZERO)) for asset, fee in position.fees.items()}
-        return (
-            position.qty,
-            position.cost,
-            position.realised,
-            position.fees,
-            subtract(position.realised, realised),
-            {asset: fee for asset, fee in paid.items() if fee},
-            day,
-        )
+    def _values(self, key: tuple[str, str], position: Position, stored_day: int) -> tuple[Any, ...]:
+        before = self._before[key]
+        flows = [getattr(position, name) for name in _FLOWS]
+        today = [subtract(now, was) for now, was in zip(flows, before.flows, strict=True)]
+        paid = {asset: subtract(fee, before.fees.get(asset, ZERO)) for asset, fee in position.fees.items()}
+        day, fees = before.day, {asset: fee for asset, fee in paid.items() if fee}
+        if stored_day > day:  # a start that reckoned everything anew wrote it on a day without trades
+            day, fees, today = stored_day, {}, [ZERO] * len(_FLOWS)
+        return (position.qty, position.cost, *flows, position.fees, *today, fees, day)
+
+
+def _values_of(row: PositionRow) -> tuple[Any, ...]:
+    flows = [Decimal(getattr(row, name)) for name in _FLOWS]
+    today = [Decimal(getattr(row, f"{name}_today")) for name in _FLOWS]
+    fees, fees_today = _FEES.decode(row.fees), _FEES.decode(row.fees_today)
+    return (Decimal(row.qty), Decimal(row.cost), *flows, fees, *today, fees_today, row.day)
