@@ -8,6 +8,7 @@ from collections.abc import Callable
 import typer
 
 from gateway.cli.database import DEFAULT_CONFIG, EXIT_UNUSABLE, ConfigOption, reading
+from gateway.cli.replay_import import import_command
 from gateway.cli.window import DateOption, FromOption, ToOption, asked_window
 from gateway.compliance.derive.difference import Difference
 from gateway.compliance.derive.run import Derived
@@ -24,6 +25,9 @@ replay = typer.Typer(no_args_is_help=True, help="Go through the record again.")
 @replay.callback()
 def main() -> None:
     """Go through the record again."""
+
+
+replay.command("import")(import_command)
 
 
 @replay.command()
