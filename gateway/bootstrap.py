@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TextIO
@@ -11,15 +11,15 @@ import quickfix
 from loguru import logger
 from sqlalchemy import Engine as Database
 
-from gateway.config import Config, SessionConfig
+from gateway.config import Config
+from gateway.configured import accounts_of, configured_of, profile_of
 from gateway.control.server import ControlServer
 from gateway.domain.risk.terms import UNPRICED
-from gateway.domain.session_profile import Account, SessionProfile
 from gateway.engine.breaks import Breaks
 from gateway.engine.clients import Clients
 from gateway.engine.clock import NANOSECONDS, SystemClock, seconds_of_day
 from gateway.engine.desk import Desk
-from gateway.engine.disconnects import DISCONNECT, LOGOUT, Disconnects
+from gateway.engine.disconnects import Disconnects
 from gateway.engine.emergency import imported, read_aftermaths
 from gateway.engine.halting import Halt
 from gateway.engine.handover import Handover, hand_over, watchdog_socket
@@ -29,10 +29,11 @@ from gateway.engine.lease import Lease, take_lease_of
 from gateway.engine.limits import LimitSetter
 from gateway.engine.lock import hold
 from gateway.engine.loop import Engine
+from gateway.engine.mass import MASS_CANCEL, MassRequests
 from gateway.engine.operator import Operator
 from gateway.engine.reconciler import Reconciler
 from gateway.engine.recorder import Recorder
-from gateway.engine.recovery import Configured, Recovered, recover
+from gateway.engine.recovery import Recovered, recover
 from gateway.engine.schedules import Schedules
 from gateway.engine.session_actions import SessionActions
 from gateway.engine.timers import Timers
@@ -58,12 +59,6 @@ _STOP_TIMEOUT_S = 30.0
 _WATCHDOG_STARTS_S = 5.0  # it is started together with the engine
 _WATCHDOG_ENDS_S = 20.0  # more than it goes on after an engine has come
 _IMPORT_S = 30.0
-_CANCEL_WHEN_OFF = {
-    "none": frozenset[str](),
-    "disconnect": frozenset({DISCONNECT}),
-    "logout": frozenset({LOGOUT}),
-    "both": frozenset({DISCONNECT, LOGOUT}),
-}
 
 
 class EngineProcess:
@@ -95,7 +90,7 @@ class EngineProcess:
         self._lease = take_lease_of(
             self._database, self._locks[0], config.engine.directory, config.engine.lease_seconds, halt, go_on
         )
-        state = recover(self._database, _configured(config), clock, day_end)
+        state = recover(self._database, configured_of(config), clock, day_end)
         without_reference = UNPRICED if config.risk.without_reference == "pass" else None
         venues, codec = (
             Venues(
@@ -119,8 +114,8 @@ class EngineProcess:
         recorder.batch.limits += state.new_limits
         if state.limits_set_aside:
             logger.warning("limits of the configuration that SQL has otherwise: {}", "; ".join(state.limits_set_aside))
-        accounts = _accounts(config)
-        profiles = {s.key: _profile(s, accounts) for s in config.sessions}
+        accounts = accounts_of(config)
+        profiles = {s.key: profile_of(s, accounts) for s in config.sessions}
         desk = Desk(
             book=state.book,
             recorder=recorder,
@@ -176,6 +171,13 @@ class EngineProcess:
             recorder=recorder,
             clients=Clients(
                 most_waiting=config.engine.most_waiting,
+                mass=MassRequests(
+                    desk=desk,
+                    recorder=recorder,
+                    instruments=self._venue_thread.instruments,
+                    profiles=profiles,
+                    was_received=self._was_received,
+                ),
                 desk=desk,
                 recorder=recorder,
                 codec=codec,
@@ -240,6 +242,10 @@ class EngineProcess:
     def _unsent(self, session: str, after_report_id: int) -> list[ReportRow]:
         with self._database.connect() as connection:
             return readers.unsent_reports(connection, session, after_report_id)
+
+    def _was_received(self, session: str, cl_ord_id: str) -> bool:
+        with self._database.connect() as connection:
+            return readers.was_received(connection, session, MASS_CANCEL, cl_ord_id)
 
     def start(self) -> None:
         """Begin to work. Clients can log on at once; orders are taken when their venue is ready."""
@@ -318,36 +324,6 @@ def _venue_thread(
         return VenueThread(builders, sinks, on_death, check_lease)
     except VenueSettingsError as error:
         raise ConfigError(str(error)) from error
-
-
-def _accounts(config: Config) -> dict[str, Account]:
-    venues = {v.name: v.venue for v in config.venue_accounts}
-    return {
-        a.name: Account(name=a.name, venue_account=a.venue_account, venue=venues[a.venue_account])
-        for a in config.accounts
-    }
-
-
-def _configured(config: Config) -> Configured:
-    return Configured(
-        sessions={s.key: s.begin_string for s in config.sessions},
-        accounts={a.name for a in config.accounts},
-        venue_accounts={v.name for v in config.venue_accounts},
-        limits=config.all_limits(),
-    )
-
-
-def _profile(session: SessionConfig, accounts: Mapping[str, Account]) -> SessionProfile:
-    return SessionProfile(
-        key=session.key,
-        accounts={name: accounts[name] for name in session.accounts},
-        default_account=session.accounts[0],
-        report_pending_new=session.report_pending_new,
-        remainder_expires=session.immediate_remainder == "expired",
-        max_order_age=session.max_order_age_seconds * NANOSECONDS if session.max_order_age_seconds else None,
-        cancel_when_off=_CANCEL_WHEN_OFF[session.cancel_on_disconnect],
-        cancel_grace=session.cancel_on_disconnect_grace_seconds * NANOSECONDS,
-    )
 
 
 def _hydrate(store: Path, settings: list[SessionSettings], database: Database, state: Recovered, now: int) -> None:

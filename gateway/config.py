@@ -133,6 +133,7 @@ class SessionConfig(Section):
 
     cancel_on_disconnect: which end of a connection has the session's open orders canceled, after the grace period,
     which begins again with the engine: a lost connection, a Logout(5) of its own or by its schedule, or both.
+    cancel_accounts: whose orders it may cancel by OrderMassCancelRequest(q), whichever session they came by.
     allow_from: the networks it may connect from; none given: from anywhere.
     client_certificates: those it may be used with, each a subject (CN=desk,O=Firm) or sha256: and a fingerprint.
     logon: what a Logon(A) must prove; left out: nothing.
@@ -144,6 +145,7 @@ class SessionConfig(Section):
     sender_comp_id: CompId = "FIXGW"
     target_comp_id: CompId
     accounts: Annotated[tuple[str, ...], Field(min_length=1)]
+    cancel_accounts: tuple[str, ...] = ()
     report_pending_new: bool = False
     immediate_remainder: Literal["canceled", "expired"] = "canceled"
     cancel_on_disconnect: Literal["none", "disconnect", "logout", "both"] = "none"
@@ -192,11 +194,11 @@ class Config(Section):
                 )
         accounts = {a.name for a in self.accounts}
         for session in self.sessions:
-            unknown = [name for name in session.accounts if name not in accounts]
+            unknown = [name for name in (*session.accounts, *session.cancel_accounts) if name not in accounts]
             if unknown:
                 raise ValueError(
-                    f"sessions.accounts: {unknown} of session {session.target_comp_id!r} not among accounts: "
-                    f"{sorted(accounts)}"
+                    f"sessions.accounts or cancel_accounts: {unknown} of session {session.target_comp_id!r} not among "
+                    f"accounts: {sorted(accounts)}"
                 )
         self._limits_fit(accounts)
         self._certificates_fit()

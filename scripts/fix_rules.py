@@ -45,11 +45,12 @@ def _message(spec: Spec, rules: dict[str, Any], msg_type: str) -> str:
     if unexplained:
         raise ValueError(f"rules.toml: {msg_type} has no note on required {sorted(unexplained)}")
     needed = entry.get("needed", "").split()
+    versions = "4.4" if msg_type in spec.not_in else "both"
     rows = []
     for field_name, note in entry["notes"].items():
         item = carried[field_name]
         presence = "required" if item.required else "needed" if field_name in needed else ""
-        rows.append([_named(spec.fields[field_name]), item.version or "both", presence, note])
+        rows.append([_named(spec.fields[field_name]), item.version or versions, presence, note])
     title = f"**{name} (35={msg_type})**, {entry['about']}"
     return f"{title}\n\n" + _table(["Field", "Versions", "Presence", "Meaning here"], rows)
 

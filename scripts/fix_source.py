@@ -39,6 +39,7 @@ class Spec:
     header: list[Item]
     trailer: list[Item]
     messages: dict[str, tuple[str, list[Item]]]  # MsgType -> (name, items)
+    not_in: dict[str, str]  # MsgType -> the version that has no such message
     unsupported: tuple[tuple[str, str, str | None], ...]  # (MsgType, name, version or None)
     components: dict[str, list[Item]]
     groups: dict[str, list[Item]]
@@ -46,6 +47,10 @@ class Spec:
 
     def members(self, items: list[Item], version: str) -> list[Item]:
         return [item for item in items if item.version in (None, version)]
+
+    def spoken(self, version: str) -> dict[str, tuple[str, list[Item]]]:
+        """The messages of this version."""
+        return {m: entry for m, entry in self.messages.items() if self.not_in.get(m) != version}
 
     def used(self, version: str) -> list[Field]:
         """The fields that any message, component or group of this version carries, by tag."""
@@ -60,7 +65,7 @@ class Spec:
                 if item.name in self.groups:
                     walk(self.groups[item.name])
 
-        for items in (self.header, self.trailer, self.defined_only, *(i for _, i in self.messages.values())):
+        for items in (self.header, self.trailer, self.defined_only, *(i for _, i in self.spoken(version).values())):
             walk(items)
         return sorted(found.values(), key=lambda field: field.tag)
 
@@ -111,6 +116,7 @@ def load() -> Spec:
         header=_items(message_file["header"]["fields"]),
         trailer=_items(message_file["trailer"]["fields"]),
         messages={m: (e["name"], _items(e["fields"])) for m, e in message_file["messages"].items()},
+        not_in={m: e["not_in"] for m, e in message_file["messages"].items() if "not_in" in e},
         unsupported=_pairs(message_file["unsupported"]["messages"]),
         components={name: _items(text) for name, text in message_file["components"].items()},
         groups={name: _items(text) for name, text in message_file["groups"].items()},

@@ -57,7 +57,7 @@ def dictionary(spec: Spec, version: str) -> str:
         " </header>",
         " <messages>",
     ]
-    for msg_type, (name, items) in spec.messages.items():
+    for msg_type, (name, items) in spec.spoken(version).items():
         category = "admin" if msg_type in ADMIN else "app"
         lines.append(f'  <message name="{name}" msgtype="{msg_type}" msgcat="{category}">')
         lines += body(items, "   ")
@@ -86,7 +86,7 @@ def _components_used(spec: Spec, version: str) -> set[str]:
             elif item.name in spec.groups:
                 walk(spec.groups[item.name])
 
-    for _, items in spec.messages.values():
+    for _, items in spec.spoken(version).values():
         walk(items)
     return used
 
@@ -153,7 +153,7 @@ def _filled(words: list[str]) -> list[str]:
 
 def names_module(spec: Spec) -> str:
     msg_types = [f"{m}={name}" for m, (name, _) in spec.messages.items()]
-    msg_types += [f"{m}={name}" for m, name, _ in spec.unsupported]
+    msg_types += [f"{m}={name}" for m, name, _ in spec.unsupported if m not in spec.messages]
     value_lines = []
     for field in _all_fields(spec):
         words = [f"{v}={meaning}" for v, meaning, _ in field.values]

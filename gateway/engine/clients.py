@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from loguru import logger
 
 from gateway.domain import commands as c
-from gateway.domain.events import NewOrderRefused, RequestRefused
+from gateway.domain.events import MassCancelRefused, NewOrderRefused, RequestRefused
 from gateway.domain.reports import BusinessReject, DontKnowTrade
 from gateway.engine.desk import Desk
 from gateway.engine.disconnects import Disconnects
 from gateway.engine.inbox import AdminReceived, AppReceived, CallbackFailed
+from gateway.engine.mass import MassRequests
 from gateway.engine.numbers import SessionState
 from gateway.engine.ports import FixCodec
 from gateway.engine.proofs import proven_by
@@ -28,10 +29,12 @@ class Clients:
         codec: FixCodec,
         sessions: Mapping[str, SessionState],
         disconnects: Disconnects,
+        mass: MassRequests,
         most_waiting: int,
     ) -> None:
         """most_waiting: with more messages of its session behind it, an order or a replace is refused."""
         self._desk = desk
+        self._mass = mass
         self._recorder = recorder
         self._codec = codec
         self._sessions = sessions
@@ -97,6 +100,14 @@ class Clients:
                 return self._desk.replace(decoded)
             case c.RequestStatus():
                 return self._desk.status(decoded)
+            case c.MassCancel():
+                self._mass.cancel(decoded)
+            case c.RequestMassStatus():
+                self._mass.status(decoded)
+            case c.RequestSecurities():
+                self._mass.securities(decoded)
+            case MassCancelRefused():
+                self._mass.refuse(decoded)
             case NewOrderRefused() | RequestRefused():
                 return self._desk.refuse(decoded)
             case BusinessReject():

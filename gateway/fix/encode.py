@@ -8,12 +8,15 @@ Source: FIX 4.2 and FIX 4.4, volume 4; what differs between the two is in dialec
 from functools import lru_cache
 from time import gmtime, strftime
 
+from gateway.domain.commands import RequestMassStatus
 from gateway.domain.events import NewOrderRefused
+from gateway.domain.mass_reports import MassCancelReport, SecurityList
 from gateway.domain.money import text_of
 from gateway.domain.order import Order, RequestKind
 from gateway.domain.reports import BusinessReject, CancelReject, ExecutionReport, Report
 from gateway.domain.values import ExecType, TimeInForce
 from gateway.fix import dialect as d
+from gateway.fix.encode_mass import encode_mass_cancel_report, encode_security_list, mass_status_fields
 from gateway.fix.safe_text import safe
 from gateway.wire.tags import EXPIRE_DATE
 
@@ -36,7 +39,11 @@ def encode(report: Report, dialect: d.Dialect) -> str:
         if report.order is None:
             return _orderless_report(report, dialect)
         return _execution_report(report, report.order, dialect)
-    return _cancel_reject(report, dialect) if isinstance(report, CancelReject) else _business_reject(report)
+    if isinstance(report, CancelReject):
+        return _cancel_reject(report, dialect)
+    if isinstance(report, MassCancelReport):
+        return encode_mass_cancel_report(report, utc_timestamp(report.transact_time))
+    return encode_security_list(report) if isinstance(report, SecurityList) else _business_reject(report)
 
 
 def msg_type(body: str) -> str:
@@ -71,6 +78,8 @@ def _execution_report(report: ExecutionReport, order: Order, dialect: d.Dialect)
         body += _reasons(report, dialect)
     if order.time_in_force is TimeInForce.GTD and order.expire_time is not None and not _expires_by_date(order):
         body += f"126={utc_timestamp(order.expire_time)}\x01"
+    if report.of_mass_status is not None:
+        body += mass_status_fields(report.of_mass_status)
     for tag, value in (*report.echo, *order.echo):
         body += f"{tag}={value}\x01"
     return body
@@ -134,8 +143,11 @@ def _orderless_report(report: ExecutionReport, dialect: d.Dialect) -> str:
         body += f"11={report.cl_ord_id}\x01"
     for tag, value in report.echo:
         body += f"{tag}={value}\x01"
-    symbol = refused.symbol if refused is not None else ""
-    side = (refused.side if refused is not None else None) or _SIDE_UNDISCLOSED
+    if report.of_mass_status is not None:
+        body += mass_status_fields(report.of_mass_status)
+    named = refused.wanted if isinstance(refused, RequestMassStatus) else refused
+    symbol = named.symbol if named is not None else ""
+    side = (named.side if named is not None else None) or _SIDE_UNDISCLOSED
     body += f"55={safe(symbol) or NO_SYMBOL}\x0154={side}\x01151=0\x0114=0\x016=0\x01"
     if isinstance(refused, NewOrderRefused):
         if refused.order_qty > 0:

@@ -18,8 +18,8 @@ _NAMES = """
 119=SettlCurrAmt 120=SettlCurrency 121=ForexReq 122=OrigSendingTime 123=GapFillFlag 126=ExpireTime
 127=DKReason 128=DeliverToCompID 129=DeliverToSubID 136=NoMiscFees 137=MiscFeeAmt 138=MiscFeeCurr
 139=MiscFeeType 140=PrevClosePx 141=ResetSeqNumFlag 142=SenderLocationID 143=TargetLocationID
-144=OnBehalfOfLocationID 145=DeliverToLocationID 150=ExecType 151=LeavesQty 152=CashOrderQty
-155=SettlCurrFxRate 156=SettlCurrFxRateCalc 157=NumDaysInterest 158=AccruedInterestRate
+144=OnBehalfOfLocationID 145=DeliverToLocationID 146=NoRelatedSym 150=ExecType 151=LeavesQty
+152=CashOrderQty 155=SettlCurrFxRate 156=SettlCurrFxRateCalc 157=NumDaysInterest 158=AccruedInterestRate
 159=AccruedInterestAmt 167=SecurityType 168=EffectiveTime 192=OrderQty2 193=SettlDate2 194=LastSpotRate
 195=LastForwardPoints 198=SecondaryOrderID 200=MaturityMonthYear 201=PutOrCall 202=StrikePrice
 203=CoveredOrUncovered 204=CustomerOrFirm 205=MaturityDay 206=OptAttribute 207=SecurityExchange
@@ -33,65 +33,70 @@ _NAMES = """
 247=UnderlyingRedemptionDate 248=LegCouponPaymentDate 249=LegIssueDate 250=LegRepoCollateralSecurityType
 251=LegRepurchaseTerm 252=LegRepurchaseRate 253=LegFactor 254=LegRedemptionDate 255=CreditRating
 256=UnderlyingCreditRating 257=LegCreditRating 258=TradedFlatSwitch 259=BasisFeatureDate
-260=BasisFeaturePrice 305=UnderlyingSecurityIDSource 306=UnderlyingIssuer 307=UnderlyingSecurityDesc
-308=UnderlyingSecurityExchange 309=UnderlyingSecurityID 310=UnderlyingSecurityType 311=UnderlyingSymbol
-312=UnderlyingSymbolSfx 313=UnderlyingMaturityMonthYear 315=UnderlyingPutOrCall 316=UnderlyingStrikePrice
-317=UnderlyingOptAttribute 318=UnderlyingCurrency 336=TradingSessionID 337=ContraTrader
-347=MessageEncoding 348=EncodedIssuerLen 349=EncodedIssuer 350=EncodedSecurityDescLen
-351=EncodedSecurityDesc 352=EncodedListExecInstLen 353=EncodedListExecInst 354=EncodedTextLen
-355=EncodedText 356=EncodedSubjectLen 357=EncodedSubject 358=EncodedHeadlineLen 359=EncodedHeadline
+260=BasisFeaturePrice 263=SubscriptionRequestType 305=UnderlyingSecurityIDSource 306=UnderlyingIssuer
+307=UnderlyingSecurityDesc 308=UnderlyingSecurityExchange 309=UnderlyingSecurityID
+310=UnderlyingSecurityType 311=UnderlyingSymbol 312=UnderlyingSymbolSfx 313=UnderlyingMaturityMonthYear
+315=UnderlyingPutOrCall 316=UnderlyingStrikePrice 317=UnderlyingOptAttribute 318=UnderlyingCurrency
+320=SecurityReqID 322=SecurityResponseID 336=TradingSessionID 337=ContraTrader 347=MessageEncoding
+348=EncodedIssuerLen 349=EncodedIssuer 350=EncodedSecurityDescLen 351=EncodedSecurityDesc
+352=EncodedListExecInstLen 353=EncodedListExecInst 354=EncodedTextLen 355=EncodedText
+356=EncodedSubjectLen 357=EncodedSubject 358=EncodedHeadlineLen 359=EncodedHeadline
 360=EncodedAllocTextLen 361=EncodedAllocText 362=EncodedUnderlyingIssuerLen 363=EncodedUnderlyingIssuer
 364=EncodedUnderlyingSecurityDescLen 365=EncodedUnderlyingSecurityDesc 369=LastMsgSeqNumProcessed
 370=OnBehalfOfSendingTime 371=RefTagID 372=RefMsgType 373=SessionRejectReason 375=ContraBroker
 376=ComplianceID 377=SolicitedFlag 378=ExecRestatementReason 379=BusinessRejectRefID
 380=BusinessRejectReason 381=GrossTradeAmt 382=NoContraBrokers 383=MaxMessageSize 384=NoMsgTypes
-385=MsgDirection 386=NoTradingSessions 388=DiscretionInst 389=DiscretionOffsetValue 423=PriceType
-424=DayOrderQty 425=DayCumQty 426=DayAvgPx 427=GTBookingInst 432=ExpireDate 434=CxlRejResponseTo
-435=UnderlyingCouponRate 436=UnderlyingContractMultiplier 437=ContraTradeQty 438=ContraTradeTime
-439=ClearingFirm 440=ClearingAccount 442=MultiLegReportingType 445=EncodedListStatusTextLen
-446=EncodedListStatusText 447=PartyIDSource 448=PartyID 452=PartyRole 453=NoPartyIDs 454=NoSecurityAltID
-455=SecurityAltID 456=SecurityAltIDSource 457=NoUnderlyingSecurityAltID 458=UnderlyingSecurityAltID
-459=UnderlyingSecurityAltIDSource 460=Product 461=CFICode 462=UnderlyingProduct 463=UnderlyingCFICode
-464=TestMessageIndicator 467=IndividualAllocID 468=RoundingDirection 469=RoundingModulus
-470=CountryOfIssue 471=StateOrProvinceOfIssue 472=LocaleOfIssue 479=CommCurrency 480=CancellationRights
-481=MoneyLaunderingStatus 483=TransBkdTime 484=ExecPriceType 485=ExecPriceAdjustment 494=Designation
-497=FundRenewWaiv 513=RegistID 515=ExecValuationPoint 516=OrderPercent 518=NoContAmts 519=ContAmtType
-520=ContAmtValue 521=ContAmtCurr 523=PartySubID 524=NestedPartyID 525=NestedPartyIDSource
-526=SecondaryClOrdID 527=SecondaryExecID 528=OrderCapacity 529=OrderRestrictions 538=NestedPartyRole
-539=NoNestedPartyIDs 541=MaturityDate 542=UnderlyingMaturityDate 543=InstrRegistry 544=CashMargin
-545=NestedPartySubID 548=CrossID 549=CrossType 551=OrigCrossID 553=Username 554=Password 555=NoLegs
-556=LegCurrency 564=LegPositionEffect 565=LegCoveredOrUncovered 566=LegPrice 581=AccountType
-582=CustOrderCapacity 583=ClOrdLinkID 584=MassStatusReqID 586=OrigOrdModTime 587=LegSettlType
-588=LegSettlDate 589=DayBookingInst 590=BookingUnit 591=PreallocMethod 592=UnderlyingCountryOfIssue
-593=UnderlyingStateOrProvinceOfIssue 594=UnderlyingLocaleOfIssue 595=UnderlyingInstrRegistry
-596=LegCountryOfIssue 597=LegStateOrProvinceOfIssue 598=LegLocaleOfIssue 599=LegInstrRegistry
-600=LegSymbol 601=LegSymbolSfx 602=LegSecurityID 603=LegSecurityIDSource 604=NoLegSecurityAltID
-605=LegSecurityAltID 606=LegSecurityAltIDSource 607=LegProduct 608=LegCFICode 609=LegSecurityType
-610=LegMaturityMonthYear 611=LegMaturityDate 612=LegStrikePrice 613=LegOptAttribute
+385=MsgDirection 386=NoTradingSessions 388=DiscretionInst 389=DiscretionOffsetValue 393=TotNoRelatedSym
+423=PriceType 424=DayOrderQty 425=DayCumQty 426=DayAvgPx 427=GTBookingInst 432=ExpireDate
+434=CxlRejResponseTo 435=UnderlyingCouponRate 436=UnderlyingContractMultiplier 437=ContraTradeQty
+438=ContraTradeTime 439=ClearingFirm 440=ClearingAccount 442=MultiLegReportingType
+445=EncodedListStatusTextLen 446=EncodedListStatusText 447=PartyIDSource 448=PartyID 452=PartyRole
+453=NoPartyIDs 454=NoSecurityAltID 455=SecurityAltID 456=SecurityAltIDSource 457=NoUnderlyingSecurityAltID
+458=UnderlyingSecurityAltID 459=UnderlyingSecurityAltIDSource 460=Product 461=CFICode
+462=UnderlyingProduct 463=UnderlyingCFICode 464=TestMessageIndicator 467=IndividualAllocID
+468=RoundingDirection 469=RoundingModulus 470=CountryOfIssue 471=StateOrProvinceOfIssue 472=LocaleOfIssue
+479=CommCurrency 480=CancellationRights 481=MoneyLaunderingStatus 483=TransBkdTime 484=ExecPriceType
+485=ExecPriceAdjustment 494=Designation 497=FundRenewWaiv 513=RegistID 515=ExecValuationPoint
+516=OrderPercent 518=NoContAmts 519=ContAmtType 520=ContAmtValue 521=ContAmtCurr 523=PartySubID
+524=NestedPartyID 525=NestedPartyIDSource 526=SecondaryClOrdID 527=SecondaryExecID 528=OrderCapacity
+529=OrderRestrictions 530=MassCancelRequestType 531=MassCancelResponse 532=MassCancelRejectReason
+533=TotalAffectedOrders 534=NoAffectedOrders 535=AffectedOrderID 536=AffectedSecondaryOrderID
+538=NestedPartyRole 539=NoNestedPartyIDs 541=MaturityDate 542=UnderlyingMaturityDate 543=InstrRegistry
+544=CashMargin 545=NestedPartySubID 548=CrossID 549=CrossType 551=OrigCrossID 553=Username 554=Password
+555=NoLegs 556=LegCurrency 559=SecurityListRequestType 560=SecurityRequestResult 561=RoundLot
+562=MinTradeVol 564=LegPositionEffect 565=LegCoveredOrUncovered 566=LegPrice 581=AccountType
+582=CustOrderCapacity 583=ClOrdLinkID 584=MassStatusReqID 585=MassStatusReqType 586=OrigOrdModTime
+587=LegSettlType 588=LegSettlDate 589=DayBookingInst 590=BookingUnit 591=PreallocMethod
+592=UnderlyingCountryOfIssue 593=UnderlyingStateOrProvinceOfIssue 594=UnderlyingLocaleOfIssue
+595=UnderlyingInstrRegistry 596=LegCountryOfIssue 597=LegStateOrProvinceOfIssue 598=LegLocaleOfIssue
+599=LegInstrRegistry 600=LegSymbol 601=LegSymbolSfx 602=LegSecurityID 603=LegSecurityIDSource
+604=NoLegSecurityAltID 605=LegSecurityAltID 606=LegSecurityAltIDSource 607=LegProduct 608=LegCFICode
+609=LegSecurityType 610=LegMaturityMonthYear 611=LegMaturityDate 612=LegStrikePrice 613=LegOptAttribute
 614=LegContractMultiplier 615=LegCouponRate 616=LegSecurityExchange 617=LegIssuer 618=EncodedLegIssuerLen
 619=EncodedLegIssuer 620=LegSecurityDesc 621=EncodedLegSecurityDescLen 622=EncodedLegSecurityDesc
 623=LegRatioQty 624=LegSide 625=TradingSessionSubID 627=NoHops 628=HopCompID 629=HopSendingTime
 630=HopRefID 635=ClearingFeeIndicator 636=WorkingIndicator 637=LegLastPx 638=PriorityIndicator
 639=PriceImprovement 640=Price2 641=LastForwardPoints2 651=UnderlyingLastPx 652=UnderlyingLastQty
 654=LegRefID 655=ContraLegRefID 660=AcctIDSource 661=AllocAcctIDSource 662=BenchmarkPrice
-663=BenchmarkPriceType 667=ContractSettlMonth 669=LastParPx 683=NoLegStipulations 687=LegQty
-688=LegStipulationType 689=LegStipulationValue 690=LegSwapType 691=Pool 693=QuoteRespID
+663=BenchmarkPriceType 667=ContractSettlMonth 668=DeliveryForm 669=LastParPx 683=NoLegStipulations
+687=LegQty 688=LegStipulationType 689=LegStipulationValue 690=LegSwapType 691=Pool 693=QuoteRespID
 696=YieldRedemptionDate 697=YieldRedemptionPrice 698=YieldRedemptionPriceType 699=BenchmarkSecurityID
 701=YieldCalcDate 711=NoUnderlyings 736=AllocSettlCurrency 738=InterestAtMaturity 739=LegDatedDate
 740=LegPool 761=BenchmarkSecurityIDSource 762=SecuritySubType 763=UnderlyingSecuritySubType
 764=LegSecuritySubType 775=BookingType 788=TerminationType 789=NextExpectedMsgSeqNum 790=OrdStatusReqID
 797=CopyMsgIndicator 802=NoPartySubIDs 803=PartySubIDType 804=NoNestedPartySubIDs 805=NestedPartySubIDType
-810=UnderlyingPx 835=PegMoveType 836=PegOffsetType 837=PegLimitType 838=PegRoundDirection 839=PeggedPrice
-840=PegScope 841=DiscretionMoveType 842=DiscretionOffsetType 843=DiscretionLimitType
-844=DiscretionRoundDirection 845=DiscretionPrice 846=DiscretionScope 847=TargetStrategy
-848=TargetStrategyParameters 849=ParticipationRate 850=TargetStrategyPerformance 851=LastLiquidityInd
-854=QtyType 864=NoEvents 865=EventType 866=EventDate 867=EventPx 868=EventText 873=DatedDate
+810=UnderlyingPx 827=ExpirationCycle 835=PegMoveType 836=PegOffsetType 837=PegLimitType
+838=PegRoundDirection 839=PeggedPrice 840=PegScope 841=DiscretionMoveType 842=DiscretionOffsetType
+843=DiscretionLimitType 844=DiscretionRoundDirection 845=DiscretionPrice 846=DiscretionScope
+847=TargetStrategy 848=TargetStrategyParameters 849=ParticipationRate 850=TargetStrategyPerformance
+851=LastLiquidityInd 854=QtyType 864=NoEvents 865=EventType 866=EventDate 867=EventPx 868=EventText
+869=PctAtRisk 870=NoInstrAttrib 871=InstrAttribType 872=InstrAttribValue 873=DatedDate
 874=InterestAccrualDate 875=CPProgram 876=CPRegType 877=UnderlyingCPProgram 878=UnderlyingCPRegType
 879=UnderlyingQty 882=UnderlyingDirtyPrice 883=UnderlyingEndPrice 884=UnderlyingStartValue
 885=UnderlyingCurrentValue 886=UnderlyingEndValue 887=NoUnderlyingStips 888=UnderlyingStipType
-889=UnderlyingStipValue 891=MiscFeeBasis 898=MarginRatio 911=TotNumReports 912=LastRptRequested
-913=AgreementDesc 914=AgreementID 915=AgreementDate 916=StartDate 917=EndDate 918=AgreementCurrency
-919=DeliveryType 920=EndAccruedInterestAmt 921=StartCash 922=EndCash 925=NewPassword
+889=UnderlyingStipValue 891=MiscFeeBasis 893=LastFragment 898=MarginRatio 911=TotNumReports
+912=LastRptRequested 913=AgreementDesc 914=AgreementID 915=AgreementDate 916=StartDate 917=EndDate
+918=AgreementCurrency 919=DeliveryType 920=EndAccruedInterestAmt 921=StartCash 922=EndCash 925=NewPassword
 941=UnderlyingStrikeCurrency 942=LegStrikeCurrency 943=TimeBracket 947=StrikeCurrency
 955=LegContractSettlMonth 956=LegInterestAccrualDate
 """
@@ -114,18 +119,18 @@ G=Common H=ClearingHouse I=IsdaFpMlSpecification J=OptionPriceReportingAuthority
 29: 1=Agent 2=CrossAsAgent 3=CrossAsPrincipal 4=Principal
 35: A=Logon 0=Heartbeat 1=TestRequest 2=ResendRequest 3=Reject 4=SequenceReset 5=Logout D=NewOrderSingle
 F=OrderCancelRequest G=OrderCancelReplaceRequest H=OrderStatusRequest Q=DontKnowTrade 8=ExecutionReport
-9=OrderCancelReject j=BusinessMessageReject 6=IOI 7=Advertisement B=News C=Email E=NewOrderList
-J=AllocationInstruction K=ListCancelRequest L=ListExecute M=ListStatusRequest N=ListStatus
+9=OrderCancelReject j=BusinessMessageReject q=OrderMassCancelRequest r=OrderMassCancelReport
+AF=OrderMassStatusRequest x=SecurityListRequest y=SecurityList 6=IOI 7=Advertisement B=News C=Email
+E=NewOrderList J=AllocationInstruction K=ListCancelRequest L=ListExecute M=ListStatusRequest N=ListStatus
 P=AllocationInstructionAck R=QuoteRequest S=Quote T=SettlementInstructions V=MarketDataRequest
 W=MarketDataSnapshotFullRefresh X=MarketDataIncrementalRefresh Y=MarketDataRequestReject Z=QuoteCancel
 a=QuoteStatusRequest b=MassQuoteAcknowledgement c=SecurityDefinitionRequest d=SecurityDefinition
 e=SecurityStatusRequest f=SecurityStatus g=TradingSessionStatusRequest h=TradingSessionStatus i=MassQuote
 k=BidRequest l=BidResponse m=ListStrikePrice n=XMLnonFIX o=RegistrationInstructions
-p=RegistrationInstructionsResponse q=OrderMassCancelRequest r=OrderMassCancelReport s=NewOrderCross
-t=CrossOrderCancelReplaceRequest u=CrossOrderCancelRequest v=SecurityTypeRequest w=SecurityTypes
-x=SecurityListRequest y=SecurityList z=DerivativeSecurityListRequest AA=DerivativeSecurityList
-AB=NewOrderMultileg AC=MultilegOrderCancelReplace AD=TradeCaptureReportRequest AE=TradeCaptureReport
-AF=OrderMassStatusRequest AG=QuoteRequestReject AH=RFQRequest AI=QuoteStatusReport AJ=QuoteResponse
+p=RegistrationInstructionsResponse s=NewOrderCross t=CrossOrderCancelReplaceRequest
+u=CrossOrderCancelRequest v=SecurityTypeRequest w=SecurityTypes z=DerivativeSecurityListRequest
+AA=DerivativeSecurityList AB=NewOrderMultileg AC=MultilegOrderCancelReplace AD=TradeCaptureReportRequest
+AE=TradeCaptureReport AG=QuoteRequestReject AH=RFQRequest AI=QuoteStatusReport AJ=QuoteResponse
 AK=Confirmation AL=PositionMaintenanceRequest AM=PositionMaintenanceReport AN=RequestForPositions
 AO=RequestForPositionsAck AP=PositionReport AQ=TradeCaptureReportRequestAck AR=TradeCaptureReportAck
 AS=AllocationReport AT=AllocationReportAck AU=ConfirmationAck AV=SettlementInstructionRequest
@@ -217,21 +222,22 @@ MARK=MarkToMarketYield MATURITY=YieldToMaturity NEXTREFUND=YieldToNextRefund OPE
 PREVCLOSE=PreviousCloseYield PROCEEDS=ProceedsYield PUT=YieldToNextPut SEMIANNUAL=SemiAnnualYield
 SHORTAVGLIFE=YieldToShortestAverageLife SIMPLE=SimpleYield TAXEQUIV=TaxEquivalentYield
 TENDER=YieldToTenderDate TRUE=TrueYield VALUE1/32=ValueOf32nds WORST=YieldToWorst
+263: 0=Snapshot 1=SnapshotAndUpdates 2=Unsubscribe
 347: EUC-JP=EUC_JP ISO-2022-JP=ISO_2022_JP Shift_JIS=ShiftJIS UTF-8=UTF8
 372: A=Logon 0=Heartbeat 1=TestRequest 2=ResendRequest 3=Reject 4=SequenceReset 5=Logout D=NewOrderSingle
 F=OrderCancelRequest G=OrderCancelReplaceRequest H=OrderStatusRequest Q=DontKnowTrade 8=ExecutionReport
-9=OrderCancelReject j=BusinessMessageReject 6=IOI 7=Advertisement B=News C=Email E=NewOrderList
-J=AllocationInstruction K=ListCancelRequest L=ListExecute M=ListStatusRequest N=ListStatus
+9=OrderCancelReject j=BusinessMessageReject q=OrderMassCancelRequest r=OrderMassCancelReport
+AF=OrderMassStatusRequest x=SecurityListRequest y=SecurityList 6=IOI 7=Advertisement B=News C=Email
+E=NewOrderList J=AllocationInstruction K=ListCancelRequest L=ListExecute M=ListStatusRequest N=ListStatus
 P=AllocationInstructionAck R=QuoteRequest S=Quote T=SettlementInstructions V=MarketDataRequest
 W=MarketDataSnapshotFullRefresh X=MarketDataIncrementalRefresh Y=MarketDataRequestReject Z=QuoteCancel
 a=QuoteStatusRequest b=MassQuoteAcknowledgement c=SecurityDefinitionRequest d=SecurityDefinition
 e=SecurityStatusRequest f=SecurityStatus g=TradingSessionStatusRequest h=TradingSessionStatus i=MassQuote
 k=BidRequest l=BidResponse m=ListStrikePrice n=XMLnonFIX o=RegistrationInstructions
-p=RegistrationInstructionsResponse q=OrderMassCancelRequest r=OrderMassCancelReport s=NewOrderCross
-t=CrossOrderCancelReplaceRequest u=CrossOrderCancelRequest v=SecurityTypeRequest w=SecurityTypes
-x=SecurityListRequest y=SecurityList z=DerivativeSecurityListRequest AA=DerivativeSecurityList
-AB=NewOrderMultileg AC=MultilegOrderCancelReplace AD=TradeCaptureReportRequest AE=TradeCaptureReport
-AF=OrderMassStatusRequest AG=QuoteRequestReject AH=RFQRequest AI=QuoteStatusReport AJ=QuoteResponse
+p=RegistrationInstructionsResponse s=NewOrderCross t=CrossOrderCancelReplaceRequest
+u=CrossOrderCancelRequest v=SecurityTypeRequest w=SecurityTypes z=DerivativeSecurityListRequest
+AA=DerivativeSecurityList AB=NewOrderMultileg AC=MultilegOrderCancelReplace AD=TradeCaptureReportRequest
+AE=TradeCaptureReport AG=QuoteRequestReject AH=RFQRequest AI=QuoteStatusReport AJ=QuoteResponse
 AK=Confirmation AL=PositionMaintenanceRequest AM=PositionMaintenanceReport AN=RequestForPositions
 AO=RequestForPositionsAck AP=PositionReport AQ=TradeCaptureReportRequestAck AR=TradeCaptureReportAck
 AS=AllocationReport AT=AllocationReportAck AU=ConfirmationAck AV=SettlementInstructionRequest
@@ -284,11 +290,20 @@ O=OfferPrice P=OfferPriceMinusAdjustmentPercent Q=OfferPriceMinusAdjustmentAmoun
 529: 1=ProgramTrade 2=IndexArbitrage 3=NonIndexArbitrage 4=CompetingMarketMaker 5=MarketMakerInSecurity
 6=MarketMakerInUnderlying 7=ForeignEntity 8=ExternalMarketParticipant 9=ExternalMarketLinkage
 A=RisklessArbitrage
+530: 1=Security 2=UnderlyingSecurity 3=Product 4=CFICode 5=SecurityType 6=TradingSession 7=AllOrders
+531: 0=Rejected 1=Security 2=UnderlyingSecurity 3=Product 4=CFICode 5=SecurityType 6=TradingSession
+7=AllOrders
+532: 0=NotSupported 1=UnknownSecurity 2=UnknownUnderlying 3=UnknownProduct 4=UnknownCFICode
+5=UnknownSecurityType 6=UnknownTradingSession 99=Other
 544: 1=Cash 2=MarginOpen 3=MarginClose
 549: 1=CrossAON 2=CrossIOC 3=CrossOneSide 4=CrossSamePrice
+559: 0=Symbol 1=SecurityTypeOrCFICode 2=Product 3=TradingSession 4=AllSecurities
+560: 0=Valid 1=InvalidOrUnsupported 2=NothingFound 3=NotAuthorized 4=TemporarilyUnavailable 5=NotSupported
 581: 1=CarriedCustomerSide 2=CarriedNonCustomerSide 3=HouseTrader 4=FloorTrader
 6=CarriedNonCustomerSideCrossMargined 7=HouseTraderCrossMargined 8=JointBackOfficeAccount
 582: 1=MemberOwnAccount 2=ClearingFirmProprietary 3=MemberForAnotherMember 4=AllOther
+585: 1=Security 2=UnderlyingSecurity 3=Product 4=CFICode 5=SecurityType 6=TradingSession 7=AllOrders
+8=PartyID
 589: 0=Auto 1=SpeakFirst 2=Accumulate
 590: 0=EachPartialExecution 1=AllOfThisOrder 2=AllOfThisSymbol
 591: 0=ProRata 1=DoNotProRata

@@ -29,6 +29,7 @@ from gateway.engine.disconnects import DISCONNECT, Disconnects
 from gateway.engine.kill_switch import KillSwitch
 from gateway.engine.limits import LimitSetter
 from gateway.engine.loop import BATCH_LIMIT, Engine
+from gateway.engine.mass import MassRequests
 from gateway.engine.numbers import SessionState
 from gateway.engine.operations import Caller, LogOutSession
 from gateway.engine.operator import Operator
@@ -80,7 +81,15 @@ class World:
         )
         self.disconnects = disconnects = Disconnects({}, states)
         self.clients = Clients(
-            desk=self.desk, recorder=recorder, codec=codec, sessions=states, disconnects=disconnects, most_waiting=2_000
+            desk=self.desk,
+            recorder=recorder,
+            codec=codec,
+            sessions=states,
+            disconnects=disconnects,
+            mass=MassRequests(
+                desk=self.desk, recorder=recorder, instruments=lambda _: {}, profiles={}, was_received=lambda *_: False
+            ),
+            most_waiting=2_000,
         )
         reconciler = Reconciler(
             accounts=["main"],

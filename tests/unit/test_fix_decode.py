@@ -341,5 +341,5 @@ def test_text_that_cannot_be_taken_apart_is_a_business_reject() -> None:
         ref_msg_type="?",
         ref_id="",
         reason="3",
-        text="MsgType(35)= is not supported; allowed: D F G H Q",
+        text="MsgType(35)= is not supported; allowed: D F G H Q q AF x",
     )

@@ -25,6 +25,11 @@ ADDED: dict[tuple[str, str], set[int]] = {
     ("4.4", "A"): {925},
     ("4.4", "G"): {232, 233, 234},
     **{("4.2", msg_type): PARTIES for msg_type in "DFGH8"},
+    ("4.4", "q"): {1},
+    ("4.4", "x"): {
+        *(564, 565, 566, 587, 588, 637, 654, 683, 687, 688, 689, 690),
+        *(524, 525, 538, 539, 545, 804, 805),
+    },
     # One NoLegs group serves DontKnowTrade and ExecutionReport, which has more in it.
     ("4.4", "Q"): {
         *(524, 525, 538, 539, 545, 804, 805),
@@ -256,6 +261,19 @@ def test_messages_we_must_understand_pass(version: str, body: str) -> None:
     validate(version, body)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "35=q|11=C1|530=7|",
+        "35=q|11=C1|530=1|55=X|54=1|1=ACME|60=20260105-10:00:00|",
+        "35=AF|584=S1|585=7|1=ACME|54=2|",
+        "35=x|320=L|559=4|263=0|",
+    ],
+)
+def test_messages_that_42_does_not_have_pass_in_44(body: str) -> None:
+    validate("4.4", body)
+
+
 EXECUTION = "|6=0|11=A1|14=0|17=E1|37=42|38=1|39=0|40=2|44=10|54=1|55=X|60=20260105-10:00:00.000|150=0|151=1|"
 
 
@@ -267,6 +285,10 @@ EXECUTION = "|6=0|11=A1|14=0|17=E1|37=42|38=1|39=0|40=2|44=10|54=1|55=X|60=20260
         ("4.4", "35=8" + EXECUTION + "198=V1|32=1|31=10|12=0.1|13=3|479=BNB|851=1|790=S1|453=1|448=A|447=D|452=1|"),
         ("4.2", "35=9|37=NONE|11=C1|41=A1|39=8|434=1|102=1|58=x|"),
         ("4.4", "35=9|37=NONE|11=C1|41=A1|39=8|434=2|102=99|58=x|"),
+        ("4.4", "35=8" + EXECUTION + "584=S1|911=2|912=N|"),
+        ("4.4", "35=r|37=M1|11=C1|530=7|531=7|533=2|54=1|60=20260105-10:00:00.000|"),
+        ("4.4", "35=r|37=M1|11=C1|530=1|531=0|532=1|533=0|58=x|"),
+        ("4.4", "35=y|320=L|322=L1|560=0|393=2|893=Y|146=2|55=A|107=A/B|15=B|561=0.1|562=1|58=x|55=C|15=D|"),
     ],
 )
 def test_reports_we_send_pass(version: str, body: str) -> None:
@@ -313,5 +335,6 @@ def test_a_strict_engine_refuses(version: str, body: str, refusal: type[Exceptio
 def test_unsupported_types_are_known_so_that_the_gateway_can_say_so(version: str) -> None:
     loaded = dictionary(version)
     assert all(loaded.isMsgType(msg_type) for msg_type in "DFGHQ89jEV")
-    assert loaded.isMsgType("AF") == (version == "4.4")
+    assert all(loaded.isMsgType(msg_type) for msg_type in ("q", "AF", "x"))
+    assert loaded.isMsgType("BH") == (version == "4.4")
     assert not loaded.isMsgType("ZZ")
