@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TextIO
@@ -11,15 +11,15 @@ import quickfix
 from loguru import logger
 from sqlalchemy import Engine as Database
 
-from gateway.config import Config, SessionConfig
+from gateway.config import Config
+from gateway.configured import accounts_of, configured_of, profile_of
 from gateway.control.server import ControlServer
 from gateway.domain.risk.terms import UNPRICED
-from gateway.domain.session_profile import Account, SessionProfile
 from gateway.engine.breaks import Breaks
 from gateway.engine.clients import Clients
 from gateway.engine.clock import NANOSECONDS, SystemClock, seconds_of_day
 from gateway.engine.desk import Desk
-from gateway.engine.disconnects import DISCONNECT, LOGOUT, Disconnects
+from gateway.engine.disconnects import Disconnects
 from gateway.engine.emergency import imported, read_aftermaths
 from gateway.engine.halting import Halt
 from gateway.engine.handover import Handover, hand_over, watchdog_socket
@@ -29,13 +29,13 @@ from gateway.engine.lease import Lease, take_lease_of
 from gateway.engine.limits import LimitSetter
 from gateway.engine.lock import hold
 from gateway.engine.loop import Engine
+from gateway.engine.mass import MASS_CANCEL, MassRequests
 from gateway.engine.operator import Operator
 from gateway.engine.reconciler import Reconciler
 from gateway.engine.recorder import Recorder
-from gateway.engine.recovery import Configured, Recovered, recover
+from gateway.engine.recovery import Recovered, recover
 from gateway.engine.schedules import Schedules
 from gateway.engine.session_actions import SessionActions
-from gateway.engine.test_orders import TestOrders
 from gateway.engine.timers import Timers
 from gateway.engine.withdrawals import Withdrawals
 from gateway.errors import ConfigError
@@ -59,12 +59,6 @@ _STOP_TIMEOUT_S = 30.0
 _WATCHDOG_STARTS_S = 5.0  # it is started together with the engine
 _WATCHDOG_ENDS_S = 20.0  # more than it goes on after an engine has come
 _IMPORT_S = 30.0
-_CANCEL_WHEN_OFF = {
-    "none": frozenset[str](),
-    "disconnect": frozenset({DISCONNECT}),
-    "logout": frozenset({LOGOUT}),
-    "both": frozenset({DISCONNECT, LOGOUT}),
-}
 
 
 class EngineProcess:
@@ -96,7 +90,7 @@ class EngineProcess:
         self._lease = take_lease_of(
             self._database, self._locks[0], config.engine.directory, config.engine.lease_seconds, halt, go_on
         )
-        state = recover(self._database, _configured(config), clock, day_end)
+        state = recover(self._database, configured_of(config), clock, day_end)
         without_reference = UNPRICED if config.risk.without_reference == "pass" else None
         venues, codec = (
             Venues(
@@ -106,7 +100,7 @@ class EngineProcess:
                 max_age=config.risk.reference_max_age_seconds * NANOSECONDS,
                 without_reference=without_reference,
             ),
-            Codec(config.timestamp_precisions),
+            Codec(),
         )
         recorder = Recorder(
             book=state.book,
@@ -120,8 +114,8 @@ class EngineProcess:
         recorder.batch.limits += state.new_limits
         if state.limits_set_aside:
             logger.warning("limits of the configuration that SQL has otherwise: {}", "; ".join(state.limits_set_aside))
-        accounts = _accounts(config)
-        profiles = {s.key: _profile(s, accounts) for s in config.sessions}
+        accounts = accounts_of(config)
+        profiles = {s.key: profile_of(s, accounts) for s in config.sessions}
         desk = Desk(
             book=state.book,
             recorder=recorder,
@@ -154,8 +148,7 @@ class EngineProcess:
         )
         self._disconnects = Disconnects(profiles, state.sessions)
         withdrawals = Withdrawals(desk, recorder, self._disconnects)
-        live = config.environment == "live"
-        settings = [_session_settings(s) for s in config.sessions]
+        settings = [SessionSettings(s.begin_string, s.sender_comp_id, s.target_comp_id) for s in config.sessions]
         store = config.engine.directory / "quickfix"
         ids = {s.session_id.toString(): s.session_id for s in settings}
         self._session_control = SessionControl(ids, store, config.engine.socket, self._inbox.put)
@@ -178,12 +171,18 @@ class EngineProcess:
             recorder=recorder,
             clients=Clients(
                 most_waiting=config.engine.most_waiting,
+                mass=MassRequests(
+                    desk=desk,
+                    recorder=recorder,
+                    instruments=self._venue_thread.instruments,
+                    profiles=profiles,
+                    was_received=self._was_received,
+                ),
                 desk=desk,
                 recorder=recorder,
                 codec=codec,
                 sessions=state.sessions,
                 disconnects=self._disconnects,
-                test_orders=TestOrders(live=live, test_sessions=[s.key for s in config.sessions if s.test]),
             ),
             sessions=state.sessions,
             writer=BatchWriter(self._database, self._lease.fence if self._lease is not None else None),
@@ -226,8 +225,6 @@ class EngineProcess:
             halt=on_halt,  # on QuickFIX's own thread, which is the one that says goodbye
             check_lease=self._check_lease,
             logon_refusal=schedules.refusal,
-            live=live,
-            test_sessions=frozenset(s.key for s in config.sessions if s.test),
             shut_out_strangers=partial(shut_out_strangers, config.engine.socket),
         )
         fresh_directory(store)
@@ -245,6 +242,10 @@ class EngineProcess:
     def _unsent(self, session: str, after_report_id: int) -> list[ReportRow]:
         with self._database.connect() as connection:
             return readers.unsent_reports(connection, session, after_report_id)
+
+    def _was_received(self, session: str, cl_ord_id: str) -> bool:
+        with self._database.connect() as connection:
+            return readers.was_received(connection, session, MASS_CANCEL, cl_ord_id)
 
     def start(self) -> None:
         """Begin to work. Clients can log on at once; orders are taken when their venue is ready."""
@@ -325,42 +326,6 @@ def _venue_thread(
         raise ConfigError(str(error)) from error
 
 
-def _accounts(config: Config) -> dict[str, Account]:
-    venues = {v.name: v.venue for v in config.venue_accounts}
-    return {
-        a.name: Account(name=a.name, venue_account=a.venue_account, venue=venues[a.venue_account])
-        for a in config.accounts
-    }
-
-
-def _configured(config: Config) -> Configured:
-    return Configured(
-        sessions={s.key: s.begin_string for s in config.sessions},
-        accounts={a.name for a in config.accounts},
-        venue_accounts={v.name for v in config.venue_accounts},
-        limits=config.all_limits(),
-    )
-
-
-def _session_settings(session: SessionConfig) -> SessionSettings:
-    return SessionSettings(
-        session.begin_string, session.sender_comp_id, session.target_comp_id, session.timestamp_precision
-    )
-
-
-def _profile(session: SessionConfig, accounts: Mapping[str, Account]) -> SessionProfile:
-    return SessionProfile(
-        key=session.key,
-        accounts={name: accounts[name] for name in session.accounts},
-        default_account=session.accounts[0],
-        report_pending_new=session.report_pending_new,
-        remainder_expires=session.immediate_remainder == "expired",
-        max_order_age=session.max_order_age_seconds * NANOSECONDS if session.max_order_age_seconds else None,
-        cancel_when_off=_CANCEL_WHEN_OFF[session.cancel_on_disconnect],
-        cancel_grace=session.cancel_on_disconnect_grace_seconds * NANOSECONDS,
-    )
-
-
 def _hydrate(store: Path, settings: list[SessionSettings], database: Database, state: Recovered, now: int) -> None:
     with database.connect() as connection:
         for session in settings:
@@ -379,6 +344,6 @@ def _hydrate(store: Path, settings: list[SessionSettings], database: Database, s
 def _sender(application: GatewayApplication, settings: list[SessionSettings]) -> Sender:
     ids = {s.session_id.toString(): s.session_id for s in settings}
     dictionaries = {
-        s.session_id.toString(): quickfix.DataDictionary(os.fspath(dictionary_path(s.version))) for s in settings
+        s.session_id.toString(): quickfix.DataDictionary(os.fspath(dictionary_path(s.begin_string))) for s in settings
     }
     return Sender(application, ids, dictionaries)

@@ -9,14 +9,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "fix_specs" / "source"
-VERSIONS = ("4.2", "4.4", "5.0")
-"""5.0 is FIX 5.0 SP2, its session layer FIXT 1.1 included."""
-_LATER = {"4.4": ("4.4", "5.0")}
-
-
-def is_in(mark: str | None, version: str) -> bool:
-    """Whether what is so marked exists in a version. What 4.4 has, 5.0 has too; nothing of 4.2 alone came back."""
-    return mark is None or version in _LATER.get(mark, (mark,))
+VERSIONS = ("4.2", "4.4")
 
 
 @dataclass(frozen=True)
@@ -27,19 +20,17 @@ class Item:
     is_component: bool
     required: bool  # insisted on by the session layer
     expected: bool  # required by the standard, insisted on or not
-    version: str | None  # None: in all
+    version: str | None  # None: in both
 
 
 @dataclass(frozen=True)
 class Field:
     tag: int
-    name: str  # as in FIX 4.4 and later
+    name: str  # as in FIX 4.4
     fix_type: str
     name_in_42: str
-    values: tuple[tuple[str, str, str | None], ...]  # (value, meaning, version or None for all)
+    values: tuple[tuple[str, str, str | None], ...]  # (value, meaning, version or None for both)
     open_because: str  # not empty: listed values do not bind
-    open_in_50: bool  # they do not in 5.0
-    type_in_50: str
 
 
 @dataclass(frozen=True)
@@ -48,13 +39,18 @@ class Spec:
     header: list[Item]
     trailer: list[Item]
     messages: dict[str, tuple[str, list[Item]]]  # MsgType -> (name, items)
+    not_in: dict[str, str]  # MsgType -> the version that has no such message
     unsupported: tuple[tuple[str, str, str | None], ...]  # (MsgType, name, version or None)
     components: dict[str, list[Item]]
     groups: dict[str, list[Item]]
     defined_only: list[Item]
 
     def members(self, items: list[Item], version: str) -> list[Item]:
-        return [item for item in items if is_in(item.version, version)]
+        return [item for item in items if item.version in (None, version)]
+
+    def spoken(self, version: str) -> dict[str, tuple[str, list[Item]]]:
+        """The messages of this version."""
+        return {m: entry for m, entry in self.messages.items() if self.not_in.get(m) != version}
 
     def used(self, version: str) -> list[Field]:
         """The fields that any message, component or group of this version carries, by tag."""
@@ -69,7 +65,7 @@ class Spec:
                 if item.name in self.groups:
                     walk(self.groups[item.name])
 
-        for items in (self.header, self.trailer, self.defined_only, *(i for _, i in self.messages.values())):
+        for items in (self.header, self.trailer, self.defined_only, *(i for _, i in self.spoken(version).values())):
             walk(items)
         return sorted(found.values(), key=lambda field: field.tag)
 
@@ -101,7 +97,6 @@ def load() -> Spec:
     """Reads fix_specs/source. Raises KeyError or ValueError where the files contradict each other."""
     field_file, value_file, message_file = toml("fields.toml"), toml("values.toml"), toml("messages.toml")
     values, open_fields = value_file["values"], value_file["open"]
-    extended = set(value_file["open_in_50"]["fields"].split())
     fields = {}
     for tag, text in field_file["fields"].items():
         name, fix_type = text.split()
@@ -112,10 +107,8 @@ def load() -> Spec:
             name_in_42=field_file["names_in_42"].get(name, name),
             values=_pairs(values[name]) if name in values else (),
             open_because=open_fields.get(name, ""),
-            open_in_50=name in extended,
-            type_in_50=field_file["types_in_50"].get(name, fix_type),
         )
-    strangers = (values.keys() | open_fields.keys() | field_file["names_in_42"].keys() | extended) - fields.keys()
+    strangers = (values.keys() | open_fields.keys() | field_file["names_in_42"].keys()) - fields.keys()
     if strangers:
         raise ValueError(f"not in fields.toml: {sorted(strangers)}")
     spec = Spec(
@@ -123,6 +116,7 @@ def load() -> Spec:
         header=_items(message_file["header"]["fields"]),
         trailer=_items(message_file["trailer"]["fields"]),
         messages={m: (e["name"], _items(e["fields"])) for m, e in message_file["messages"].items()},
+        not_in={m: e["not_in"] for m, e in message_file["messages"].items() if "not_in" in e},
         unsupported=_pairs(message_file["unsupported"]["messages"]),
         components={name: _items(text) for name, text in message_file["components"].items()},
         groups={name: _items(text) for name, text in message_file["groups"].items()},

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import typer
 
 from gateway.cli.database import DEFAULT_CONFIG, EXIT_UNUSABLE, ConfigOption, reading
+from gateway.cli.replay_import import import_command
 from gateway.cli.window import DateOption, FromOption, ToOption, asked_window
 from gateway.compliance.derive.difference import Difference
 from gateway.compliance.derive.run import Derived
@@ -24,6 +25,9 @@ replay = typer.Typer(no_args_is_help=True, help="Go through the record again.")
 @replay.callback()
 def main() -> None:
     """Go through the record again."""
+
+
+replay.command("import")(import_command)
 
 
 @replay.command()
@@ -47,8 +51,7 @@ def derive(
     """
     window = asked_window(date, since, until)
     try:
-        loaded = load_config(config)
-        day_end = seconds_of_day(loaded.engine.day_end)
+        day_end = seconds_of_day(load_config(config).engine.day_end)
     except GatewayError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(EXIT_UNUSABLE) from error
@@ -59,7 +62,7 @@ def derive(
 
     with reading(config) as connection:
         see_one_moment(connection)
-        derived = derive_again(connection, Codec(loaded.timestamp_precisions), window, day_end, found, _progress())
+        derived = derive_again(connection, Codec(), window, day_end, found, _progress())
     _show(derived, time.monotonic() - started, as_json=as_json)
     if derived.differences:
         raise typer.Exit(1)

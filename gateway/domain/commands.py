@@ -6,6 +6,7 @@ Times are integer nanoseconds UTC. Quantities are base units, prices quote per b
 from dataclasses import dataclass
 from decimal import Decimal
 
+from gateway.domain.selection import Selection
 from gateway.domain.values import OrdType, Side, TimeInForce
 
 Echo = tuple[tuple[int, str], ...]
@@ -79,6 +80,36 @@ class RequestStatus(ClientCommand):
     symbol: str = ""
     side: Side | None = None
     echo: Echo = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MassCancel(ClientCommand):
+    """OrderMassCancelRequest(q). request_type: MassCancelRequestType(530)."""
+
+    request_type: str
+    wanted: Selection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestMassStatus:
+    """OrderMassStatusRequest(AF). refusal: why it cannot be answered; empty where it can."""
+
+    session: str
+    request_id: str
+    at: int
+    wanted: Selection
+    refusal: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestSecurities:
+    """SecurityListRequest(x). An empty symbol asks for all. refusal: as of RequestMassStatus."""
+
+    session: str
+    request_id: str
+    at: int
+    symbol: str = ""
+    refusal: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

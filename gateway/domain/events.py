@@ -9,7 +9,15 @@ from decimal import Decimal
 from gateway.domain.commands import Echo
 from gateway.domain.money import ZERO
 from gateway.domain.order import RequestKind
-from gateway.domain.values import CxlRejReason, LiquidityInd, OrdRejReason, OrdType, Side, TimeInForce
+from gateway.domain.values import (
+    CxlRejReason,
+    LiquidityInd,
+    MassCancelRejectReason,
+    OrdRejReason,
+    OrdType,
+    Side,
+    TimeInForce,
+)
 from gateway.domain.venue_reports import CloseReason, Operation
 
 
@@ -316,3 +324,28 @@ class StrayCancelSubmitted(Event):
     venue_order_id: str
     of_order: str
     leg: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MassCancelRequested(Event):
+    """A client has asked for the cancel of many orders; the events of each follow. affected: how many are open."""
+
+    session: str
+    cl_ord_id: str
+    request_type: str
+    affected: int
+    account: str = ""
+    symbol: str = ""
+    side: Side | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MassCancelRefused(Event):
+    """A client's wish for the cancel of many orders that cannot be followed."""
+
+    session: str
+    cl_ord_id: str
+    request_type: str
+    reason: MassCancelRejectReason
+    text: str

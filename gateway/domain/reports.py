@@ -9,7 +9,14 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from gateway.domain import events as e
-from gateway.domain.commands import Echo, RequestStatus
+from gateway.domain.commands import Echo, RequestMassStatus, RequestStatus
+from gateway.domain.mass_reports import (
+    MassCancelReport,
+    OfMassStatus,
+    SecurityList,
+    mass_cancel_refusal,
+    mass_cancel_report,
+)
 from gateway.domain.money import ZERO
 from gateway.domain.order import Order, RequestKind
 from gateway.domain.values import CxlRejReason, ExecType, OrdRejReason, OrdStatus
@@ -32,8 +39,9 @@ class ExecutionReport(NamedTuple):
     ord_rej_reason: OrdRejReason | None = None
     restatement_reason: str = ""
     text: str = ""
-    refused: "e.NewOrderRefused | RequestStatus | None" = None
+    refused: "e.NewOrderRefused | RequestStatus | RequestMassStatus | None" = None
     echo: Echo = ()  # of the request that is answered; the order has its own
+    of_mass_status: OfMassStatus | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +88,7 @@ class DontKnowTrade:
     text: str
 
 
-Report = ExecutionReport | CancelReject | BusinessReject
+Report = ExecutionReport | CancelReject | BusinessReject | MassCancelReport | SecurityList
 
 
 def report_of(position: int, event: e.Event, before: Order | None, after: Order | None) -> Report | None:
@@ -257,4 +265,6 @@ _REPORT: dict[type[e.Event], Callable[[int, Any, Any, Any], Report | None]] = {
     e.OrderDoneForDay: _plain(ExecType.DONE_FOR_DAY),
     e.NewOrderRefused: _new_order_refused,
     e.RequestRefused: _request_refused,
+    e.MassCancelRequested: mass_cancel_report,
+    e.MassCancelRefused: mass_cancel_refusal,
 }

@@ -24,4 +24,5 @@ class SessionProfile:
     remainder_expires: bool = False
     max_order_age: int | None = None  # ns; an order or replace that was made longer ago is refused
     cancel_when_off: frozenset[str] = frozenset()  # "disconnect", "logout": what has its open orders canceled
+    cancel_accounts: frozenset[str] = frozenset()  # whose orders of all sessions it may cancel together
     cancel_grace: int = 0  # ns; that long after it went off, or after the engine's start

@@ -115,6 +115,22 @@ class CxlRejReason(Value):
     OTHER = "99"
 
 
+class MassCancelRejectReason(Value):
+    """MassCancelRejectReason(532). 99 is left out: the field is a single character up to FIX 4.4."""
+
+    NOT_SUPPORTED = "0"
+    UNKNOWN_SECURITY = "1"
+
+
+class SecurityRequestResult(Value):
+    """SecurityRequestResult(560)."""
+
+    VALID = "0"
+    UNSUPPORTED = "1"
+    NOTHING_FOUND = "2"
+    TEMPORARILY_UNAVAILABLE = "4"
+
+
 class LiquidityInd(Value):
     """LastLiquidityInd(851)."""
 

@@ -5,16 +5,16 @@ from collections.abc import Mapping
 from loguru import logger
 
 from gateway.domain import commands as c
-from gateway.domain.events import NewOrderRefused, RequestRefused
+from gateway.domain.events import MassCancelRefused, NewOrderRefused, RequestRefused
 from gateway.domain.reports import BusinessReject, DontKnowTrade
 from gateway.engine.desk import Desk
 from gateway.engine.disconnects import Disconnects
 from gateway.engine.inbox import AdminReceived, AppReceived, CallbackFailed
+from gateway.engine.mass import MassRequests
 from gateway.engine.numbers import SessionState
 from gateway.engine.ports import FixCodec
 from gateway.engine.proofs import proven_by
 from gateway.engine.recorder import Recorder
-from gateway.engine.test_orders import TestOrders
 from gateway.store.rows import MessageRow
 
 
@@ -29,17 +29,17 @@ class Clients:
         codec: FixCodec,
         sessions: Mapping[str, SessionState],
         disconnects: Disconnects,
+        mass: MassRequests,
         most_waiting: int,
-        test_orders: TestOrders,
     ) -> None:
         """most_waiting: with more messages of its session behind it, an order or a replace is refused."""
         self._desk = desk
+        self._mass = mass
         self._recorder = recorder
         self._codec = codec
         self._sessions = sessions
         self._disconnects = disconnects
         self._most_waiting = most_waiting
-        self._test_orders = test_orders
 
     def app_received(self, item: AppReceived) -> None:
         """An application message. Its number is consumed with it, whatever becomes of it."""
@@ -53,8 +53,6 @@ class Clients:
         """A session-level message: QuickFIX answers it, we record it and take what it proves."""
         if item.msg_type == "0":
             self._sessions[item.session].proven(proven_by(item.text))
-        elif item.msg_type == "A":
-            self._test_orders.logon_received(item.session, item.text)
         elif item.msg_type == "5":
             self._disconnects.logout_received(item.session)
         self._take(item, self._row(item))
@@ -90,12 +88,9 @@ class Clients:
         )
 
     def _act(self, decoded: object, item: AppReceived) -> str:
-        if isinstance(decoded, c.NewOrder | c.ReplaceOrder):
-            text = self._test_orders.refusal(item.session)
-            if not text and item.waiting > self._most_waiting:
-                text = f"TOO_MANY_WAITING limit={self._most_waiting} waiting={item.waiting}"
-            if text:
-                return self._desk.turn_away(decoded, text)
+        if item.waiting > self._most_waiting and isinstance(decoded, c.NewOrder | c.ReplaceOrder):
+            text = f"TOO_MANY_WAITING limit={self._most_waiting} waiting={item.waiting}"
+            return self._desk.turn_away(decoded, text)
         match decoded:
             case c.NewOrder():
                 return self._desk.new_order(decoded)
@@ -105,6 +100,14 @@ class Clients:
                 return self._desk.replace(decoded)
             case c.RequestStatus():
                 return self._desk.status(decoded)
+            case c.MassCancel():
+                self._mass.cancel(decoded)
+            case c.RequestMassStatus():
+                self._mass.status(decoded)
+            case c.RequestSecurities():
+                self._mass.securities(decoded)
+            case MassCancelRefused():
+                self._mass.refuse(decoded)
             case NewOrderRefused() | RequestRefused():
                 return self._desk.refuse(decoded)
             case BusinessReject():

@@ -3,9 +3,17 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from gateway.domain.commands import CancelOrder, NewOrder, ReplaceOrder, RequestStatus
+from gateway.domain.commands import (
+    CancelOrder,
+    MassCancel,
+    NewOrder,
+    ReplaceOrder,
+    RequestMassStatus,
+    RequestSecurities,
+    RequestStatus,
+)
 from gateway.domain.decide_client import Market
-from gateway.domain.events import NewOrderRefused, RequestRefused
+from gateway.domain.events import MassCancelRefused, NewOrderRefused, RequestRefused
 from gateway.domain.instruments import Capabilities
 from gateway.domain.intents import Intent
 from gateway.domain.reconcile import SnapshotRequest
@@ -16,9 +24,13 @@ Decoded = (
     | CancelOrder
     | ReplaceOrder
     | RequestStatus
+    | MassCancel
+    | RequestMassStatus
+    | RequestSecurities
     | DontKnowTrade
     | NewOrderRefused
     | RequestRefused
+    | MassCancelRefused
     | BusinessReject
 )
 """A command, or the refusal that the message's own fields call for."""

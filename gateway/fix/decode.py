@@ -6,10 +6,11 @@ refused with tag, value and what is allowed. A cancel is read as leniently as it
 How each is refused:
 - NewOrderSingle(D) by an ExecutionReport (NewOrderRefused);
 - OrderCancelRequest(F) and OrderCancelReplaceRequest(G) by an OrderCancelReject(9) (RequestRefused);
+- q, AF and x as decode_mass.py says;
 - anything that lacks what such an answer must carry (ClOrdID(11), for D Symbol(55) and Side(54) too), and any message
   type that is not for us, by a BusinessMessageReject(j).
 
-Source: FIX 4.2, FIX 4.4 and FIX 5.0 SP2, volume 4 ("Single/General Order Handling").
+Source: FIX 4.2 and FIX 4.4, volume 4 ("Single/General Order Handling").
 """
 
 import re
@@ -23,6 +24,7 @@ from gateway.domain.values import CxlRejReason, TimeInForce
 from gateway.engine.ports import Decoded
 from gateway.fix import decode_terms as terms
 from gateway.fix.decode_fields import ECHOED, echo_of, post_only, refuse_unsupported
+from gateway.fix.decode_mass import SINCE_FIX_43, decode_mass_cancel, decode_mass_status, decode_security_list_request
 from gateway.fix.decode_values import (
     MAX_ID,
     MAX_SYMBOL,
@@ -35,17 +37,20 @@ from gateway.fix.decode_values import (
     required_id,
     symbol,
 )
+from gateway.fix.refusals import (
+    FIELD_MISSING,
+    MAX_SEQ_NUM_DIGITS,
+    OTHER,
+    UNSUPPORTED_MESSAGE,
+    business_reject,
+    unanswerable,
+)
 from gateway.fix.safe_text import safe, shown
 from gateway.wire import tags as t
 from gateway.wire.raw import RawFormatError, first_values
-from gateway.wire.versions import APPL_VER_ID_50_SP2, version_of
 
-# BusinessRejectReason(380)
-_OTHER, _UNSUPPORTED_MESSAGE, _FIELD_MISSING = "0", "3", "5"
-
-_MAX_SEQ_NUM_DIGITS = 18
 _MSG_TYPE = re.compile(r"(?:^|\x01)35=([^\x01]{0,20})\x01")
-_MSG_SEQ_NUM = re.compile(rf"(?:^|\x01)34=([0-9]{{1,{_MAX_SEQ_NUM_DIGITS}}})\x01")
+_MSG_SEQ_NUM = re.compile(rf"(?:^|\x01)34=([0-9]{{1,{MAX_SEQ_NUM_DIGITS}}})\x01")
 
 
 def decode(text: str, session: str, at: int) -> Decoded:
@@ -62,16 +67,14 @@ def decode(text: str, session: str, at: int) -> Decoded:
             for tag, match in ((t.MSG_TYPE, _MSG_TYPE.search(text)), (t.MSG_SEQ_NUM, _MSG_SEQ_NUM.search(text)))
             if match is not None
         }
-        return _business_reject(head, session, _OTHER, f"the message cannot be taken apart: {error}")
-    appl_ver_id = values.get(t.APPL_VER_ID, APPL_VER_ID_50_SP2)
-    if appl_ver_id != APPL_VER_ID_50_SP2 and values.get(t.MSG_TYPE) != "F":
-        allowed = f"allowed: {APPL_VER_ID_50_SP2} (5.0 SP2)"
-        what = f"{label(t.APPL_VER_ID)}={shown(appl_ver_id)} is not supported; {allowed}"
-        return _business_reject(values, session, _OTHER, what)
-    decoder = _DECODERS.get(values.get(t.MSG_TYPE, ""))
+        return business_reject(head, session, OTHER, f"the message cannot be taken apart: {error}")
+    msg_type = values.get(t.MSG_TYPE, "")
+    known = _DECODERS_42 if _begin_string(values) == "FIX.4.2" else _DECODERS
+    decoder = known.get(msg_type)
     if decoder is None:
-        what = f"{label(t.MSG_TYPE)}={shown(values.get(t.MSG_TYPE, ''))} is not supported; allowed: D F G H Q"
-        return _business_reject(values, session, _UNSUPPORTED_MESSAGE, what)
+        allowed = " ".join(name for name in known if name != "j")
+        what = f"{label(t.MSG_TYPE)}={shown(msg_type)} is not supported; allowed: {allowed}"
+        return business_reject(values, session, UNSUPPORTED_MESSAGE, what)
     return decoder(text, values, session, at)
 
 
@@ -80,7 +83,7 @@ def _decode_new_order(text: str, values: Values, session: str, at: int) -> NewOr
         cl_ord_id = required_id(values, t.CL_ORD_ID)
         _check_answerable(values)
     except FieldRefused as refused:
-        return _unanswerable(values, session, refused)
+        return unanswerable(values, session, refused)
     try:
         refuse_unsupported(values)
         return NewOrder(
@@ -99,7 +102,7 @@ def _decode_new_order(text: str, values: Values, session: str, at: int) -> NewOr
             expire_time=terms.expire_time(values, absent=TimeInForce.DAY),
             post_only=post_only(values),
             sent_at=terms.sent_at(values),
-            echo=echo_of(text, values, _version(values)),
+            echo=echo_of(text, values, _begin_string(values)),
         )
     except FieldRefused as refused:
         return NewOrderRefused(
@@ -126,9 +129,9 @@ def _check_answerable(values: Values) -> None:
         raise FieldRefused(t.SIDE, f"{label(t.SIDE)}{what if side else ' ' + what}", missing=not side)
 
 
-def _version(values: Values) -> str:
-    version = version_of(values.get(t.BEGIN_STRING, ""))
-    return version if version in ECHOED else "FIX.4.4"
+def _begin_string(values: Values) -> str:
+    begin_string = values.get(t.BEGIN_STRING, "")
+    return begin_string if begin_string in ECHOED else "FIX.4.4"
 
 
 def _decode_cancel(_text: str, values: Values, session: str, at: int) -> CancelOrder | RequestRefused | BusinessReject:
@@ -136,7 +139,7 @@ def _decode_cancel(_text: str, values: Values, session: str, at: int) -> CancelO
     try:
         cl_ord_id = required_id(values, t.CL_ORD_ID)
     except FieldRefused as refused:
-        return _unanswerable(values, session, refused)
+        return unanswerable(values, session, refused)
     try:
         orig_cl_ord_id, order_id = terms.named_order(values)
     except FieldRefused as refused:
@@ -158,7 +161,7 @@ def _decode_replace(
     try:
         cl_ord_id = required_id(values, t.CL_ORD_ID)
     except FieldRefused as refused:
-        return _unanswerable(values, session, refused)
+        return unanswerable(values, session, refused)
     try:
         orig_cl_ord_id, order_id = terms.named_order(values)
         refuse_unsupported(values)
@@ -203,12 +206,12 @@ def _decode_status_request(_text: str, values: Values, session: str, at: int) ->
     try:
         cl_ord_id = client_id(values, t.CL_ORD_ID)
         order_id = client_id(values, t.ORDER_ID) or None
-        request_id = client_id(values, t.ORD_STATUS_REQ_ID) if _version(values) != "FIX.4.2" else ""
+        request_id = client_id(values, t.ORD_STATUS_REQ_ID) if _begin_string(values) == "FIX.4.4" else ""
     except FieldRefused as refused:
-        return _unanswerable(values, session, refused)
+        return unanswerable(values, session, refused)
     if not cl_ord_id and order_id is None:
         text = f"{label(t.CL_ORD_ID)} or {label(t.ORDER_ID)} must name the order"
-        return _business_reject(values, session, _FIELD_MISSING, text)
+        return business_reject(values, session, FIELD_MISSING, text)
     return RequestStatus(
         session=session,
         cl_ord_id=cl_ord_id,
@@ -248,28 +251,15 @@ def _decode_business_reject(_text: str, values: Values, session: str, _at: int) 
     )
 
 
-def _unanswerable(values: Values, session: str, refused: FieldRefused) -> BusinessReject:
-    return _business_reject(values, session, _FIELD_MISSING if refused.missing else _OTHER, refused.text)
-
-
-def _business_reject(values: Values, session: str, reason: str, text: str) -> BusinessReject:
-    seq_num = values.get(t.MSG_SEQ_NUM, "")
-    is_number = len(seq_num) <= _MAX_SEQ_NUM_DIGITS and seq_num.isascii() and seq_num.isdigit()
-    return BusinessReject(
-        session=session,
-        ref_seq_num=int(seq_num) if is_number else 0,
-        ref_msg_type=safe(values.get(t.MSG_TYPE, "") or "?", 20),
-        ref_id=safe(values.get(t.CL_ORD_ID, ""), MAX_ID),
-        reason=reason,
-        text=safe(text),
-    )
-
-
 _DECODERS: dict[str, Callable[[str, Values, str, int], Decoded]] = {
     "D": _decode_new_order,
     "F": _decode_cancel,
     "G": _decode_replace,
     "H": _decode_status_request,
     "Q": _decode_dont_know_trade,
+    "q": decode_mass_cancel,
+    "AF": decode_mass_status,
+    "x": decode_security_list_request,
     "j": _decode_business_reject,
 }
+_DECODERS_42 = {name: decoder for name, decoder in _DECODERS.items() if name not in SINCE_FIX_43}

@@ -2,13 +2,13 @@
 
 *Measured*: QuickFIX takes a body that starts with MsgType(35), without a header skeleton, in 3 µs; setting field by
 field through Python takes 20 µs. Without a dictionary it sorts all fields and tears repeating groups apart, so a body
-with parties is parsed with the session's dictionary, which keeps a group's order. It loses the last instance of a
+with a group is parsed with the session's dictionary, which keeps a group's order. It loses the last instance of a
 group that ends the text (*measured*), so such a body gets a CheckSum(10) behind it; the real one is set on sending.
 """
 
 import quickfix
 
-_GROUP = "\x01453="  # NoPartyIDs, the only group a report may have
+_GROUPS = ("\x01453=", "\x01146=")  # NoPartyIDs of a report, NoRelatedSym of a SecurityList
 _END = "10=000\x01"
 
 
@@ -17,11 +17,12 @@ def to_quickfix(
 ) -> "quickfix.Message":
     """The message, ready for `Session.sendToTarget`.
 
-    dictionary: of the session's version; needed for bodies with parties. Raises ValueError where it is missing then.
+    dictionary: of the session's version; needed for bodies with a repeating group. Raises ValueError where it is
+    missing then.
     """
-    if _GROUP in body:
+    if any(group in body for group in _GROUPS):
         if dictionary is None:
-            raise ValueError("a body with NoPartyIDs(453) needs the data dictionary of its version")
+            raise ValueError("a body with a repeating group needs the data dictionary of its version")
         message = quickfix.Message(body + _END, dictionary, False)
     else:
         message = quickfix.Message(body, False)

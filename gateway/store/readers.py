@@ -109,6 +109,17 @@ def unsent_reports(
     return [ReportRow(*row) for row in connection.execute(query)]
 
 
+def was_received(connection: Connection, session: str, msg_type: str, cl_ord_id: str) -> bool:
+    """Whether the session has sent a message of this type with this ClOrdID(11), as long as messages are kept."""
+    query = select(messages.c.id).where(
+        messages.c.cl_ord_id == cl_ord_id,
+        messages.c.session == session,
+        messages.c.msg_type == msg_type,
+        messages.c.direction == "in",
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
 def sent_messages(connection: Connection, session: str, epoch: int) -> Iterator[tuple[int, bytes]]:
     """(MsgSeqNum(34), message) of the application messages sent in the epoch, each as it was first sent."""
     query = (

@@ -91,6 +91,9 @@ class BatchWriter:
     def close(self) -> None:
         """Give the connection back."""
         with suppress(Exception):  # the connection may be what broke
+            self._cursor.close()  # SQLite keeps a file open while a statement is
+            self._guard.close()
+        with suppress(Exception):
             self._raw.close()
 
     def _copy(self, batch: Batch) -> None:

@@ -7,7 +7,7 @@ which must therefore be safe to call from this thread (a queue put).
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import uvloop
 
@@ -111,6 +111,11 @@ class VenueThread:
         """A symbol of a venue account; None while unknown or not loaded yet."""
         venue = self._venues.get(venue_account)
         return None if venue is None else venue.instruments.get(symbol)
+
+    def instruments(self, venue_account: str) -> Mapping[str, Instrument]:
+        """A venue account's symbols; none where it is not configured, or they are not loaded yet."""
+        venue = self._venues.get(venue_account)
+        return {} if venue is None else venue.instruments
 
     def quote(self, venue_account: str, symbol: str) -> Quote | None:
         """A symbol's best prices; None where it is not followed, or nothing was heard yet."""

@@ -15,8 +15,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -28,6 +26,7 @@ from sqlalchemy import select
 from gateway.store.tables import messages, venue_calls
 from tests.bench.cpu import CpuMeter
 from tests.bench.load import connect, order
+from tests.bench.stores import new_database
 from tests.fixtures.processes import ROOT, Exchange, Gateway
 
 RATE = 500  # orders/s of the latency runs
@@ -161,18 +160,6 @@ def percentile(values: list[float], percent: int) -> float:
     return values[min(len(values) - 1, len(values) * percent // 100)]
 
 
-@contextmanager
-def new_database(store: str) -> Iterator[str | None]:
-    """A PostgreSQL server of our own, over a Unix socket and durable; None stands for an SQLite file."""
-    if store == "sqlite":
-        yield None
-        return
-    from tests.fixtures.databases import running_server
-
-    with running_server(durable=True) as server:
-        yield server.url
-
-
 async def bench(*, quick: bool, store: str) -> tuple[dict[str, float], list[tuple[str, float]]]:
     """All figures, by their JSON keys, and engine CPU by thread."""
     orders, paced = (10_000, 1_500) if quick else (40_000, 5_000)
@@ -211,7 +198,9 @@ def show(figures: dict[str, float], cpu: list[tuple[str, float]]) -> None:
 def main() -> None:
     """See the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", nargs="?", choices=["orders", "risk"], default="orders", help="what to measure")
+    parser.add_argument(
+        "what", nargs="?", choices=["orders", "risk", "derive"], default="orders", help="what to measure"
+    )
     parser.add_argument("--quick", action="store_true", help="fewer orders; under 60 s")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
     parser.add_argument("--store", choices=["sqlite", "postgresql"], default="sqlite", help="where orders are recorded")
@@ -226,6 +215,10 @@ def main() -> None:
         from tests.bench.risk import bench_risk
 
         figures = bench_risk()
+    elif arguments.what == "derive":
+        from tests.bench.derive import bench_derive
+
+        figures = bench_derive(quick=arguments.quick, store=arguments.store)
     else:
         figures, cpu = uvloop.run(bench(quick=arguments.quick, store=arguments.store))
         print(f"orders are recorded in {arguments.store}")

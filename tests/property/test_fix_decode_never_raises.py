@@ -17,10 +17,10 @@ _TAGS = st.one_of(
     st.sampled_from(
         sorted(
             {1, 8, 11, 17, 18, 34, 35, 37, 38, 40, 41, 43, 44, 54, 55, 58, 59, 60, 97, 99, 126, 127, 152, 432, 453, 448}
-            | {447, 452, 802, 523, 803, 354, 355, 95, 96}
+            | {447, 452, 802, 523, 803, 354, 355, 95, 96, 530, 584, 585, 320, 559, 263}
             | UNSUPPORTED
             | set(ONLY)
-            | set(ECHOED["FIX.5.0SP2"] | ECHOED["FIX.4.2"])
+            | set(ECHOED["FIX.4.4"] | ECHOED["FIX.4.2"])
         )
     ),
     st.integers(min_value=0, max_value=99_999),
@@ -39,16 +39,16 @@ _MESSAGES = st.builds(
     lambda version, msg_type, fields: (
         f"8={version}{SOH}35={msg_type}{SOH}" + "".join(f"{tag}={value}{SOH}" for tag, value in fields)
     ),
-    st.sampled_from(["FIX.4.2", "FIX.4.4", "FIX.4.9", "FIXT.1.1"]),
-    st.sampled_from("DFGHQjX"),
+    st.sampled_from(["FIX.4.2", "FIX.4.4", "FIX.4.9"]),
+    st.sampled_from(["D", "F", "G", "H", "Q", "j", "X", "q", "AF", "x"]),
     st.lists(st.tuples(_TAGS, _VALUES), max_size=25),
 )
 _ORDERS = st.builds(
     lambda msg_type, fields: (
         f"8=FIX.4.4{SOH}35={msg_type}{SOH}11=A{SOH}41=B{SOH}55=BTCUSDT{SOH}54=1{SOH}38=1{SOH}40=1{SOH}"
-        + "".join(f"{tag}={value}{SOH}" for tag, value in fields)
+        f"530=1{SOH}584=S{SOH}585=1{SOH}320=L{SOH}559=0{SOH}" + "".join(f"{tag}={value}{SOH}" for tag, value in fields)
     ),
-    st.sampled_from("DFGH"),
+    st.sampled_from(["D", "F", "G", "H", "q", "AF", "x"]),
     st.lists(st.tuples(_TAGS, _VALUES), max_size=6),
 )
 

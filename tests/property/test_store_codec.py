@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.domain import events
-from gateway.domain.values import LiquidityInd
+from gateway.domain.values import LiquidityInd, Side
 from gateway.errors import JournalUnreadable
 from gateway.store.codec import EVENT_TYPES, decode_event, encode_event
 
@@ -25,6 +25,7 @@ PLAIN: dict[Any, st.SearchStrategy[Any]] = {
     int | None: st.none() | st.integers(min_value=0, max_value=2**63 - 1),
     str | None: st.none() | TEXT,
     LiquidityInd | None: st.none() | st.sampled_from(LiquidityInd),
+    Side | None: st.none() | st.sampled_from(Side),
     tuple[tuple[int, str], ...]: st.lists(st.tuples(st.integers(1, 9999), TEXT), max_size=4).map(tuple),
 }
 

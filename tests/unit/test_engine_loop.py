@@ -29,6 +29,7 @@ from gateway.engine.disconnects import DISCONNECT, Disconnects
 from gateway.engine.kill_switch import KillSwitch
 from gateway.engine.limits import LimitSetter
 from gateway.engine.loop import BATCH_LIMIT, Engine
+from gateway.engine.mass import MassRequests
 from gateway.engine.numbers import SessionState
 from gateway.engine.operations import Caller, LogOutSession
 from gateway.engine.operator import Operator
@@ -36,7 +37,6 @@ from gateway.engine.reconciler import Reconciler
 from gateway.engine.recorder import Recorder
 from gateway.engine.schedules import Schedules
 from gateway.engine.session_actions import SessionActions
-from gateway.engine.test_orders import TestOrders
 from gateway.engine.timers import Timers
 from gateway.engine.withdrawals import Withdrawals
 from gateway.fix.codec import Codec
@@ -86,8 +86,10 @@ class World:
             codec=codec,
             sessions=states,
             disconnects=disconnects,
+            mass=MassRequests(
+                desk=self.desk, recorder=recorder, instruments=lambda _: {}, profiles={}, was_received=lambda *_: False
+            ),
             most_waiting=2_000,
-            test_orders=TestOrders(live=False, test_sessions=()),
         )
         reconciler = Reconciler(
             accounts=["main"],

@@ -48,9 +48,9 @@ class Decisions:
         self.count += 1
         session = after.session if after is not None else getattr(event, "session", "")
         derived = (event.order_id or None, event.cl_ord_id, session, event.at)
-        differs = columns_that_differ(_COLUMNS, [getattr(row, name) for name in _COLUMNS], derived)
-        if differs:
-            self._differs(position, differs)
+        stored = (row.order_id, row.cl_ord_id, row.session, row.at)
+        if stored != derived:
+            self._differs(position, columns_that_differ(_COLUMNS, stored, derived))
         if isinstance(event, e.OrderReceived):
             self._new = row
         else:
@@ -72,9 +72,9 @@ class Decisions:
 
     def _check(self, row: Row[Any], *, accepted: bool, text: str) -> None:
         derived = ("accept" if accepted else "deny", text.partition(" ")[0], text)
-        differs = columns_that_differ(("outcome", "code", "text"), (row.outcome, row.code, row.text), derived)
-        if differs:
-            self._differs(row.position, differs)
+        stored = (row.outcome, row.code, row.text)
+        if stored != derived:
+            self._differs(row.position, columns_that_differ(("outcome", "code", "text"), stored, derived))
 
     def _judge_again(self, row: Row[Any], event: e.Event) -> None:
         try:

@@ -1,0 +1,50 @@
+"""What the configuration means to the engine."""
+
+from collections.abc import Mapping
+
+from gateway.config import Config, SessionConfig
+from gateway.domain.session_profile import Account, SessionProfile
+from gateway.engine.clock import NANOSECONDS
+from gateway.engine.disconnects import DISCONNECT, LOGOUT
+from gateway.engine.recovery import Configured
+
+_CANCEL_WHEN_OFF = {
+    "none": frozenset[str](),
+    "disconnect": frozenset({DISCONNECT}),
+    "logout": frozenset({LOGOUT}),
+    "both": frozenset({DISCONNECT, LOGOUT}),
+}
+
+
+def accounts_of(config: Config) -> dict[str, Account]:
+    """The client accounts by name."""
+    venues = {v.name: v.venue for v in config.venue_accounts}
+    return {
+        a.name: Account(name=a.name, venue_account=a.venue_account, venue=venues[a.venue_account])
+        for a in config.accounts
+    }
+
+
+def configured_of(config: Config) -> Configured:
+    """What a start compares SQL with."""
+    return Configured(
+        sessions={s.key: s.begin_string for s in config.sessions},
+        accounts={a.name for a in config.accounts},
+        venue_accounts={v.name for v in config.venue_accounts},
+        limits=config.all_limits(),
+    )
+
+
+def profile_of(session: SessionConfig, accounts: Mapping[str, Account]) -> SessionProfile:
+    """What the session may do. accounts: all that there are, by name."""
+    return SessionProfile(
+        key=session.key,
+        accounts={name: accounts[name] for name in session.accounts},
+        default_account=session.accounts[0],
+        report_pending_new=session.report_pending_new,
+        remainder_expires=session.immediate_remainder == "expired",
+        max_order_age=session.max_order_age_seconds * NANOSECONDS if session.max_order_age_seconds else None,
+        cancel_when_off=_CANCEL_WHEN_OFF[session.cancel_on_disconnect],
+        cancel_accounts=frozenset(session.cancel_accounts),
+        cancel_grace=session.cancel_on_disconnect_grace_seconds * NANOSECONDS,
+    )
