@@ -12,7 +12,7 @@ from loguru import logger
 from sqlalchemy import Engine as Database
 
 from gateway.config import Config
-from gateway.configured import accounts_of, configured_of, profile_of
+from gateway.configured import accounts_of, configured_of, drop_copies_of, profile_of
 from gateway.control.server import ControlServer
 from gateway.domain.risk.terms import UNPRICED
 from gateway.engine.breaks import Breaks
@@ -102,6 +102,7 @@ class EngineProcess:
             ),
             Codec(),
         )
+        copies = drop_copies_of(config)
         recorder = Recorder(
             book=state.book,
             sessions=state.sessions,
@@ -110,12 +111,13 @@ class EngineProcess:
             recv_window_ms=config.engine.recv_window_ms,
             position=state.position,
             report_id=state.report_id,
+            drop_copies=copies,
         )
         recorder.batch.limits += state.new_limits
         if state.limits_set_aside:
             logger.warning("limits of the configuration that SQL has otherwise: {}", "; ".join(state.limits_set_aside))
         accounts = accounts_of(config)
-        profiles = {s.key: profile_of(s, accounts) for s in config.sessions}
+        profiles = {s.key: profile_of(s, accounts) for s in config.sessions if not s.is_drop_copy}
         desk = Desk(
             book=state.book,
             recorder=recorder,
@@ -171,6 +173,7 @@ class EngineProcess:
             recorder=recorder,
             clients=Clients(
                 most_waiting=config.engine.most_waiting,
+                drop_copies=copies.sessions,
                 mass=MassRequests(
                     desk=desk,
                     recorder=recorder,

@@ -13,7 +13,7 @@ from gateway.config_front import FrontConfig, LogonConfig
 from gateway.config_limits import GivenLimit, LimitsConfig, RiskConfig, ScopedLimitsConfig, given_limits
 from gateway.config_schedule import ScheduleConfig
 from gateway.config_section import Section
-from gateway.domain.session_names import session_key
+from gateway.domain.session_names import find_session, session_key
 from gateway.domain.totals import Scope
 from gateway.errors import ConfigError
 
@@ -133,6 +133,8 @@ class SessionConfig(Section):
 
     cancel_on_disconnect: which end of a connection has the session's open orders canceled, after the grace period,
     which begins again with the engine: a lost connection, a Logout(5) of its own or by its schedule, or both.
+    drop_copy_of, drop_copy_accounts: of a session that only listens, instead of accounts: the sessions (by CompID, or
+    whole as in `fixgw sessions`) and the accounts whose ExecutionReports it gets.
     cancel_accounts: whose orders it may cancel by OrderMassCancelRequest(q), whichever session they came by.
     allow_from: the networks it may connect from; none given: from anywhere.
     client_certificates: those it may be used with, each a subject (CN=desk,O=Firm) or sha256: and a fingerprint.
@@ -144,7 +146,9 @@ class SessionConfig(Section):
     begin_string: Literal["FIX.4.2", "FIX.4.4"] = "FIX.4.4"
     sender_comp_id: CompId = "FIXGW"
     target_comp_id: CompId
-    accounts: Annotated[tuple[str, ...], Field(min_length=1)]
+    accounts: tuple[str, ...] = ()
+    drop_copy_of: tuple[str, ...] = ()
+    drop_copy_accounts: tuple[str, ...] = ()
     cancel_accounts: tuple[str, ...] = ()
     report_pending_new: bool = False
     immediate_remainder: Literal["canceled", "expired"] = "canceled"
@@ -156,6 +160,22 @@ class SessionConfig(Section):
     allow_from: tuple[IPvAnyNetwork, ...] = ()
     client_certificates: tuple[str, ...] = ()
     logon: LogonConfig | None = None
+
+    @model_validator(mode="after")
+    def _trades_or_listens(self) -> Self:
+        if self.is_drop_copy and (self.accounts or self.cancel_accounts):
+            raise ValueError(
+                f"accounts: session {self.target_comp_id!r} is a drop copy (drop_copy_of, drop_copy_accounts), "
+                "which neither trades nor cancels: leave accounts and cancel_accounts out"
+            )
+        if not self.is_drop_copy and not self.accounts:
+            raise ValueError(f"accounts: session {self.target_comp_id!r} names none; it needs one at least")
+        return self
+
+    @property
+    def is_drop_copy(self) -> bool:
+        """Whether it only listens."""
+        return bool(self.drop_copy_of or self.drop_copy_accounts)
 
     @property
     def key(self) -> str:
@@ -194,15 +214,29 @@ class Config(Section):
                 )
         accounts = {a.name for a in self.accounts}
         for session in self.sessions:
-            unknown = [name for name in (*session.accounts, *session.cancel_accounts) if name not in accounts]
+            unknown = [
+                name
+                for name in (*session.accounts, *session.cancel_accounts, *session.drop_copy_accounts)
+                if name not in accounts
+            ]
             if unknown:
                 raise ValueError(
-                    f"sessions.accounts or cancel_accounts: {unknown} of session {session.target_comp_id!r} not among "
-                    f"accounts: {sorted(accounts)}"
+                    f"sessions.accounts, cancel_accounts or drop_copy_accounts: {unknown} of session "
+                    f"{session.target_comp_id!r} not among accounts: {sorted(accounts)}"
                 )
+        self._copies_fit()
         self._limits_fit(accounts)
         self._certificates_fit()
         return self
+
+    def _copies_fit(self) -> None:
+        trading = [s.key for s in self.sessions if not s.is_drop_copy]
+        for session in self.sessions:
+            for name in session.drop_copy_of:
+                try:
+                    find_session(name, trading)
+                except ValueError as error:
+                    raise ValueError(f"sessions.drop_copy_of of session {session.target_comp_id!r}: {error}") from error
 
     def _certificates_fit(self) -> None:
         asked_for = self.front.tls is not None and self.front.tls.client_ca is not None

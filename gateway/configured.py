@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 
 from gateway.config import Config, SessionConfig
+from gateway.domain.session_names import find_session
 from gateway.domain.session_profile import Account, SessionProfile
 from gateway.engine.clock import NANOSECONDS
 from gateway.engine.disconnects import DISCONNECT, LOGOUT
+from gateway.engine.drop_copy import DropCopies, DropCopy
 from gateway.engine.recovery import Configured
 
 _CANCEL_WHEN_OFF = {
@@ -32,6 +34,20 @@ def configured_of(config: Config) -> Configured:
         accounts={a.name for a in config.accounts},
         venue_accounts={v.name for v in config.venue_accounts},
         limits=config.all_limits(),
+    )
+
+
+def drop_copies_of(config: Config) -> DropCopies:
+    """Which sessions are told of the orders of others."""
+    trading = [s.key for s in config.sessions if not s.is_drop_copy]
+    return DropCopies(
+        DropCopy(
+            s.key,
+            frozenset(find_session(name, trading) for name in s.drop_copy_of),
+            frozenset(s.drop_copy_accounts),
+        )
+        for s in config.sessions
+        if s.is_drop_copy
     )
 
 

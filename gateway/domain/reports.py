@@ -42,6 +42,7 @@ class ExecutionReport(NamedTuple):
     refused: "e.NewOrderRefused | RequestStatus | RequestMassStatus | None" = None
     echo: Echo = ()  # of the request that is answered; the order has its own
     of_mass_status: OfMassStatus | None = None
+    copy_of: str = ""  # of a drop copy: the client's CompID whose report it is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

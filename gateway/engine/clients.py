@@ -1,6 +1,6 @@
 """Messages from FIX clients: recorded, decoded, handed to the desk, or refused."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from loguru import logger
 
@@ -30,11 +30,16 @@ class Clients:
         sessions: Mapping[str, SessionState],
         disconnects: Disconnects,
         mass: MassRequests,
+        drop_copies: Collection[str] = (),
         most_waiting: int,
     ) -> None:
-        """most_waiting: with more messages of its session behind it, an order or a replace is refused."""
+        """drop_copies: sessions that only listen.
+
+        most_waiting: with more messages of its session behind it, an order or a replace is refused.
+        """
         self._desk = desk
         self._mass = mass
+        self._drop_copies = drop_copies
         self._recorder = recorder
         self._codec = codec
         self._sessions = sessions
@@ -88,6 +93,9 @@ class Clients:
         )
 
     def _act(self, decoded: object, item: AppReceived) -> str:
+        if item.session in self._drop_copies and not isinstance(decoded, DontKnowTrade):
+            self._recorder.answer(_only_listens(item, decoded), item.at)
+            return ""
         if item.waiting > self._most_waiting and isinstance(decoded, c.NewOrder | c.ReplaceOrder):
             text = f"TOO_MANY_WAITING limit={self._most_waiting} waiting={item.waiting}"
             return self._desk.turn_away(decoded, text)
@@ -148,3 +156,15 @@ class Clients:
     def _take(self, item: AppReceived | AdminReceived, row: MessageRow) -> None:
         self._sessions[item.session].received(item.progress, item.at)
         self._recorder.batch.messages.append(row)
+
+
+def _only_listens(item: AppReceived, decoded: object) -> BusinessReject:
+    """The answer to whatever a drop copy session asks for."""
+    return BusinessReject(
+        session=item.session,
+        ref_seq_num=item.msg_seq_num,
+        ref_msg_type=item.msg_type,
+        ref_id=getattr(decoded, "cl_ord_id", ""),
+        reason="6",
+        text="DROP_COPY_ONLY this session is told of orders, and can neither trade nor ask",
+    )

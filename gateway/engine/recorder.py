@@ -18,6 +18,7 @@ from gateway.domain.order import Leg, Order
 from gateway.domain.reconcile import OrderAtVenue
 from gateway.domain.reports import Report, report_of
 from gateway.domain.risk import Decision
+from gateway.engine.drop_copy import NO_COPIES, DropCopies
 from gateway.engine.event_log import LoggedEvent
 from gateway.engine.limits import keep_stops
 from gateway.engine.numbers import SessionState
@@ -42,7 +43,9 @@ class Recorder:
         recv_window_ms: int,
         position: int,
         report_id: int,
+        drop_copies: DropCopies = NO_COPIES,
     ) -> None:
+        self._drop_copies = drop_copies
         self.book = book
         self.batch = Batch()
         self.position = position
@@ -73,7 +76,8 @@ class Recorder:
             journal.append(JournalRow(position, event.order_id, type(event).__name__, event.at, encode_event(event)))
             report = report_of(position, event, before, after)
             if report is not None:
-                reports.append(self._report_row(report, len(reports), event.at))
+                for told in (report, *self._drop_copies.of(report)):
+                    reports.append(self._report_row(told, len(reports), event.at))
             if type(event) in _ASKS_VENUE and after is not None:
                 timestamp_ms = timestamp_ms or self._venue.clock_ms(after.venue_account)
                 intent = intent_of(position, event, after, capabilities, timestamp_ms, self._recv_window_ms)

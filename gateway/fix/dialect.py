@@ -31,6 +31,7 @@ _CXL_REJ_REASON_42 = dict.fromkeys((CxlRejReason.DUPLICATE_CL_ORD_ID, CxlRejReas
 
 _RESTATEMENT_REASONS_42 = frozenset("012345")
 _BROKER_OPTION_RESTATED = "4"
+_BUSINESS_REASONS_42 = frozenset("012345")
 
 
 def ord_rej_reason_42(reason: OrdRejReason) -> OrdRejReason:
@@ -46,6 +47,11 @@ def cxl_rej_reason_42(reason: CxlRejReason) -> CxlRejReason:
 def restatement_reason_42(reason: str) -> str:
     """4.2 has ExecRestatementReason(378) 0 to 5; what came later is 4 (broker option)."""
     return reason if reason in _RESTATEMENT_REASONS_42 else _BROKER_OPTION_RESTATED
+
+
+def business_reject_reason_42(reason: str) -> str:
+    """4.2 has BusinessRejectReason(380) 0 to 5; what came later is 0 (other), and Text(58) says what it is."""
+    return reason if reason in _BUSINESS_REASONS_42 else "0"
 
 
 def exec_trans_type_42(exec_type: ExecType) -> str:

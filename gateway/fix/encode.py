@@ -43,7 +43,7 @@ def encode(report: Report, dialect: d.Dialect) -> str:
         return _cancel_reject(report, dialect)
     if isinstance(report, MassCancelReport):
         return encode_mass_cancel_report(report, utc_timestamp(report.transact_time))
-    return encode_security_list(report) if isinstance(report, SecurityList) else _business_reject(report)
+    return encode_security_list(report) if isinstance(report, SecurityList) else _business_reject(report, dialect)
 
 
 def msg_type(body: str) -> str:
@@ -54,7 +54,8 @@ def msg_type(body: str) -> str:
 def _execution_report(report: ExecutionReport, order: Order, dialect: d.Dialect) -> str:
     terms = order.terms
     body = (
-        f"35=8\x01{_type_and_status(report, order, dialect)}37={order.order_id}\x0111={report.cl_ord_id}\x01"
+        f"35=8\x01{_copy(report, dialect)}{_type_and_status(report, order, dialect)}"
+        f"37={order.order_id}\x0111={report.cl_ord_id}\x01"
         f"55={order.symbol}\x0154={order.side._value_}\x0138={terms.order_qty:f}\x0140={order.ord_type._value_}\x01"
         f"59={order.time_in_force._value_}\x0114={order.cum_qty:f}\x01151={order.leaves_qty:f}\x01"
         f"6={order.avg_px:f}\x0160={utc_timestamp(report.transact_time)}\x01"
@@ -83,6 +84,13 @@ def _execution_report(report: ExecutionReport, order: Order, dialect: d.Dialect)
     for tag, value in (*report.echo, *order.echo):
         body += f"{tag}={value}\x01"
     return body
+
+
+def _copy(report: ExecutionReport, dialect: d.Dialect) -> str:
+    """What tells a drop copy apart: OnBehalfOfCompID(115), a field of the header, and CopyMsgIndicator(797)."""
+    if not report.copy_of:
+        return ""
+    return f"115={report.copy_of}\x01" + ("" if dialect == "FIX.4.2" else "797=Y\x01")
 
 
 def _expires_by_date(order: Order) -> bool:
@@ -134,7 +142,9 @@ def _orderless_report(report: ExecutionReport, dialect: d.Dialect) -> str:
     """A refusal, or the status of an order that is not known: Rejected, with the client's fields and nothing done."""
     refused = report.refused
     status = report.exec_type is ExecType.ORDER_STATUS
-    body = f"35=8\x0137={NONE}\x0117={_STATUS_EXEC_ID if status else report.exec_id}\x0139=8\x01"
+    body = (
+        f"35=8\x01{_copy(report, dialect)}37={NONE}\x0117={_STATUS_EXEC_ID if status else report.exec_id}\x0139=8\x01"
+    )
     if dialect == "FIX.4.2":
         body += f"20={d.exec_trans_type_42(report.exec_type)}\x01150=8\x01"
     else:
@@ -177,9 +187,10 @@ def _cancel_reject(report: CancelReject, dialect: d.Dialect) -> str:
     return f"{body}58={safe(report.text)}\x01" if report.text else body
 
 
-def _business_reject(report: BusinessReject) -> str:
-    """The same in both versions; neither has RefTagID(371) in it, so Text(58) names the field."""
-    body = f"35=j\x01372={safe(report.ref_msg_type, 20)}\x01380={report.reason}\x01"
+def _business_reject(report: BusinessReject, dialect: d.Dialect) -> str:
+    """Neither version has RefTagID(371) in it, so Text(58) names the field."""
+    reason = d.business_reject_reason_42(report.reason) if dialect == "FIX.4.2" else report.reason
+    body = f"35=j\x01372={safe(report.ref_msg_type, 20)}\x01380={reason}\x01"
     if report.ref_seq_num > 0:
         body += f"45={report.ref_seq_num}\x01"
     if report.ref_id:

@@ -119,7 +119,11 @@ def _messages(connection: Connection, order: Row[Any], events: Sequence[tuple[in
     sent = (
         select(messages)
         .join(reports, reports.c.report_id == messages.c.report_id)
-        .where(reports.c.order_id == order.order_id, messages.c.id >= min(found, default=0))
+        .where(
+            reports.c.order_id == order.order_id,
+            reports.c.session == order.session,  # without its drop copies
+            messages.c.id >= min(found, default=0),
+        )
     )
     found |= {row.id: row for row in connection.execute(sent)}
     return [found[key] for key in sorted(found)]
