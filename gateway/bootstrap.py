@@ -12,7 +12,7 @@ from loguru import logger
 from sqlalchemy import Engine as Database
 
 from gateway.config import Config
-from gateway.configured import accounts_of, configured_of, drop_copies_of, profile_of
+from gateway.configured import accounts_of, configured_of, drop_copies_of, profile_of, throttles_of
 from gateway.control.server import ControlServer
 from gateway.domain.risk.terms import UNPRICED
 from gateway.engine.breaks import Breaks
@@ -36,6 +36,7 @@ from gateway.engine.recorder import Recorder
 from gateway.engine.recovery import Recovered, recover
 from gateway.engine.schedules import Schedules
 from gateway.engine.session_actions import SessionActions
+from gateway.engine.throttle import Throttle
 from gateway.engine.timers import Timers
 from gateway.engine.withdrawals import Withdrawals
 from gateway.errors import ConfigError
@@ -173,6 +174,7 @@ class EngineProcess:
             recorder=recorder,
             clients=Clients(
                 most_waiting=config.engine.most_waiting,
+                throttle=Throttle(throttles_of(config), session_actions.throw_out),
                 drop_copies=copies.sessions,
                 mass=MassRequests(
                     desk=desk,

@@ -13,6 +13,7 @@ from gateway.config_front import FrontConfig, LogonConfig
 from gateway.config_limits import GivenLimit, LimitsConfig, RiskConfig, ScopedLimitsConfig, given_limits
 from gateway.config_schedule import ScheduleConfig
 from gateway.config_section import Section
+from gateway.config_throttle import ThrottleConfig
 from gateway.domain.session_names import find_session, session_key
 from gateway.domain.totals import Scope
 from gateway.errors import ConfigError
@@ -140,6 +141,7 @@ class SessionConfig(Section):
     client_certificates: those it may be used with, each a subject (CN=desk,O=Firm) or sha256: and a fingerprint.
     logon: what a Logon(A) must prove; left out: nothing.
     max_order_age_seconds: an order or replace whose OrigSendingTime(122) or TransactTime(60) is older is refused.
+    throttle: how many messages it may send in a time; left out: any.
     schedule: when it is open; none given: always, and its numbers begin anew only when someone resets them.
     """
 
@@ -156,6 +158,7 @@ class SessionConfig(Section):
     cancel_on_disconnect_grace_seconds: Annotated[int, Field(ge=0, le=86_400)] = 10
     max_order_age_seconds: Annotated[int, Field(ge=1, le=86_400)] | None = None
     schedule: ScheduleConfig | None = None
+    throttle: ThrottleConfig | None = None
     limits: LimitsConfig = LimitsConfig()
     allow_from: tuple[IPvAnyNetwork, ...] = ()
     client_certificates: tuple[str, ...] = ()

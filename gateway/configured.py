@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 
 from gateway.config import Config, SessionConfig
+from gateway.domain.risk.parsing import rate
 from gateway.domain.session_names import find_session
 from gateway.domain.session_profile import Account, SessionProfile
 from gateway.engine.clock import NANOSECONDS
 from gateway.engine.disconnects import DISCONNECT, LOGOUT
 from gateway.engine.drop_copy import DropCopies, DropCopy
 from gateway.engine.recovery import Configured
+from gateway.engine.throttle import Allowed
 
 _CANCEL_WHEN_OFF = {
     "none": frozenset[str](),
@@ -35,6 +37,15 @@ def configured_of(config: Config) -> Configured:
         venue_accounts={v.name for v in config.venue_accounts},
         limits=config.all_limits(),
     )
+
+
+def throttles_of(config: Config) -> dict[str, Allowed]:
+    """How much each session may send, where that is said."""
+    return {
+        s.key: Allowed(rate(s.throttle.messages), s.throttle.logout_after or 0)
+        for s in config.sessions
+        if s.throttle is not None
+    }
 
 
 def drop_copies_of(config: Config) -> DropCopies:

@@ -15,6 +15,7 @@ from gateway.engine.numbers import SessionState
 from gateway.engine.ports import FixCodec
 from gateway.engine.proofs import proven_by
 from gateway.engine.recorder import Recorder
+from gateway.engine.throttle import Throttle
 from gateway.store.rows import MessageRow
 
 
@@ -30,6 +31,7 @@ class Clients:
         sessions: Mapping[str, SessionState],
         disconnects: Disconnects,
         mass: MassRequests,
+        throttle: Throttle | None = None,
         drop_copies: Collection[str] = (),
         most_waiting: int,
     ) -> None:
@@ -40,6 +42,7 @@ class Clients:
         self._desk = desk
         self._mass = mass
         self._drop_copies = drop_copies
+        self._throttle = throttle
         self._recorder = recorder
         self._codec = codec
         self._sessions = sessions
@@ -60,6 +63,8 @@ class Clients:
             self._sessions[item.session].proven(proven_by(item.text))
         elif item.msg_type == "5":
             self._disconnects.logout_received(item.session)
+        if self._throttle is not None:  # it is answered already: too many of them can only end the session
+            self._throttle.take(item.session, item.msg_type, item.at)
         self._take(item, self._row(item))
 
     def quarantine(self, item: AppReceived) -> None:
@@ -95,6 +100,12 @@ class Clients:
     def _act(self, decoded: object, item: AppReceived) -> str:
         if item.session in self._drop_copies and not isinstance(decoded, DontKnowTrade):
             self._recorder.answer(_only_listens(item, decoded), item.at)
+            return ""
+        too_many = self._throttle.take(item.session, item.msg_type, item.at) if self._throttle is not None else ""
+        if too_many and isinstance(decoded, c.NewOrder | c.ReplaceOrder):
+            return self._desk.turn_away(decoded, too_many)
+        if too_many and isinstance(decoded, c.RequestStatus | c.RequestMassStatus | c.RequestSecurities):
+            self._recorder.answer(_not_now(item, decoded, too_many), item.at)
             return ""
         if item.waiting > self._most_waiting and isinstance(decoded, c.NewOrder | c.ReplaceOrder):
             text = f"TOO_MANY_WAITING limit={self._most_waiting} waiting={item.waiting}"
@@ -156,6 +167,18 @@ class Clients:
     def _take(self, item: AppReceived | AdminReceived, row: MessageRow) -> None:
         self._sessions[item.session].received(item.progress, item.at)
         self._recorder.batch.messages.append(row)
+
+
+def _not_now(item: AppReceived, decoded: object, text: str) -> BusinessReject:
+    ref_id = getattr(decoded, "cl_ord_id", "") or getattr(decoded, "request_id", "")
+    return BusinessReject(
+        session=item.session,
+        ref_seq_num=item.msg_seq_num,
+        ref_msg_type=item.msg_type,
+        ref_id=ref_id,
+        reason="4",  # application not available
+        text=text,
+    )
 
 
 def _only_listens(item: AppReceived, decoded: object) -> BusinessReject:

@@ -90,6 +90,12 @@ class SessionActions:
         self._pending[session] = _Pending(change, done)
         self._effects.append(partial(self._fix.close, session, text))
 
+    def throw_out(self, session: str, text: str) -> None:
+        """Log the session out for what it does. Where something else is being done to it, that goes first."""
+        if session not in self._pending:
+            logger.warning("logged out session={} {}", session, text)
+            self.log_out(session, text, None, lambda _: None)
+
     def closed(self, item: SessionClosed) -> None:
         """Nobody is on, and QuickFIX has nothing more to say: its numbers are final."""
         pending = self._pending.pop(item.session)

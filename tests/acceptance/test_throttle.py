@@ -1,0 +1,65 @@
+"""Who sends too much is refused, or logged out; its cancels pass, and nobody else is concerned."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from gateway.client.errors import ExpectTimeout
+from tests.acceptance.test_mass import TERMS, on, rest
+from tests.fixtures.processes import Exchange, Gateway
+
+SLOW = 'throttle = { messages = "5/1m" }'
+SESSIONS = {
+    "DESK": ("FIX.4.4", SLOW),
+    "OMS42": ("FIX.4.2", SLOW),
+    "HASTY": ("FIX.4.4", 'throttle = { messages = "5/1m", logout_after = 20 }'),
+    "FREE": ("FIX.4.4", ""),
+}
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    exchange = Exchange(tmp_path_factory.mktemp("sim")).start()
+    try:
+        process = Gateway(tmp_path_factory.mktemp("gateway"), exchange.url, sessions=SESSIONS).start()
+        yield process
+        process.stop()
+    finally:
+        exchange.stop()
+
+
+@pytest.mark.parametrize(("name", "other"), [("DESK", "99"), ("OMS42", "0")])
+async def test_orders_replaces_and_questions_are_refused_and_cancels_pass(
+    gateway: Gateway, name: str, other: str
+) -> None:
+    async with on(gateway, name, "FREE") as (desk, free):
+        order = await rest(desk)
+        while True:  # on() has sent a message or two
+            last = desk.new_order("LTCUSDT", "buy", **TERMS)
+            report = await desk.expect("8", {11: last})
+            if report[150] == "8":
+                break
+        assert report[103] == other
+        assert report[58].startswith("MESSAGE_RATE limit=5/1m again_in=")
+        replace = desk.replace(order, order_qty="3")
+        refused = await desk.expect("9", {11: replace})
+        assert (refused[102], refused[434]) == ("99" if other == "99" else "2", "2")
+        desk.status(order)
+        assert (await desk.expect("j", {372: "H"}))[380] == "4"
+        desk.cancel(order)
+        await desk.expect("8", {41: order, 150: "4"})
+        for _ in range(8):
+            await rest(free)
+
+
+async def test_a_flood_of_session_messages_ends_in_a_logout(gateway: Gateway) -> None:
+    async with on(gateway, "HASTY", "FREE") as (hasty, free):
+        for number in range(30):
+            hasty.send("1", [(112, f"flood-{number}")])
+        with pytest.raises(ExpectTimeout):  # at once, since it is logged out
+            await hasty.expect("5", timeout=20)
+        assert "MESSAGE_RATE limit=5/1m" in hasty.closed_reason
+        assert hasty.closed_reason.endswith("refused=20")
+        await free.ping()
+    async with on(gateway, "HASTY") as (hasty,):  # it may come back
+        assert hasty.logged_on
