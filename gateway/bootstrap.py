@@ -1,6 +1,7 @@
 """The one place that wires: configuration in, a running engine process out."""
 
 import os
+import threading
 import time
 from collections.abc import Callable
 from functools import partial
@@ -22,8 +23,8 @@ from gateway.engine.desk import Desk
 from gateway.engine.disconnects import Disconnects
 from gateway.engine.emergency import imported, read_aftermaths
 from gateway.engine.halting import Halt
-from gateway.engine.handover import Handover, hand_over, watchdog_socket
-from gateway.engine.inbox import AlertRaised, EmergencyOver, Inbox, LogonsAccepted, StopRequested
+from gateway.engine.handover import Handover, find_watchdog, hand_over
+from gateway.engine.inbox import EmergencyOver, Inbox, LogonsAccepted, SignOfLife, StopRequested
 from gateway.engine.kill_switch import KillSwitch
 from gateway.engine.lease import Lease, take_lease_of
 from gateway.engine.limits import LimitSetter
@@ -31,6 +32,7 @@ from gateway.engine.lock import hold
 from gateway.engine.loop import Engine
 from gateway.engine.mass import MASS_CANCEL, MassRequests
 from gateway.engine.operator import Operator
+from gateway.engine.pulse import Pulse, pulse_socket
 from gateway.engine.reconciler import Reconciler
 from gateway.engine.recorder import Recorder
 from gateway.engine.recovery import Recovered, recover
@@ -57,7 +59,6 @@ from gateway.venues.port import InboxSinks, Venues
 from gateway.venues.registry import build_venue
 
 _STOP_TIMEOUT_S = 30.0
-_WATCHDOG_STARTS_S = 5.0  # it is started together with the engine
 _WATCHDOG_ENDS_S = 20.0  # more than it goes on after an engine has come
 _IMPORT_S = 30.0
 
@@ -166,7 +167,8 @@ class EngineProcess:
         )
         schedules.roll_missed(self._unsent)
         self._control = ControlServer(config.engine.control_socket, self._inbox.put, group=config.engine.control_gid)
-        handover = _handover(config, self._inbox)
+        self._pulse: Pulse | None = None
+        handover = self._watched() if config.engine.emergency_cancel else None
         self._aftermaths = read_aftermaths(config.engine.directory, _WATCHDOG_ENDS_S)
         self._engine = Engine(
             inbox=self._inbox,
@@ -268,8 +270,22 @@ class EngineProcess:
         self._inbox.put(LogonsAccepted(time.time_ns()))
         self._session_control.start()
         self._control.start()
+        if self._pulse is not None:
+            self._pulse.start((self._sign_of_life, self._venue_thread.sign_of_life), self._venue_thread.keep_timers)
         # Which thread is which, for whoever looks at them from outside.
         logger.info("threads engine={} venues={}", self._engine.thread_id, self._venue_thread.thread_id)
+
+    def _watched(self) -> Handover:
+        handover = find_watchdog(self._config.engine.directory, self._inbox.put)
+        number = self._lease.fence.fencing_number if self._lease is not None else 0
+        self._pulse = Pulse(pulse_socket(self._config.engine.directory), number)
+        self._pulse.connect()  # before the aftermath is read: an emergency that comes later kills us
+        return handover
+
+    def _sign_of_life(self) -> threading.Event:
+        asked = SignOfLife()
+        self._inbox.put(asked)
+        return asked.done
 
     def reload_keys(self) -> None:
         """Have every venue account read its key again. What is wrong with one is alerted, and it keeps what it has."""
@@ -279,6 +295,8 @@ class EngineProcess:
 
     def stop(self) -> bool:
         """Log clients out, write the last batch, close the venues; orders stay. Returns whether it ended in time."""
+        if self._pulse is not None:
+            self._pulse.stop()
         self._disconnects.retire()
         self._control.stop()
         self._session_control.stop()
@@ -292,16 +310,6 @@ class EngineProcess:
                 self._lease.release()
         self._database.dispose()
         return clean
-
-
-def _handover(config: Config, inbox: Inbox) -> Handover | None:
-    if not config.engine.emergency_cancel:
-        return None
-    handover = Handover(watchdog_socket(config.engine.directory))
-    problem = handover.connect(_WATCHDOG_STARTS_S)
-    if problem:
-        inbox.put(AlertRaised("WATCHDOG_AWAY", f"{problem}; tried again if SQL is lost", time.time_ns()))
-    return handover
 
 
 def _locks(config: Config) -> list[TextIO]:

@@ -52,7 +52,9 @@ class EngineConfig(Section):
     lease_seconds: PostgreSQL alone: another host may take over when the engine has been away for so long.
     orphans: what becomes of open orders at the venue that carry our prefix and are not in the books.
     most_waiting: how many messages of one session may wait for the engine before its new orders are refused.
-    emergency_cancel: whether all open orders are canceled when SQL is lost, by the watchdog process.
+    emergency_cancel: whether there is a watchdog process, which cancels all open orders when SQL or the engine is lost.
+    hang_seconds: how long the engine may give no sign of progress before it counts as lost; 0: for ever.
+    absent_seconds: how long after its death another must be at work, or it counts as lost; 0: for ever.
     control_group: a group of the host whose members may use the control socket, for what looks, stops and arms.
     """
 
@@ -66,6 +68,8 @@ class EngineConfig(Section):
     orphans: Literal["keep", "cancel"] = "keep"
     most_waiting: Annotated[int, Field(ge=1, le=1_000_000)] = 2_000
     emergency_cancel: bool = True
+    hang_seconds: Annotated[int, Field(ge=0, le=3600)] = 30
+    absent_seconds: Annotated[int, Field(ge=0, le=86_400)] = 180
     control_group: str | None = None
 
     @field_validator("control_group")

@@ -1,4 +1,5 @@
-"""The watchdog process: waits for an engine that has lost SQL, and cancels its open orders at their venues.
+"""The watchdog process: waits for an engine that has lost SQL, or is lost itself (unattended.py), and cancels its open
+orders at their venues.
 
 It holds in memory all that takes, since what ends the engine (a full or dying disk) may keep anything else from being
 started or read. It never sends before the engine is dead: the two cannot race. A cancel that the venue does not answer
@@ -8,7 +9,6 @@ is sent again until the order is over, or until a fresh engine, which could read
 import asyncio
 import os
 import signal
-import socket
 from collections.abc import Callable
 
 from loguru import logger
@@ -17,6 +17,8 @@ from gateway.config import Config
 from gateway.engine.emergency import Emergency, EmergencyFile, Over, Said, decode_emergency, reserve_file
 from gateway.engine.handover import TAKEN, watchdog_socket
 from gateway.engine.private_socket import peer_of
+from gateway.engine.pulse import GIVEN_UP
+from gateway.unattended import Unattended, listen_at
 from gateway.venues.base import Sinks, Venue
 from gateway.venues.emergency import EmergencyCancels
 from gateway.venues.registry import build_venue
@@ -39,23 +41,24 @@ class Watchdog:
         self._build = _builder(config, allow_live=allow_live)
         self._over: set[str] = set()  # client ids that need no second cancel when the next engine fails too
         self._run: asyncio.Task[None] | None = None
+        self.unattended = Unattended(config, self._build, self._begin, self._start_run)
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
         """Listen. Raises OSError."""
         self._reserve()
         path = watchdog_socket(self._directory)
-        path.unlink(missing_ok=True)
-        listener = socket.socket(socket.AF_UNIX)
-        listener.bind(str(path))
-        path.chmod(0o600)
-        self._server = await asyncio.start_unix_server(self._serve, sock=listener)
+        await self.unattended.start()  # before an engine that finds the other can want it
+        self._server = await asyncio.start_unix_server(self._serve, sock=listen_at(path))
         logger.info("watchdog waits at {}", path)
 
     async def stop(self) -> None:
         """Stop waiting; what is not canceled yet is left to the next engine."""
         if self._server is not None:
             self._server.close()
+        await self.unattended.stop()
+        if self.unattended.giving_up is not None and self._run is not None:
+            await asyncio.wait({self._run}, timeout=_LEAST_RUN_S)  # there is no next engine
         await self._end_run()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -67,12 +70,13 @@ class Watchdog:
             emergency = self._what_is_left(await reader.read(-1))
             if emergency is None:
                 return
+            self.unattended.attendance.excused()  # its orders are seen to, and the next engine may take its time
             file = self._begin(emergency) if emergency.orders else None
             writer.write(f"{TAKEN}\n".encode())
             await writer.drain()
             await _dead(process)
             await take_over
-            self._run = asyncio.create_task(self._cancel(emergency, file))
+            self._start_run(emergency, file)
         except Exception as error:
             logger.opt(exception=error).critical("the watchdog failed")
         finally:
@@ -96,6 +100,9 @@ class Watchdog:
         except OSError as error:
             logger.critical("emergency cancels cannot be written down ({}), only logged: {}", error, emergency)
             return None
+
+    def _start_run(self, emergency: Emergency, file: EmergencyFile | None) -> None:
+        self._run = asyncio.create_task(self._cancel(emergency, file))
 
     async def _cancel(self, emergency: Emergency, file: EmergencyFile | None) -> None:
         def note(line: Said | Over) -> None:
@@ -183,5 +190,6 @@ async def run_watchdog(config: Config, *, allow_live: bool) -> None:
         loop.add_signal_handler(number, stop.set)
     watchdog = Watchdog(config, allow_live=allow_live)
     await watchdog.start()
+    loop.add_signal_handler(GIVEN_UP, watchdog.unattended.given_up)
     await stop.wait()
     await watchdog.stop()

@@ -15,13 +15,14 @@ from gateway.cli.kill_signal import KillOnSignal
 from gateway.cli.signals import KILL_SWITCH, RELOAD_KEYS, Signals
 from gateway.cli.supervisor import Child, Supervisor
 from gateway.config import load_config
+from gateway.engine.pulse import GIVEN_UP
 from gateway.errors import ConfigError
 from gateway.logs import setup_logging
 
 ENGINE_STOP_S = 75.0
 """More than the engine's own deadlines for stopping take together."""
 FRONT_STOP_S = 10.0
-WATCHDOG_STOP_S = 20.0
+WATCHDOG_STOP_S = 30.0
 
 _KEY_VARIABLE = re.compile(r"FIXGW_.*_(API_KEY|API_SECRET|PRIVATE_KEY)(_FILE)?$|FIXGW_DATABASE_PASSWORD|PG[A-Z]+$")
 
@@ -77,7 +78,8 @@ def run(
         ),
     ]
     if settings.engine.emergency_cancel:
-        children.append(Child("watchdog", ["watchdog", "--config", str(config), *live, *ours], fatal, WATCHDOG_STOP_S))
+        watchdog = ["watchdog", "--config", str(config), *live, *ours]
+        children.append(Child("watchdog", watchdog, fatal, WATCHDOG_STOP_S, given_up=GIVEN_UP))
     signals = Signals(*_stop_signals(), RELOAD_KEYS, KILL_SWITCH)
     raise typer.Exit(Supervisor(children, signals, KillOnSignal(settings.engine.control_socket)).run())
 

@@ -20,7 +20,7 @@ class Child:
     """One supervised process. fatal: exit codes after which starting again does not help.
 
     stop_seconds: how long it may take to end when asked to. env: its environment; None: ours.
-    has_keys: it reads keys, and again when told to.
+    has_keys: it reads keys, and again when told to. given_up: the signal that tells it that another cannot work.
     """
 
     name: str
@@ -29,6 +29,7 @@ class Child:
     stop_seconds: float
     env: Mapping[str, str] | None = None
     has_keys: bool = False
+    given_up: signal.Signals | None = None
     process: "subprocess.Popen[bytes] | None" = None
     started_at: float = 0.0
     restart_at: float = 0.0
@@ -46,6 +47,11 @@ class Child:
         """Tell it, if it runs and has any."""
         if self.has_keys and self.process is not None and self.process.poll() is None:
             self.process.send_signal(RELOAD_KEYS)
+
+    def give_up(self) -> None:
+        """Tell it, if it runs and wants to know, that the gateway is about to end because of another."""
+        if self.given_up is not None and self.process is not None and self.process.poll() is None:
+            self.process.send_signal(self.given_up)
 
     def stop(self) -> None:
         """Ask it to end, wait, and insist."""
@@ -85,6 +91,8 @@ class Supervisor:
                         child.reload_keys()
                 code = self._look()
                 if code is not None:
+                    for child in self._children:
+                        child.give_up()
                     return code
             return 0
         finally:

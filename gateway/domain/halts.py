@@ -49,7 +49,8 @@ _Kind = tuple[bool, ...]  # which parts a scope names
 class Halt(NamedTuple):
     """A scope's state as a person set it. at: nanoseconds UTC.
 
-    armed_by_uid: who has asked for it to be armed again, and waits for a second person; -1: nobody.
+    uid: who set it; -1: the watchdog. armed_by_uid: who has asked for it to be armed again, and waits for a second
+    person; -1: nobody.
     """
 
     scope: HaltScope

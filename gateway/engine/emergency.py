@@ -4,6 +4,9 @@ An engine that cannot write SQL ends, and nobody looks after its open orders. So
 process, out of its memory: SQL may be unreadable, too. The watchdog writes them to a file and syncs it, sees that the
 engine is dead, cancels them at their venues, and adds what was said. The next engine that can read SQL imports it.
 
+An engine that hangs, or dies and does not come back, hands nothing over: the watchdog finds its orders by itself, once
+the engine is dead, and trading is halted.
+
 A file is lines of JSON, the first an Emergency. It is made ahead, at its full size, so that a full disk cannot keep the
 cancels from being written down: what it has not used is zeros.
 """
@@ -39,10 +42,20 @@ class OpenOrder(msgspec.Struct, frozen=True):
 
 
 class Emergency(msgspec.Struct, frozen=True, tag="emergency"):
-    """SQL is lost, for this reason, at this time, and these orders may be open."""
+    """SQL is lost, for this reason, at this time, and these orders may be open.
+
+    halt: it is the engine that was lost instead. Its orders were found later, and two people have to arm the firm.
+    """
 
     cause: str
     at: int
+    orders: tuple[OpenOrder, ...]
+    halt: bool = False
+
+
+class Found(msgspec.Struct, frozen=True, tag="found"):
+    """What may be open of an engine that handed nothing over."""
+
     orders: tuple[OpenOrder, ...]
 
 
@@ -73,9 +86,12 @@ class Aftermath(NamedTuple):
     emergency: Emergency
     said: list[Said]
     over: list[Over]
+    found: tuple[OpenOrder, ...] = ()
 
 
-_LINE = msgspec.json.Decoder(Emergency | Said | Over)
+Line = Emergency | Found | Said | Over
+
+_LINE = msgspec.json.Decoder(Line)
 
 
 def open_orders(book: Book, unreleased: Collection[Intent]) -> tuple[OpenOrder, ...]:
@@ -96,7 +112,7 @@ def open_orders(book: Book, unreleased: Collection[Intent]) -> tuple[OpenOrder, 
     return tuple(found)
 
 
-def encode(line: Emergency | Said | Over) -> bytes:
+def encode(line: Line) -> bytes:
     """One line, its end included."""
     return msgspec.json.encode(line) + b"\n"
 
@@ -127,7 +143,7 @@ class EmergencyFile:
             os.close(self._file)
             raise
 
-    def add(self, line: Said | Over) -> None:
+    def add(self, line: Found | Said | Over) -> None:
         """Write one more line. Raises OSError."""
         self._write(encode(line))
 
@@ -172,7 +188,8 @@ def read_aftermaths(directory: Path, patience_s: float) -> list[Aftermath]:
         if lines and isinstance(lines[0], Emergency):
             said = [line for line in lines if isinstance(line, Said)]
             over = [line for line in lines if isinstance(line, Over)]
-            found.append(Aftermath(path, lines[0], said, over))
+            later = tuple(order for line in lines if isinstance(line, Found) for order in line.orders)
+            found.append(Aftermath(path, lines[0], said, over, later))
         else:
             logger.error("not a list of emergency cancels, left alone: {}", path)
     return found
@@ -197,7 +214,7 @@ def _locked_content(path: Path, deadline: float) -> bytes:
         return file.read().rstrip(b"\0")
 
 
-def _lines(content: bytes) -> Iterator[Emergency | Said | Over]:
+def _lines(content: bytes) -> Iterator[Line]:
     for line in content.splitlines():
         try:
             yield _LINE.decode(line)

@@ -4,10 +4,12 @@ import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from loguru import logger
 
 from gateway.engine.emergency import Emergency, encode, open_orders
+from gateway.engine.inbox import AlertRaised
 from gateway.engine.recorder import Recorder
 
 TAKEN = "taken"
@@ -17,6 +19,7 @@ STAY = "open orders stay at the exchange"
 CANCELED = "all open orders are being canceled"
 
 _PATIENCE_S = 1.5
+_WATCHDOG_STARTS_S = 5.0  # it is started together with the engine
 _RETRY_S = 0.05
 _WATCHDOG = "watchdog.sock"
 
@@ -75,6 +78,15 @@ class Handover:
         except OSError:
             return False
         return True
+
+
+def find_watchdog(directory: Path, put: Callable[[Any], None]) -> Handover:
+    """Connect to it; one that is not there yet is tried again when it is needed."""
+    handover = Handover(watchdog_socket(directory))
+    problem = handover.connect(_WATCHDOG_STARTS_S)
+    if problem:
+        put(AlertRaised("WATCHDOG_AWAY", f"{problem}; tried again if SQL is lost", time.time_ns()))
+    return handover
 
 
 def hand_over(handover: Handover | None, recorder: Recorder, check_lease: Callable[[], None], cause: str) -> str:

@@ -182,6 +182,13 @@ class EmergencyOver:
 
 
 @dataclass(frozen=True, slots=True)
+class SignOfLife:
+    """Set `done` when a turn with this was committed and released."""
+
+    done: Event = field(default_factory=Event)
+
+
+@dataclass(frozen=True, slots=True)
 class StopRequested:
     """End the loop after the batch that holds this. numbers: final (next_in, next_out) by session."""
 

@@ -18,10 +18,11 @@ from gateway.domain.session_names import session_name
 from gateway.domain.session_profile import Account
 from gateway.engine.clock import NANOSECONDS, Clock
 from gateway.engine.operations import Arm, Caller, Kill, OperationRefused, Outcome
+from gateway.engine.put_halt import put_halt
 from gateway.engine.reconciler import Reconciler
 from gateway.engine.recorder import Recorder
 from gateway.engine.withdrawals import Withdrawals
-from gateway.store.rows import AlertRow, HaltRow, storable
+from gateway.store.rows import AlertRow, storable
 
 CONFIRM_WITHIN = 30 * NANOSECONDS
 """How long nothing more may end before it counts as not confirmed: very many cancels take the venue's rate budget."""
@@ -269,11 +270,7 @@ class KillSwitch:
         return scope.holds(where)
 
     def _put(self, halt: Halt) -> None:
-        self._book.halts.put(halt)
-        row = HaltRow(
-            *halt.scope, str(halt.state), halt.reason, halt.uid, halt.who, halt.at, halt.armed_by_uid, halt.armed_at
-        )
-        self._recorder.batch.halts[halt.scope] = row
+        put_halt(self._recorder, halt)
 
     def _alert(self, text: str, at: int) -> None:
         logger.warning("ALERT KILL_SWITCH {}", storable(text))

@@ -121,6 +121,7 @@ class Engine:
             i.OperatorRequest: operator.request,
             i.SessionClosed: operator.session_closed,
             i.StopRequested: self._stop_requested,
+            i.SignOfLife: lambda item: self._waiters.append(item.done),
         }
 
     def start(self, sender: FixSender) -> None:

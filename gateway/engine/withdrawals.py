@@ -5,15 +5,20 @@ from collections.abc import Iterable
 
 from loguru import logger
 
+from gateway.domain.halts import Halt, HaltScope, TradingState
 from gateway.domain.order import Order
 from gateway.engine.desk import Desk
 from gateway.engine.disconnects import Disconnects
 from gateway.engine.emergency import Aftermath
+from gateway.engine.put_halt import put_halt
 from gateway.engine.recorder import Recorder
 from gateway.engine.timers import AT_ONCE
 from gateway.store.rows import AlertRow, VenueCallRow, storable
 
 EMERGENCY = "EMERGENCY_CANCEL reason=database_lost the gateway could not record orders any more"
+UNATTENDED = "EMERGENCY_CANCEL reason=engine_lost the gateway stood still; trading is halted"
+
+_NOBODY = -1  # a user id that no person has
 
 
 class Withdrawals:
@@ -51,9 +56,10 @@ class Withdrawals:
         """
         emergency, said, over = aftermath.emergency, aftermath.said, aftermath.over
         orders = self._recorder.book.orders
-        known = [orders[order.order_id] for order in emergency.orders if order.order_id in orders]
+        listed = emergency.orders + aftermath.found
+        known = [orders[order.order_id] for order in listed if order.order_id in orders]
         text = (
-            f"{len(emergency.orders)} open orders, {len(over)} of them over before this start, "
+            f"{len(listed)} open orders, {len(over)} of them over before this start, "
             f"file={aftermath.path.name} cause={emergency.cause}"
         )
         self._alert("EMERGENCY_CANCEL", "critical", text, emergency.at)
@@ -69,7 +75,11 @@ class Withdrawals:
             )
             for line in said
         ]
-        self.withdraw(known, EMERGENCY, now)
+        if emergency.halt:  # whatever the watchdog could find out, nobody is to trade on
+            known = [order for order in orders.values() if order.is_open or order.is_unknown]
+            reason = storable(emergency.cause)
+            put_halt(self._recorder, Halt(HaltScope(), TradingState.HALTED, reason, _NOBODY, "watchdog", emergency.at))
+        self.withdraw(known, UNATTENDED if emergency.halt else EMERGENCY, now)
 
     def withdraw(self, orders: Iterable[Order], text: str, now: int) -> None:
         """Cancel them, for this reason, which clients are told."""

@@ -30,7 +30,7 @@ VenueClosed) tells the moment of the query, so a trade reported just before may 
 """
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from gateway.domain.instruments import Capabilities, Instrument
 from gateway.domain.intents import AmendIntent, CancelIntent, PlaceIntent, SettleIntent
@@ -113,6 +113,18 @@ class Venue(Protocol):
 
     def reload_keys(self) -> None:
         """Read the key again, after it was rotated. Raises VenueSettingsError and keeps the old one."""
+
+
+@runtime_checkable
+class TimedVenue(Protocol):
+    """An adapter whose capabilities name a dead_man_timer: the venue itself cancels when it hears nothing for long."""
+
+    def keep_dead_man_timer(self) -> None:
+        """Put the moment off. Called about once a second while the engine gets on.
+
+        How long the venue waits, and how often it is really asked, is the adapter's. stop() ends the timer: orders
+        outlive an orderly end.
+        """
 
 
 class VenueFactory(Protocol):

@@ -17,7 +17,7 @@ from gateway.domain.prices import Quote
 from gateway.domain.reconcile import SnapshotRequest
 from gateway.domain.venue_reports import Operation, VenueOutcomeUnknown, VenueReport
 from gateway.errors import LeaseLost
-from gateway.venues.base import Sinks, Venue, VenueSettingsError
+from gateway.venues.base import Sinks, TimedVenue, Venue, VenueSettingsError
 from gateway.venues.reconcile import Snapshots, Taken
 
 _STOP_TIMEOUT_S = 15.0
@@ -133,6 +133,20 @@ class VenueThread:
     def reload_keys(self, venue_account: str) -> None:
         """Have an account read its key again. What is wrong with it is alerted."""
         self._loop.call_soon_threadsafe(self._reload_keys, self._venues[venue_account])
+
+    def sign_of_life(self) -> threading.Event:
+        """Set when the thread has come by."""
+        done = threading.Event()
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(done.set)
+        return done
+
+    def keep_timers(self) -> None:
+        """The engine gets on: have no venue's dead-man timer run out."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            for venue in self._venues.values():
+                if venue.capabilities.dead_man_timer and isinstance(venue, TimedVenue):
+                    self._loop.call_soon_threadsafe(venue.keep_dead_man_timer)
 
     # On the thread
 

@@ -10,9 +10,10 @@ from loguru import logger
 
 from gateway.domain.intents import CancelIntent
 from gateway.domain.money import text_of
+from gateway.domain.reconcile import OrderAtVenue, SnapshotRequest
 from gateway.domain.venue_reports import Operation, VenueClosed, VenueOutcomeUnknown, VenueRefused, VenueReport
 from gateway.engine.emergency import OpenOrder, Over, Said
-from gateway.venues.base import Sinks, Venue, VenueSettingsError
+from gateway.venues.base import Sinks, SnapshotError, Venue, VenueSettingsError
 
 _START_S = 5.0  # without its stream a venue takes cancels too
 _ANSWER_S = 15.0  # more than an adapter waits
@@ -128,12 +129,72 @@ class EmergencyCancels:
         self._note(said)
 
 
+async def ours_at(build: Build, name: str, prefix: str) -> tuple[OpenOrder, ...]:
+    """A venue account's open orders whose client ids begin so, asked until it shows them.
+
+    None where the venue cannot list them, or the account cannot be used.
+    """
+    try:
+        venue = build(name, _Deaf())
+    except VenueSettingsError as error:
+        logger.critical("what is open at {} is not known: {}", name, error)
+        return ()
+    if not venue.capabilities.snapshot:
+        logger.critical("what is open at {} is not known: the venue has no list of it", name)
+        return ()
+    start = asyncio.create_task(venue.start())
+    try:
+        await asyncio.wait({start}, timeout=_START_S)
+        while True:
+            try:
+                seen = await venue.snapshot(SnapshotRequest(venue_account=name, request_id=0, trades_since_ms={}))
+            except SnapshotError as error:
+                logger.error("what is open at {} is not known yet: {}", name, error)
+                await asyncio.sleep(_RETRY_S)
+            else:
+                break
+    finally:
+        start.cancel()
+        await _end(venue, start)
+    return tuple(_named(name, order) for order in seen.orders if order.client_id.startswith(prefix))
+
+
+def _named(venue_account: str, order: OrderAtVenue) -> OpenOrder:
+    """Client ids end in the OrderID and the leg."""
+    order_id, _, leg = order.client_id.rpartition("-")
+    return OpenOrder(
+        order_id.rpartition("-")[2],
+        int(leg) if leg.isdecimal() else 1,
+        venue_account,
+        order.symbol,
+        order.client_id,
+        order.venue_order_id,
+    )
+
+
 async def _end(venue: Venue, start: "asyncio.Task[None]") -> None:
     await asyncio.gather(start, return_exceptions=True)
     try:
         await venue.stop()
     except Exception as error:
         logger.opt(exception=error).error("venue account {} does not stop", venue.venue_account)
+
+
+class _Deaf:
+    """Sinks of an adapter that is only asked."""
+
+    def report(self, report: VenueReport) -> None:
+        """Nobody waits for it."""
+
+    def call(self, *, direction: str, operation: str, order_id: str, intent_id: int, text: str) -> None:
+        """It is not kept."""
+
+    def availability(self, venue_account: str, *, available: bool, reason: str) -> None:
+        """Nobody waits for it."""
+
+    def alert(self, code: str, text: str) -> None:
+        """Something a person should look at."""
+        logger.warning("ALERT {} {}", code, text)
 
 
 class _Ears:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from gateway import watchdog
+from gateway import unattended, watchdog
 from gateway.config import Config
 from gateway.engine.emergency import Emergency, OpenOrder, encode, read_aftermaths
 from gateway.engine.handover import TAKEN, watchdog_socket
+from gateway.engine.pulse import pulse_socket
 from tests.fixtures.processes import KEYS, Exchange
 from tests.fixtures.strangers import place_past_the_gateway
 
@@ -36,7 +37,7 @@ def config(tmp_path: Path, exchange: Exchange, monkeypatch: pytest.MonkeyPatch) 
         {
             "environment": "sim",
             "deployment": "test",
-            "engine": {"directory": tmp_path},
+            "engine": {"directory": tmp_path, "hang_seconds": 1},
             "venue_accounts": [{"name": "main", "settings": {"base_url": exchange.url}}],
             "accounts": [{"name": "TRADING", "venue_account": "main"}],
             "sessions": [{"target_comp_id": "DESK", "accounts": ["TRADING"]}],
@@ -100,6 +101,34 @@ async def test_what_cannot_be_written_down_is_canceled_all_the_same(
     engine = await hand_over(tmp_path, emergency("test-O1-1"))
     await until_canceled(exchange)
     assert await asyncio.to_thread(engine.wait, 20) == -9
+    assert read_aftermaths(tmp_path, 0) == []
+
+
+HANGS = """
+import socket, sys, time
+engine = socket.socket(socket.AF_UNIX)
+engine.connect(sys.argv[1])
+engine.sendall(b"hello 7\\nbeat\\n")
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("lease", ["another has it", "nobody knows"])
+async def test_what_may_be_another_hosts_is_left_to_it(
+    tmp_path: Path, exchange: Exchange, watching: watchdog.Watchdog, lease: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def is_anothers(_url: str, number: int) -> bool:
+        assert number == 7
+        if lease == "nobody knows":
+            raise OSError("no route to the server")
+        return True
+
+    monkeypatch.setattr(unattended, "is_anothers", is_anothers)
+    await place_past_the_gateway(exchange, "test-O1-1")
+    arguments = [sys.executable, "-c", HANGS, str(pulse_socket(tmp_path))]
+    engine = subprocess.Popen(arguments)  # noqa: ASYNC220 - starts at once
+    assert await asyncio.to_thread(engine.wait, 20) == -9
+    assert await still_open(exchange) == {"test-O1-1"}
     assert read_aftermaths(tmp_path, 0) == []
 
 

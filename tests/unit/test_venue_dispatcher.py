@@ -211,6 +211,32 @@ def test_a_snapshot_is_tried_again_until_it_is_there() -> None:
     assert len(taken) == 1
 
 
+def test_a_sign_of_life_comes_from_the_thread_and_timers_are_kept_where_there_are_any() -> None:
+    class Timed(FakeVenue):
+        capabilities = Capabilities(ord_types=frozenset(), times_in_force=frozenset(), dead_man_timer=True)
+        kept = 0
+
+        def keep_dead_man_timer(self) -> None:
+            assert threading.current_thread().name == "venues"
+            self.kept += 1
+
+    venues: list[Timed] = []
+
+    def timed(sinks: Sinks) -> Venue:
+        venues.append(Timed("timed", sinks))
+        return venues[0]
+
+    thread = VenueThread([timed, lambda sinks: FakeVenue("plain", sinks)], Engine())
+    assert not thread.sign_of_life().wait(0.05), "it does not run yet"
+    thread.start()
+    thread.keep_timers()
+    assert thread.sign_of_life().wait(10)
+    assert venues[0].kept == 1
+    thread.stop()
+    thread.keep_timers()
+    assert not thread.sign_of_life().is_set()
+
+
 def test_after_stop_nothing_is_sent_and_it_is_said() -> None:
     built = Built("a")
     built.thread.start()

@@ -1,0 +1,217 @@
+"""The watchdog's other half: finds out when an engine hangs, or dies and does not come back.
+
+It is killed before anything is sent, so that the two cannot race, and the firm is halted: why it stood still nobody
+knows, so that people decide when to go on. The disk may be what hangs, so all that touches it has a time limit.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+from loguru import logger
+
+from gateway.config import Config
+from gateway.engine.attendance import TICK_S, Attendance, Missing
+from gateway.engine.emergency import Emergency, EmergencyFile, Found, OpenOrder
+from gateway.engine.orders_in_sql import is_anothers, orders_in_sql
+from gateway.engine.private_socket import peer_of
+from gateway.engine.pulse import BEAT, BYE, HELLO, pulse_socket
+from gateway.venues.base import Sinks, Venue
+from gateway.venues.emergency import ours_at
+
+_T = TypeVar("_T")
+
+_DISK_S = 10.0
+_READ_S = 60.0  # a hundred thousand open orders take some seconds
+_LAST_S = 10.0
+_DIES_S = 5.0
+"""After SIGKILL a thread that the disk holds in the kernel may never end; no other thread of its process runs on."""
+
+Begin = Callable[[Emergency], EmergencyFile | None]
+Cancel = Callable[[Emergency, EmergencyFile | None], None]
+
+
+class Unattended:
+    """Used inside the watchdog's event loop."""
+
+    def __init__(self, config: Config, build: Callable[[str, Sinks], Venue], begin: Begin, cancel: Cancel) -> None:
+        """begin: writes an emergency down, on whatever thread. cancel: has its orders canceled from now on."""
+        self._config = config
+        self._build = build
+        self._begin = begin
+        self._cancel = cancel
+        self.attendance = Attendance(
+            round(config.engine.hang_seconds / TICK_S), round(config.engine.absent_seconds / TICK_S)
+        )
+        self._engines: dict[int, int] = {}  # process descriptors of those that are connected, by process id
+        self._fencing_number = 0  # of the engine that beat last
+        self._server: asyncio.Server | None = None
+        self._ticking: asyncio.Task[None] | None = None
+        self.giving_up: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Listen. Raises OSError."""
+        path = pulse_socket(self._config.engine.directory)
+        self._server = await asyncio.start_unix_server(self._serve, sock=listen_at(path))
+        self._ticking = asyncio.create_task(self._tick())
+
+    def given_up(self) -> None:
+        """No engine will be started any more: see to what a dead one left, now."""
+        if self.attendance.died and self.giving_up is None:
+            self.attendance.excused()
+            self.giving_up = asyncio.create_task(self._see_to_it(Missing.ABSENT))
+
+    async def stop(self) -> None:
+        """Miss nobody from now on."""
+        if self.giving_up is not None:
+            await asyncio.wait({self.giving_up}, timeout=_LAST_S)
+        if self._server is not None:
+            self._server.close()
+        if self._ticking is not None:
+            self._ticking.cancel()
+            await asyncio.wait({self._ticking})
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One engine's connection."""
+        pid = peer_of(writer.get_extra_info("socket")).pid
+        number = 0
+        try:
+            self._engines[pid] = os.pidfd_open(pid)
+            async for line in reader:
+                word, _, rest = line.decode("ascii", "replace").strip().partition(" ")
+                if word == HELLO:
+                    number = int(rest)
+                elif word == BEAT:
+                    if not self.attendance.knows(pid):
+                        logger.info("the engine is at work pid={}", pid)
+                    self._fencing_number = number
+                    self.attendance.beat(pid)
+                elif word == BYE:
+                    self.attendance.excused()
+        except (OSError, ValueError) as error:
+            logger.warning("the engine's pulse is lost: {}", error)
+        finally:
+            self.attendance.ended(pid)
+            process = self._engines.pop(pid, None)
+            if process is not None:
+                os.close(process)
+            writer.close()
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            missing = self.attendance.tick()
+            if missing is not None:
+                try:
+                    await self._see_to_it(missing)
+                except Exception as error:
+                    logger.opt(exception=error).critical("the watchdog failed")
+
+    async def _see_to_it(self, missing: Missing) -> None:
+        cause = f"ENGINE_{missing.name} {missing.value}"
+        logger.critical("ALERT {}", cause)
+        if await self._is_anothers():
+            await self._kill()
+            logger.critical("another engine may have its orders: nothing is canceled")
+            return
+        # On the disk and locked before the engine is killed: the next one waits for it, and finds it.
+        emergency = Emergency(cause, time.time_ns(), (), halt=True)
+        file = None
+        try:
+            file = await within(_DISK_S, lambda: self._begin(emergency))
+        except TimeoutError:
+            logger.critical("the disk does not answer: the halt is not written down, and ends with the next start")
+        await self._kill()
+        orders = await self._open_orders()
+        if file is not None:
+            with suppress(OSError, TimeoutError):
+                await within(_DISK_S, lambda: file.add(Found(orders)))
+        self._cancel(Emergency(cause, emergency.at, orders, halt=True), file)
+
+    async def _is_anothers(self) -> bool:
+        """Where leases decide and SQL does not tell, another engine may have taken over."""
+        try:
+            return await within(_READ_S, lambda: is_anothers(self._config.database.url, self._fencing_number))
+        except Exception as error:
+            logger.critical("SQL does not say who has the orders: {}", error)
+            return True
+
+    async def _kill(self) -> None:
+        """All that are connected: one that is just starting would trade on without knowing of this."""
+        for pid, process in list(self._engines.items()):
+            logger.critical("killing the engine pid={}", pid)
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(process, signal.SIGKILL)
+            await _ended(os.dup(process))
+
+    async def _open_orders(self) -> tuple[OpenOrder, ...]:
+        """As SQL has them, or else as the exchange lists them by our prefix."""
+        try:
+            orders = await within(_READ_S, lambda: orders_in_sql(self._config.database.url))
+        except Exception as error:
+            logger.critical("SQL cannot be read, the exchange is asked what is open: {!r}", error)
+        else:
+            logger.critical("{} open orders in SQL, canceled now", len(orders))
+            return orders
+        prefix = self._config.deployment + "-"
+        lists = await asyncio.gather(*(ours_at(self._build, a.name, prefix) for a in self._config.venue_accounts))
+        orders = tuple(order for found in lists for order in found)
+        logger.critical("{} open orders at the exchange, canceled now", len(orders))
+        return orders
+
+
+def listen_at(path: Path) -> socket.socket:
+    """A Unix socket for processes of our own user. Raises OSError."""
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    path.chmod(0o600)
+    return listener
+
+
+async def within(seconds: float, work: Callable[[], _T]) -> _T:
+    """What the work returns, or raises; TimeoutError when it takes longer, and then it is left behind on its thread."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[_T] = loop.create_future()
+
+    def tell(result: _T | None, error: BaseException | None) -> None:
+        if done.done():
+            return
+        if error is not None:
+            done.set_exception(error)
+        else:
+            done.set_result(result)  # type: ignore[arg-type] # None only where that is what it returns
+
+    def run() -> None:
+        result, error = None, None
+        try:
+            result = work()
+        except BaseException as raised:
+            error = raised
+        with suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(tell, result, error)
+
+    # Not the loop's own threads: the process would wait for those at its end.
+    threading.Thread(target=run, name="watchdog disk", daemon=True).start()
+    return await asyncio.wait_for(done, seconds)
+
+
+async def _ended(process: int) -> None:
+    """Return when the process behind the descriptor, which is ours to close, has ended."""
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    loop.add_reader(process, ended.set)
+    try:
+        await asyncio.wait_for(ended.wait(), _DIES_S)
+    except TimeoutError:
+        logger.critical("the engine is killed and hangs in the kernel")
+    finally:
+        loop.remove_reader(process)
+        os.close(process)
