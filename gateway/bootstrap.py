@@ -24,6 +24,7 @@ from gateway.engine.disconnects import Disconnects
 from gateway.engine.emergency import imported, read_aftermaths
 from gateway.engine.halting import Halt
 from gateway.engine.handover import Handover, find_watchdog, hand_over
+from gateway.engine.host_clock import HostClockWatch
 from gateway.engine.inbox import EmergencyOver, Inbox, LogonsAccepted, SignOfLife, StopRequested
 from gateway.engine.kill_switch import KillSwitch
 from gateway.engine.lease import Lease, take_lease_of
@@ -35,6 +36,7 @@ from gateway.engine.operator import Operator
 from gateway.engine.pulse import Pulse, pulse_socket
 from gateway.engine.reconciler import Reconciler
 from gateway.engine.recorder import Recorder
+from gateway.engine.records import ClockLimits
 from gateway.engine.recovery import Recovered, recover
 from gateway.engine.schedules import Schedules
 from gateway.engine.session_actions import SessionActions
@@ -65,6 +67,8 @@ _IMPORT_S = 30.0
 
 class EngineProcess:
     """The engine with everything around it, built but not started."""
+
+    _pulse: Pulse | None = None
 
     def __init__(
         self,
@@ -167,7 +171,7 @@ class EngineProcess:
         )
         schedules.roll_missed(self._unsent)
         self._control = ControlServer(config.engine.control_socket, self._inbox.put, group=config.engine.control_gid)
-        self._pulse: Pulse | None = None
+        self._host_clock = HostClockWatch(self._inbox.put, config.clock.every_seconds)
         handover = self._watched() if config.engine.emergency_cancel else None
         self._aftermaths = read_aftermaths(config.engine.directory, _WATCHDOG_ENDS_S)
         self._engine = Engine(
@@ -222,6 +226,7 @@ class EngineProcess:
             on_halt=halt,
             working=halt.working,
             check_lease=self._check_lease,
+            clock_limits=ClockLimits(*config.clock.limits_ns),
         )
         low, high = config.engine.heart_bt_int_min, config.engine.heart_bt_int_max
         self._application = GatewayApplication(
@@ -270,6 +275,7 @@ class EngineProcess:
         self._inbox.put(LogonsAccepted(time.time_ns()))
         self._session_control.start()
         self._control.start()
+        self._host_clock.start()
         if self._pulse is not None:
             self._pulse.start((self._sign_of_life, self._venue_thread.sign_of_life), self._venue_thread.keep_timers)
         # Which thread is which, for whoever looks at them from outside.
@@ -298,6 +304,7 @@ class EngineProcess:
         if self._pulse is not None:
             self._pulse.stop()
         self._disconnects.retire()
+        self._host_clock.stop()
         self._control.stop()
         self._session_control.stop()
         self._acceptor.stop()

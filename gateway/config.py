@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, IPvAnyNetwork, ValidationError, field_validator, model_validator
 
+from gateway.config_clock import ClockConfig
 from gateway.config_front import FrontConfig, LogonConfig
 from gateway.config_limits import GivenLimit, LimitsConfig, RiskConfig, ScopedLimitsConfig, given_limits
 from gateway.config_schedule import ScheduleConfig
@@ -199,6 +200,7 @@ class Config(Section):
     front: FrontConfig = FrontConfig()
     engine: EngineConfig = EngineConfig()
     log: LogConfig = LogConfig()
+    clock: ClockConfig = ClockConfig()
     venue_accounts: Annotated[tuple[VenueAccountConfig, ...], Field(min_length=1)]
     accounts: Annotated[tuple[AccountConfig, ...], Field(min_length=1)]
     sessions: Annotated[tuple[SessionConfig, ...], Field(min_length=1)]

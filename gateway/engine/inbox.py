@@ -111,13 +111,30 @@ class ReserveNumbers:
 
 @dataclass(frozen=True, slots=True)
 class VenueCalled:
-    """A venue request or answer, for the record."""
+    """A venue request or answer, for the record. order_id: of an "event", the venue's client order id."""
 
     direction: str
     operation: str
     order_id: str
     intent_id: int
     text: str
+    at: int
+    venue_account: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClockRead:
+    """How far a clock is ahead of the host's: a venue's, or UTC as the host's time service knows it.
+
+    source: "venue" or "utc". name: the venue account. error_ns: the offset is known to plus or minus this. problem: why
+    the reading cannot be relied on; empty: it can.
+    """
+
+    source: str
+    name: str
+    offset_ns: int
+    error_ns: int
+    problem: str
     at: int
 
 

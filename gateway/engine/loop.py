@@ -24,11 +24,12 @@ from gateway.engine.operator import Operator
 from gateway.engine.ports import FixSender, VenuePort
 from gateway.engine.reconciler import Reconciler
 from gateway.engine.recorder import Recorder
+from gateway.engine.records import ClockLimits, Records, sent_row
 from gateway.engine.release import Releaser
 from gateway.engine.schedules import Schedules
 from gateway.engine.timers import Timers
 from gateway.engine.withdrawals import Withdrawals
-from gateway.store.rows import MessageRow, ReportRow, VenueCallRow, storable
+from gateway.store.rows import ReportRow
 from gateway.store.writer import BatchWriter
 
 BATCH_LIMIT = 500
@@ -67,6 +68,7 @@ class Engine:
         on_halt: Callable[[BaseException], None],
         working: AbstractContextManager[object],
         check_lease: Callable[[], None] = lambda: None,
+        clock_limits: ClockLimits = ClockLimits(),  # noqa: B008 -- immutable
     ) -> None:
         """unsent: a session's reports in SQL after the given one, in order. check_lease: raises LeaseLost. working:
         held while a batch is decided, committed and released.
@@ -98,6 +100,8 @@ class Engine:
             clock=clock,
             check_lease=check_lease,
         )
+        self._records = Records(recorder, clock_limits)
+        self._epochs = {key: state.epoch for key, state in sessions.items()}
         self._sent: list[i.MessageSent] = []
         self._waiters: list[threading.Event] = []
         self._stopping = False
@@ -114,7 +118,8 @@ class Engine:
             i.LogonsAccepted: lambda item: self._disconnects.begin(item.at),
             i.EpochReset: self._epoch_reset,
             i.ReserveNumbers: self._reserve_numbers,
-            i.VenueCalled: self._venue_called,
+            i.VenueCalled: self._records.venue_called,
+            i.ClockRead: self._records.clock_read,
             i.AvailabilityChanged: self._availability_changed,
             i.SnapshotTaken: self._snapshot_taken,
             i.AlertRaised: self._alert_raised,
@@ -150,6 +155,7 @@ class Engine:
 
     def _run(self) -> None:
         try:
+            self._records.state_changed("engine", "", "started", self._clock.now())
             self._commit()  # the reserved numbers, before anything can be sent under them
             while not self._stopping:
                 self._turn()
@@ -268,6 +274,9 @@ class Engine:
         for state in self._sessions.values():
             state.reserve(about_to_send.get(state.key, 0) + len(state.waiting))
             if state.changed:
+                if state.epoch != self._epochs[state.key]:
+                    self._epochs[state.key] = state.epoch
+                    self._records.state_changed("session", state.key, "reset", state.created_at, f"epoch {state.epoch}")
                 batch.sessions[state.key] = state.row()
                 state.changed = False
         self._writer.commit(batch)
@@ -284,34 +293,21 @@ class Engine:
         first_use = item.first_use and state.is_first_out(item.msg_seq_num)
         # What is sent again says nothing of the next number; a gap fill even carries the number that was asked for.
         state.sent(item.msg_seq_num if item.first_use else 0, item.report_id, item.at)
-        self._recorder.batch.messages.append(
-            MessageRow(
-                item.session,
-                state.epoch,
-                "out",
-                item.msg_seq_num,
-                item.msg_type,
-                not item.first_use,
-                first_use,
-                item.at,
-                None,
-                None,
-                item.report_id,
-                item.text.encode("utf-8", "surrogateescape"),
-            )
-        )
+        self._recorder.batch.messages.append(sent_row(item, state.epoch, first_use=first_use))
 
     def _logged_on(self, item: i.LoggedOn) -> None:
         state = self._sessions[item.session]
         state.logged_on, state.last_logon_at, state.changed = True, item.at, True
         state.asked_report_id = state.proven_report_id  # what was asked before may have been lost
         self._disconnects.logged_on(item.session)
+        self._records.state_changed("session", item.session, "on", item.at)
         logger.info("session on session={} next_in={} next_out={}", item.session, state.next_in, state.next_out)
 
     def _logged_out(self, item: i.LoggedOut) -> None:
         state = self._sessions[item.session]
         state.logged_on, state.last_logout_at, state.changed = False, item.at, True
         self._disconnects.logged_out(item.session, item.at, closed=self._operator.is_busy(item.session))
+        self._records.state_changed("session", item.session, "off", item.at, state.off_reason or "")
         logger.info("session off session={}", item.session)
 
     def _epoch_reset(self, item: i.EpochReset) -> None:
@@ -332,6 +328,7 @@ class Engine:
             state.next_in, state.next_out = max(state.next_in, next_in), max(state.next_out, next_out)
             self._disconnects.logged_out(session, self._clock.now())
             state.logged_on, state.clean, state.changed = False, True, True
+        self._records.state_changed("engine", "", "stopped", self._clock.now())
         self._stopping = True
 
     # --- venues
@@ -341,22 +338,10 @@ class Engine:
         if problem and not self._reconciler.stray_report(report):
             self._alert(*problem.split(" ", 1))
 
-    def _venue_called(self, item: i.VenueCalled) -> None:
-        order = self._recorder.book.orders.get(item.order_id)
-        self._recorder.batch.venue_calls.append(
-            VenueCallRow(
-                item.at,
-                order.venue_account if order is not None else "",
-                item.direction,
-                item.operation,
-                item.order_id or None,
-                item.intent_id or None,
-                storable(item.text),
-            )
-        )
-
     def _availability_changed(self, item: i.AvailabilityChanged) -> None:
         logger.info("venue account={} available={} {}", item.venue_account, item.available, item.reason)
+        state = "available" if item.available else "unavailable"
+        self._records.state_changed("venue", item.venue_account, state, item.at, item.reason)
         if item.available:
             self._reconciler.available(item.venue_account, item.at)
         else:

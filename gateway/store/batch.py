@@ -6,6 +6,7 @@ from gateway.store.rows import (
     AdminActionRow,
     AlertRow,
     BreakRow,
+    ClockReadingRow,
     DecisionRow,
     ExecutionRow,
     HaltRow,
@@ -17,6 +18,7 @@ from gateway.store.rows import (
     PositionRow,
     ReportRow,
     SessionRow,
+    StateChangeRow,
     VenueCallRow,
 )
 
@@ -39,6 +41,8 @@ class Batch:
     decisions: list[DecisionRow] = field(default_factory=list)
     venue_calls: list[VenueCallRow] = field(default_factory=list)
     alerts: list[AlertRow] = field(default_factory=list)
+    clock_readings: list[ClockReadingRow] = field(default_factory=list)
+    state_changes: list[StateChangeRow] = field(default_factory=list)
     breaks: dict[int, BreakRow] = field(default_factory=dict)
     admin_actions: dict[int, AdminActionRow] = field(default_factory=dict)
     limits: list[LimitRow] = field(default_factory=list)
@@ -59,6 +63,8 @@ class Batch:
             or self.intents
             or self.decisions
             or self.alerts
+            or self.clock_readings
+            or self.state_changes
             or self.breaks
             or self.admin_actions
             or self.limits
@@ -78,6 +84,8 @@ class Batch:
         self.decisions.clear()
         self.venue_calls.clear()
         self.alerts.clear()
+        self.clock_readings.clear()
+        self.state_changes.clear()
         self.breaks.clear()
         self.admin_actions.clear()
         self.limits.clear()

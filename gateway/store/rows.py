@@ -176,6 +176,27 @@ class AlertRow(NamedTuple):
     order_id: str | None = None
 
 
+class ClockReadingRow(NamedTuple):
+    """How far a clock was ahead of the host's, nanoseconds."""
+
+    at: int
+    source: str
+    name: str
+    offset_ns: int
+    error_ns: int
+    problem: str
+
+
+class StateChangeRow(NamedTuple):
+    """What came, went or began anew."""
+
+    at: int
+    what: str
+    name: str
+    state: str
+    text: str
+
+
 class BreakRow(NamedTuple):
     """A difference between a venue and the books. resolved_at is None while it stands."""
 

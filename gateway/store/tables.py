@@ -230,6 +230,31 @@ alerts = Table(
     Column("order_id", Text),
 )
 
+# How far a clock was ahead of the host's: a venue's, or UTC as the host's time service knows it.
+clock_readings = Table(
+    "clock_readings",
+    metadata,
+    Column("id", Key, primary_key=True, autoincrement=True),
+    Column("at", BigInteger, nullable=False),
+    Column("source", Text, nullable=False),  # 'venue' or 'utc'
+    Column("name", Text, nullable=False),  # the venue account
+    Column("offset_ns", BigInteger, nullable=False),
+    Column("error_ns", BigInteger, nullable=False),  # it is right to plus or minus this
+    Column("problem", Text, nullable=False),  # why it cannot be relied on; empty: it can
+)
+
+# What came and went: the engine (started, stopped), a session (on, off, reset), a venue account (available or not).
+state_changes = Table(
+    "state_changes",
+    metadata,
+    Column("id", Key, primary_key=True, autoincrement=True),
+    Column("at", BigInteger, nullable=False),
+    Column("what", Text, nullable=False),  # 'engine', 'session' or 'venue'
+    Column("name", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("text", Text, nullable=False),
+)
+
 # Where a venue and the books differed: one row a break, with both sides as JSON, and how it ended.
 breaks = Table(
     "breaks",

@@ -120,6 +120,8 @@ class BatchWriter:
         self._insert_rows("decisions", batch.decisions)
         self._insert_rows("venue_calls", batch.venue_calls)
         self._insert_rows("alerts", batch.alerts)
+        self._insert_rows("clock_readings", batch.clock_readings)
+        self._insert_rows("state_changes", batch.state_changes)
         self._insert_rows("breaks", batch.breaks.values())
         self._insert_rows("admin_actions", batch.admin_actions.values())
         self._insert_rows("limits", batch.limits)

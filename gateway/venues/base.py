@@ -53,11 +53,20 @@ class Sinks(Protocol):
     def report(self, report: VenueReport) -> None:
         """Hand one report to the engine."""
 
-    def call(self, *, direction: str, operation: str, order_id: str, intent_id: int, text: str) -> None:
-        """Record one venue request (direction "out") or answer ("in"). The text has no key and no signature."""
+    def call(
+        self, *, direction: str, operation: str, order_id: str, intent_id: int, text: str, venue_account: str = ""
+    ) -> None:
+        """Record one venue request (direction "out") or answer ("in"). The text has no key and no signature.
+
+        order_id: for what the venue says unasked (operation "event") its client order id. venue_account: may be left
+        out where order_id names the order.
+        """
 
     def availability(self, venue_account: str, *, available: bool, reason: str) -> None:
         """Tell whether orders can be sent for this venue account (connected, logged on, stream subscribed)."""
+
+    def clock(self, venue_account: str, offset_ns: int, error_ns: int) -> None:
+        """The venue's clock was read: it is so far ahead of ours, known to plus or minus error_ns."""
 
     def alert(self, code: str, text: str) -> None:
         """Something a person should look at."""

@@ -243,6 +243,7 @@ class _Tap:
         self.report: Callable[[VenueReport], None] = sinks.report
         self.alert = sinks.alert
         self.call = sinks.call
+        self.clock = sinks.clock
 
     def availability(self, venue_account: str, *, available: bool, reason: str) -> None:
         self._available[venue_account] = available

@@ -186,11 +186,16 @@ class _Deaf:
     def report(self, report: VenueReport) -> None:
         """Nobody waits for it."""
 
-    def call(self, *, direction: str, operation: str, order_id: str, intent_id: int, text: str) -> None:
+    def call(
+        self, *, direction: str, operation: str, order_id: str, intent_id: int, text: str, venue_account: str = ""
+    ) -> None:
         """It is not kept."""
 
     def availability(self, venue_account: str, *, available: bool, reason: str) -> None:
         """Nobody waits for it."""
+
+    def clock(self, venue_account: str, offset_ns: int, error_ns: int) -> None:
+        """Nor for this."""
 
     def alert(self, code: str, text: str) -> None:
         """Something a person should look at."""
@@ -205,13 +210,26 @@ class _Ears:
         self._cancels = cancels
         self.report = cancels.heard
 
-    def call(self, *, direction: str, operation: str, order_id: str, intent_id: int, text: str) -> None:  # noqa: ARG002 - ours are numbers without a row
+    def call(
+        self,
+        *,
+        direction: str,
+        operation: str,
+        order_id: str,
+        intent_id: int,  # noqa: ARG002 - ours are numbers without a row
+        text: str,
+        venue_account: str = "",  # noqa: ARG002 - it is one account's
+    ) -> None:
         """Record a venue request or answer."""
         self._cancels.said(Said(time.time_ns(), self._venue_account, direction, operation, order_id, text))
 
     def availability(self, venue_account: str, *, available: bool, reason: str) -> None:
         """A venue account came or went."""
         logger.info("venue account={} available={} {}", venue_account, available, reason)
+
+    def clock(self, venue_account: str, offset_ns: int, error_ns: int) -> None:
+        """A venue's clock was read."""
+        logger.info("venue clock account={} offset_ns={} error_ns={}", venue_account, offset_ns, error_ns)
 
     def alert(self, code: str, text: str) -> None:
         """Something a person should look at."""

@@ -25,13 +25,19 @@ class InboxSinks:
         """Hand one report to the engine."""
         self._put(report)
 
-    def call(self, *, direction: str, operation: str, order_id: str, intent_id: int, text: str) -> None:
+    def call(
+        self, *, direction: str, operation: str, order_id: str, intent_id: int, text: str, venue_account: str = ""
+    ) -> None:
         """Record one venue request or answer."""
-        self._put(i.VenueCalled(direction, operation, order_id, intent_id, text, time.time_ns()))
+        self._put(i.VenueCalled(direction, operation, order_id, intent_id, text, time.time_ns(), venue_account))
 
     def availability(self, venue_account: str, *, available: bool, reason: str) -> None:
         """A venue account came or went."""
         self._put(i.AvailabilityChanged(venue_account, available, reason, time.time_ns()))
+
+    def clock(self, venue_account: str, offset_ns: int, error_ns: int) -> None:
+        """A venue's clock was read."""
+        self._put(i.ClockRead("venue", venue_account, offset_ns, error_ns, "", time.time_ns()))
 
     def alert(self, code: str, text: str) -> None:
         """Something a person should look at."""

@@ -64,6 +64,7 @@ class Desk:
     reports: list[VenueReport] = field(default_factory=list)
     calls: list[tuple[str, str, str]] = field(default_factory=list)
     alerts: list[tuple[str, str]] = field(default_factory=list)
+    clocks: list[tuple[str, int, int]] = field(default_factory=list)
     availabilities: list[tuple[bool, str]] = field(default_factory=list)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -71,12 +72,18 @@ class Desk:
         self.reports.append(report)
         self._news.set()
 
-    def call(self, *, direction: str, operation: str, order_id: str, intent_id: int, text: str) -> None:
+    def call(
+        self, *, direction: str, operation: str, order_id: str, intent_id: int, text: str, venue_account: str = ""
+    ) -> None:
         self.calls.append((direction, operation, text))
         self._news.set()
 
     def availability(self, venue_account: str, *, available: bool, reason: str) -> None:
         self.availabilities.append((available, reason))
+        self._news.set()
+
+    def clock(self, venue_account: str, offset_ns: int, error_ns: int) -> None:
+        self.clocks.append((venue_account, offset_ns, error_ns))
         self._news.set()
 
     def alert(self, code: str, text: str) -> None:

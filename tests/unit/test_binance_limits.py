@@ -155,7 +155,7 @@ class TestClock:
         clock = VenueClock(lambda: now)
         slow = TimeSample(0, 900_000_000, 99_000)
         quick = TimeSample(1_000_000_000, 1_002_000_000, 61_000)
-        clock.update([slow, quick])
+        assert clock.update([slow, quick]) is quick
         # Half-way (1.001 s) the server read 61.000 s, cut to the millisecond.
         assert clock.offset_ns == 61_000_500_000 - 1_001_000_000
         assert clock.clock_ms() == 64_999

@@ -49,9 +49,13 @@ class Sinks:
         if not isinstance(report, VenueTraded):
             self.verdict.set()
 
-    def call(self, *, direction: str, operation: str, order_id: str, intent_id: int, text: str) -> None: ...
+    def call(
+        self, *, direction: str, operation: str, order_id: str, intent_id: int, text: str, venue_account: str = ""
+    ) -> None: ...
 
     def availability(self, venue_account: str, *, available: bool, reason: str) -> None: ...
+
+    def clock(self, venue_account: str, offset_ns: int, error_ns: int) -> None: ...
 
     def alert(self, code: str, text: str) -> None:
         self.alerts.append(code)

@@ -63,6 +63,8 @@ ROW_TYPES = {
     "decisions": rows.DecisionRow,
     "venue_calls": rows.VenueCallRow,
     "alerts": rows.AlertRow,
+    "clock_readings": rows.ClockReadingRow,
+    "state_changes": rows.StateChangeRow,
     "breaks": rows.BreakRow,
     "admin_actions": rows.AdminActionRow,
     "limits": rows.LimitRow,
@@ -93,6 +95,8 @@ def test_a_batch_of_everything_comes_back_as_it_was(engine: Engine, writer: Batc
     batch.decisions.append(rows.DecisionRow(1, "1001", "A1", SESSION, "accepted", "OK", "", "{}", AT))
     batch.venue_calls.append(rows.VenueCallRow(AT, "main", "out", "place", "1001", 2, "{}"))
     batch.alerts.append(rows.AlertRow(AT, "warning", "DK_TRADE", "DontKnowTrade", SESSION, "1001"))
+    batch.clock_readings.append(rows.ClockReadingRow(AT, "utc", "", -15, 1_000_000, ""))
+    batch.state_changes.append(rows.StateChangeRow(AT, "session", SESSION, "on", ""))
     standing = rows.BreakRow(1, AT, "main", "orphan", None, "gw-O9-1", "null", '{"qty":"1"}')
     batch.breaks[1] = standing
     asked = rows.AdminActionRow(1, AT, 1000, 77, "operator", "session.reset", "{}", "why", "under way")

@@ -104,11 +104,15 @@ class Engine:
     def report(self, report: VenueReport) -> None:
         self.reports.append(report)
 
-    def call(self, *, direction: str, operation: str, order_id: str, intent_id: int, text: str) -> None:
+    def call(
+        self, *, direction: str, operation: str, order_id: str, intent_id: int, text: str, venue_account: str = ""
+    ) -> None:
         raise AssertionError
 
     def availability(self, venue_account: str, *, available: bool, reason: str) -> None:
         self.available.append((venue_account, available))
+
+    def clock(self, venue_account: str, offset_ns: int, error_ns: int) -> None: ...
 
     def alert(self, code: str, text: str) -> None:
         self.alerts.append(code)

@@ -16,6 +16,7 @@ from gateway.compliance.derive.stored import stream
 from gateway.compliance.derive.window import Window
 from gateway.domain.order import Order
 from gateway.domain.reports import ExecutionReport, Report
+from gateway.domain.session_names import session_name
 from gateway.domain.values import ExecType
 from gateway.engine.ports import FixCodec
 from gateway.store.rows import ReportRow
@@ -23,6 +24,11 @@ from gateway.store.tables import reports
 
 _NEVER_ECHOED = frozenset({"19", "31", "32", "41", "44", "58", "99", "103", "198", "378"})
 """Tags that a status report has for reasons of its own."""
+
+_COPY = "35=8\x01115="
+
+_OF_EVENTS = frozenset({"8", "9", "r"})
+"""MsgType(35) of what events owe: reports, refused requests, mass cancels."""
 
 _LAST = 1 << 62
 _AHEAD = 256
@@ -65,6 +71,7 @@ class Reports:
         if taken is None and not self._match(made):
             self._name(position, made[0])
         self._end_open(taken.report_id if taken is not None else _LAST)
+        self._take_copies(report, at)
         self._take_answers()
 
     def changed(self, order: Order) -> None:
@@ -140,6 +147,20 @@ class Reports:
         text = f"stored, and nothing in the journal makes it: {_shown(row.body)}"
         self._found(Difference("reports", f"report {row.report_id}", text))
 
+    def _take_copies(self, report: Report, at: int) -> None:
+        """Drop copies stand right after the report. Who was to get some is not in the journal: those are checked that
+        are there.
+        """
+        while (row := self._next()) is not None and row.body.startswith(_COPY):
+            self._ahead.popleft()
+            if isinstance(report, ExecutionReport):
+                copy = report._replace(session=row.session, copy_of=session_name(report.session))
+                made = self._encoded(copy, at)
+                if tuple(row)[1:] != made[1:]:
+                    self._found(Difference("reports", f"report {row.report_id}", _what_differs(row, made)))
+            else:
+                self._extra(row)
+
     # --- answers
 
     def _take_answers(self) -> None:
@@ -188,7 +209,9 @@ class Reports:
 
 def _is_answer(row: Row[Any]) -> bool:
     """Whether no event may have made it. ExecID(17) of a status report is 0, and of no other."""
-    return row.msg_type not in ("8", "9") or (row.msg_type == "8" and "\x0117=0\x01" in row.body)
+    if row.msg_type != "8":
+        return row.msg_type not in _OF_EVENTS
+    return "\x0117=0\x01" in row.body and not row.body.startswith(_COPY)
 
 
 def _is_meant(position: int, made: ReportRow, row: Row[Any]) -> bool:

@@ -41,7 +41,7 @@ from gateway.venues.binance.settings import BinanceSettings, OrderEntry
 from gateway.venues.binance.settlement import Settlements
 from gateway.venues.binance.silence import SilenceWatch
 from gateway.venues.binance.snapshot import Snapshots
-from gateway.venues.binance.startup import check_key, measure_clock, repeat_until_done
+from gateway.venues.binance.startup import check_key, repeat_until_done
 from gateway.venues.binance.upkeep import Upkeep
 from gateway.venues.binance.user_stream import Hooks, UserStream, ws_params
 from gateway.venues.binance.ws_api import Listener, WsConnection
@@ -90,7 +90,7 @@ class BinanceVenue:
         self._sinks = sinks
         self._clock = VenueClock(now_ns)
         self._limits = Limits(self._settings.cancel_reserve, hosts[self._endpoints.rest_url], sinks.alert)
-        self._upkeep = Upkeep(venue_account, self._settings, sinks.alert, self._clock, self._limits, self._started_rest)
+        self._upkeep = Upkeep(venue_account, self._settings, sinks, self._clock, self._limits, self._started_rest)
         self._desk = Desk(venue_account, sinks, self._clock, self._limits, self._resync_clock)
         self._settlements = Settlements(self._desk, self._ask)
         self._snapshots = Snapshots(self._desk, self._ask)
@@ -100,7 +100,7 @@ class BinanceVenue:
             clock=self._clock,
             limits=self._limits,
             listener=Listener(event=self._event, rate_limits=self._observe, unreadable=self._unreadable),
-            hooks=Hooks(up=self._up, down=self._down, alert=sinks.alert, resync_clock=self._resync_clock),
+            hooks=Hooks(self._up, self._down, sinks.alert, self._resync_clock, self._desk.note),
             lifetime_s=self._settings.connection_lifetime_s,
         )
         self._tickers = BookTickers(
@@ -143,7 +143,7 @@ class BinanceVenue:
         """Learn clock, instruments and limits, then connect. Raises VenueSettingsError if the key may do too much."""
         rest = self._rest = RestClient(self._endpoints.rest_url, self._limits, self._clock.clock_ms)
         alert = self._sinks.alert
-        await repeat_until_done(lambda: measure_clock(rest, self._clock), alert)
+        await repeat_until_done(self._upkeep.learn_clock, alert)
         await repeat_until_done(self._upkeep.learn_instruments, alert)
         await repeat_until_done(lambda: check_key(rest, self._settings, self._credentials, self._clock, alert), alert)
         self._stream.start(rest.session)
@@ -295,7 +295,7 @@ class BinanceVenue:
         if intent is not None:
             self._desk.record(direction, Operation.SETTLE, intent, text)
         else:
-            self._sinks.call(direction=direction, operation="snapshot", order_id="", intent_id=0, text=text)
+            self._desk.note(direction, "snapshot", text)
 
     def _hold(self, intent: CancelIntent) -> bool:
         """During a ban, keep a cancel whose signed window outlasts it, to go out first when it ends."""
@@ -320,9 +320,11 @@ class BinanceVenue:
             reports = parse.event(self.venue_account, raw)
         except PayloadError as error:
             # It may have been a fill: settling everything is the only way to know.
+            self._desk.note("in", "event", raw)
             self._unreadable(str(error))
             self._stream.rebuild("an event could not be read")
             return
+        self._desk.note("in", "event", raw, reports[0].client_id if isinstance(reports, tuple) else "")
         if isinstance(reports, tuple):
             self._silence.heard((reports[0].symbol, reports[0].venue_order_id or ""))
             self._desk.tell(reports)

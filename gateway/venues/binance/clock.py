@@ -20,6 +20,11 @@ class TimeSample:
         return self.received_ns - self.sent_ns
 
     @property
+    def error_ns(self) -> int:
+        """What the offset is right to, plus or minus: half the way there and back, and half a server's millisecond."""
+        return self.round_trip_ns // 2 + _NS_PER_MS // 2
+
+    @property
     def offset_ns(self) -> int:
         """Server time less ours, taking the server's reading as made half-way.
 
@@ -40,8 +45,8 @@ class VenueClock:
         """The venue's time now, milliseconds UTC."""
         return (self.now_ns() + self.offset_ns) // _NS_PER_MS
 
-    def update(self, samples: Iterable[TimeSample]) -> int:
-        """Take the offset of the quickest answer, the one that pins it down best; returns it in ns."""
+    def update(self, samples: Iterable[TimeSample]) -> TimeSample:
+        """Take the offset of the quickest answer, the one that pins it down best, and return that."""
         best = min(samples, key=lambda sample: sample.round_trip_ns)
         self.offset_ns = best.offset_ns
-        return best.offset_ns
+        return best

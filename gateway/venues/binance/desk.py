@@ -18,6 +18,7 @@ from gateway.venues.base import Sinks
 from gateway.venues.binance.answers import OrderRef
 from gateway.venues.binance.clock import VenueClock
 from gateway.venues.binance.limits import Limits
+from gateway.venues.binance.payload import Raw
 from gateway.venues.binance.recent import Recent
 
 
@@ -105,6 +106,17 @@ class Desk:
                 intent_id=intent.intent_id,
                 text=text,
             )
+        )
+
+    def note(self, direction: str, operation: str, text: Raw | str, client_id: str = "") -> None:
+        """Record what is about no request of an order; client_id: the order it is about all the same."""
+        self.sinks.call(
+            direction=direction,
+            operation=operation,
+            order_id=client_id,
+            intent_id=0,
+            text=text if isinstance(text, str) else str(text, "utf-8", "replace"),
+            venue_account=self.venue_account,
         )
 
     def record(self, direction: str, operation: str, intent: Intent, text: str) -> None:

@@ -54,15 +54,18 @@ async def repeat_until_done(step: Callable[[], Awaitable[_T]], alert: Alert) -> 
             await asyncio.sleep(backoff_s(attempt))
 
 
-async def measure_clock(rest: RestClient, clock: VenueClock) -> None:
-    """Ask for the venue's time several times and keep the best answer. Raises RequestLostError or PayloadError."""
+async def measure_clock(rest: RestClient, clock: VenueClock) -> TimeSample:
+    """Ask for the venue's time several times, and keep and return the best answer.
+
+    Raises RequestLostError or PayloadError.
+    """
     samples = []
     for _ in range(_SAMPLES):
         sent_ns = clock.now_ns()
         answer = await rest.public("/api/v3/time")
         received_ns = clock.now_ns()
         samples.append(TimeSample(sent_ns, received_ns, decode(_TIME, _result(answer)).serverTime))
-    clock.update(samples)
+    return clock.update(samples)
 
 
 async def learn_instruments(rest: RestClient, symbols: Sequence[str]) -> tuple[dict[str, Instrument], list[RateLimit]]:

@@ -7,6 +7,7 @@ from urllib.parse import quote
 import msgspec
 
 from gateway.domain.instruments import Instrument
+from gateway.venues.base import Sinks
 from gateway.venues.binance.channel import RequestLostError
 from gateway.venues.binance.clock import VenueClock
 from gateway.venues.binance.limits import Limits
@@ -25,7 +26,7 @@ class Upkeep:
         self,
         venue_account: str,
         settings: BinanceSettings,
-        alert: Callable[[str, str], None],
+        sinks: Sinks,
         clock: VenueClock,
         limits: Limits,
         rest: Callable[[], RestClient],
@@ -33,7 +34,8 @@ class Upkeep:
         """rest: raises NotSentError while there is none."""
         self._venue_account = venue_account
         self._settings = settings
-        self._alert = alert
+        self._sinks = sinks
+        self._alert = sinks.alert
         self._clock = clock
         self._limits = limits
         self._rest = rest
@@ -48,9 +50,14 @@ class Upkeep:
     async def measure_clock(self) -> None:
         """Once, now. What goes wrong is alerted."""
         try:
-            await measure_clock(self._rest(), self._clock)
+            await self.learn_clock()
         except (RequestLostError, PayloadError) as error:
             self._alert("VENUE_CLOCK_STALE", f"venue account {self._venue_account}: {error}")
+
+    async def learn_clock(self) -> None:
+        """Once, now. Raises RequestLostError or PayloadError."""
+        best = await measure_clock(self._rest(), self._clock)
+        self._sinks.clock(self._venue_account, best.offset_ns, best.error_ns)
 
     async def keep_instruments(self) -> None:
         """For ever."""

@@ -14,7 +14,7 @@ import aiohttp
 import msgspec
 
 from gateway.venues.backoff import backoff_s
-from gateway.venues.binance.channel import RequestLostError
+from gateway.venues.binance.channel import RequestLostError, status_line
 from gateway.venues.binance.clock import VenueClock
 from gateway.venues.binance.environments import Credentials
 from gateway.venues.binance.errors import TIMESTAMP_OUTSIDE_WINDOW
@@ -62,6 +62,7 @@ class Hooks:
     down: Callable[[str], None]
     alert: Callable[[str, str], None]
     resync_clock: Callable[[], None]
+    record: Callable[[str, str, str], None]  # direction, operation and text of what is said to log on
 
 
 class UserStream:
@@ -214,7 +215,10 @@ class UserStream:
             raise OpenError(f"subscribe: {error}") from None
 
     async def _ask(self, connection: WsConnection, method: str, params: bytes) -> bytes:
+        self._hooks.record("out", "connect", method)  # its parameters are a time, the key and a signature
         answer = await connection.request(method, params, _LOGON_TIMEOUT_S)
+        # Of a success the answer may show the key.
+        self._hooks.record("in", "connect", f"{answer.status} {method}" if answer.ok else status_line(answer))
         if not answer.ok:
             failure = answer.failure()
             if answer.status in (418, 429):

@@ -60,6 +60,7 @@ def subscriber(url: str, lifetime_s: float = 100) -> StreamEnd:
             down=lambda reason: tell("down"),
             alert=lambda code, text: tell(code),
             resync_clock=lambda: tell("resync"),
+            record=lambda direction, operation, text: None,
         ),
         lifetime_s=lifetime_s,
     )
