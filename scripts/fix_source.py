@@ -9,7 +9,14 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "fix_specs" / "source"
-VERSIONS = ("4.2", "4.4")
+VERSIONS = ("4.2", "4.4", "5.0")
+"""5.0 is FIX 5.0 SP2, its session layer FIXT 1.1 included."""
+_LATER = {"4.4": ("4.4", "5.0")}
+
+
+def is_in(mark: str | None, version: str) -> bool:
+    """Whether what is so marked exists in a version. What 4.4 has, 5.0 has too; nothing of 4.2 alone came back."""
+    return mark is None or version in _LATER.get(mark, (mark,))
 
 
 @dataclass(frozen=True)
@@ -20,17 +27,19 @@ class Item:
     is_component: bool
     required: bool  # insisted on by the session layer
     expected: bool  # required by the standard, insisted on or not
-    version: str | None  # None: in both
+    version: str | None  # None: in all
 
 
 @dataclass(frozen=True)
 class Field:
     tag: int
-    name: str  # as in FIX 4.4
+    name: str  # as in FIX 4.4 and later
     fix_type: str
     name_in_42: str
-    values: tuple[tuple[str, str, str | None], ...]  # (value, meaning, version or None for both)
+    values: tuple[tuple[str, str, str | None], ...]  # (value, meaning, version or None for all)
     open_because: str  # not empty: listed values do not bind
+    open_in_50: bool  # they do not in 5.0
+    type_in_50: str
 
 
 @dataclass(frozen=True)
@@ -46,7 +55,7 @@ class Spec:
     defined_only: list[Item]
 
     def members(self, items: list[Item], version: str) -> list[Item]:
-        return [item for item in items if item.version in (None, version)]
+        return [item for item in items if is_in(item.version, version)]
 
     def spoken(self, version: str) -> dict[str, tuple[str, list[Item]]]:
         """The messages of this version."""
@@ -97,6 +106,7 @@ def load() -> Spec:
     """Reads fix_specs/source. Raises KeyError or ValueError where the files contradict each other."""
     field_file, value_file, message_file = toml("fields.toml"), toml("values.toml"), toml("messages.toml")
     values, open_fields = value_file["values"], value_file["open"]
+    extended = set(value_file["open_in_50"]["fields"].split())
     fields = {}
     for tag, text in field_file["fields"].items():
         name, fix_type = text.split()
@@ -107,8 +117,10 @@ def load() -> Spec:
             name_in_42=field_file["names_in_42"].get(name, name),
             values=_pairs(values[name]) if name in values else (),
             open_because=open_fields.get(name, ""),
+            open_in_50=name in extended,
+            type_in_50=field_file["types_in_50"].get(name, fix_type),
         )
-    strangers = (values.keys() | open_fields.keys() | field_file["names_in_42"].keys()) - fields.keys()
+    strangers = (values.keys() | open_fields.keys() | field_file["names_in_42"].keys() | extended) - fields.keys()
     if strangers:
         raise ValueError(f"not in fields.toml: {sorted(strangers)}")
     spec = Spec(

@@ -13,6 +13,7 @@ from gateway.wire.field_names import NAMES
 from gateway.wire.raw import Fields, group_fields, split_fields
 
 _NO_UNDERLYINGS, _NO_LEGS = 711, 555
+_EXPOSURE_DURATION = 1629  # of an extension to 5.0 SP2
 
 UNSUPPORTED = frozenset(
     {
@@ -28,9 +29,11 @@ UNSUPPORTED = frozenset(
         # another instrument than Symbol(55) alone names
         t.SYMBOL_SFX, t.MATURITY_MONTH_YEAR, t.MATURITY_DATE, t.MATURITY_DAY, t.PUT_OR_CALL, t.STRIKE_PRICE,
         _NO_UNDERLYINGS, _NO_LEGS,
-        # of later versions, sent by clients all the same: DisplayMethod, DisplayQty, MatchIncrement, MaxPriceLevels,
-        # PegPriceType, TriggerType, TriggerPrice, ContingencyType, ExposureDuration
-        1084, 1138, 1089, 1090, 1094, 1100, 1102, 1385, 1629,
+        # of later versions, sent by clients all the same
+        t.DISPLAY_QTY, t.SECONDARY_DISPLAY_QTY, t.DISPLAY_WHEN, t.DISPLAY_METHOD, t.DISPLAY_LOW_QTY, t.DISPLAY_HIGH_QTY,
+        t.DISPLAY_MIN_INCR, t.REFRESH_QTY, t.INITIAL_DISPLAY_QTY, t.MATCH_INCREMENT, t.MAX_PRICE_LEVELS,
+        t.PEG_PRICE_TYPE, t.TRIGGER_TYPE, t.TRIGGER_ACTION, t.TRIGGER_PRICE, t.NO_STRATEGY_PARAMETERS,
+        t.CONTINGENCY_TYPE, _EXPOSURE_DURATION,
     }
 )  # fmt: skip
 """Refused with UNSUPPORTED_FIELD in NewOrderSingle(D) and OrderCancelReplaceRequest(G)."""
@@ -59,23 +62,31 @@ gateway never changes a quantity for corporate actions)."""
 POST_ONLY = "6"
 """ExecInst(18) participate, don't initiate: rest in the book or be refused."""
 
-_ECHO_BOTH = (
+_ECHO_ALL = (
     t.SETTL_TYPE, t.SETTL_DATE, t.SECURITY_ID_SOURCE, t.SECURITY_ID, t.SECURITY_TYPE, t.SECURITY_EXCHANGE,
     t.CURRENCY, t.COMPLIANCE_ID, t.SOLICITED_FLAG, t.EXPIRE_DATE, t.EXEC_INST, t.GT_BOOKING_INST,
     t.SETTL_CURRENCY, t.HANDL_INST, t.POSITION_EFFECT,
 )  # fmt: skip
 
+_ECHO_44 = (
+    t.SECONDARY_CL_ORD_ID, t.CL_ORD_LINK_ID, t.TRADE_ORIGINATION_DATE, t.ACCT_ID_SOURCE, t.ACCOUNT_TYPE,
+    t.DAY_BOOKING_INST, t.BOOKING_UNIT, t.PREALLOC_METHOD, t.CASH_MARGIN, t.CLEARING_FEE_INDICATOR, t.PRODUCT,
+    t.CFI_CODE, *_ECHO_ALL, t.QTY_TYPE, t.PRICE_TYPE, t.ORDER_CAPACITY, t.ORDER_RESTRICTIONS,
+    t.CUST_ORDER_CAPACITY, t.TRADE_DATE, t.BOOKING_TYPE, t.CANCELLATION_RIGHTS, t.MONEY_LAUNDERING_STATUS,
+    t.REGIST_ID, t.DESIGNATION,
+)  # fmt: skip
+
+_ECHO_50 = (
+    *_ECHO_44, t.MANUAL_ORDER_INDICATOR, t.CUST_DIRECTED_ORDER, t.RECEIVED_DEPT_ID, t.CUST_ORDER_HANDLING_INST,
+    t.ORDER_HANDLING_INST_SOURCE, t.PRE_TRADE_ANONYMITY,
+)  # fmt: skip
+
 ECHOED = {
     "FIX.4.2": frozenset(
-        {*_ECHO_BOTH, t.RULE80_A, t.EXEC_BROKER, t.CLIENT_ID, t.CLEARING_FIRM, t.CLEARING_ACCOUNT}
+        {*_ECHO_ALL, t.RULE80_A, t.EXEC_BROKER, t.CLIENT_ID, t.CLEARING_FIRM, t.CLEARING_ACCOUNT}
     ),
-    "FIX.4.4": frozenset({
-        t.SECONDARY_CL_ORD_ID, t.CL_ORD_LINK_ID, t.TRADE_ORIGINATION_DATE, t.ACCT_ID_SOURCE, t.ACCOUNT_TYPE,
-        t.DAY_BOOKING_INST, t.BOOKING_UNIT, t.PREALLOC_METHOD, t.CASH_MARGIN, t.CLEARING_FEE_INDICATOR, t.PRODUCT,
-        t.CFI_CODE, *_ECHO_BOTH, t.QTY_TYPE, t.PRICE_TYPE, t.ORDER_CAPACITY, t.ORDER_RESTRICTIONS,
-        t.CUST_ORDER_CAPACITY, t.TRADE_DATE, t.BOOKING_TYPE, t.CANCELLATION_RIGHTS, t.MONEY_LAUNDERING_STATUS,
-        t.REGIST_ID, t.DESIGNATION,
-    }),
+    "FIX.4.4": frozenset(_ECHO_44),
+    "FIX.5.0SP2": frozenset(_ECHO_50),
 }  # fmt: skip
 """What ExecutionReports send back of the order, where the version's ExecutionReport has the field. Account(1) and the
 terms of the order are fields of their own. The group of parties comes last; of the rest the order means nothing."""

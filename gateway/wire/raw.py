@@ -17,6 +17,8 @@ from gateway.wire.tags import (
     BODY_LENGTH,
     CHECK_SUM,
     DATA_FIELDS,
+    ENCRYPTED_NEW_PASSWORD,
+    ENCRYPTED_PASSWORD,
     MSG_TYPE,
     NEW_PASSWORD,
     PASSWORD,
@@ -44,9 +46,9 @@ _PLAIN = re.compile(
 )
 _START = [BEGIN_STRING, BODY_LENGTH, MSG_TYPE]
 
-SECRET_TAGS = frozenset({RAW_DATA, PASSWORD, NEW_PASSWORD})
+SECRET_TAGS = frozenset({RAW_DATA, PASSWORD, NEW_PASSWORD, ENCRYPTED_PASSWORD, ENCRYPTED_NEW_PASSWORD})
 # Lax on purpose: it is used on text that is broken somewhere, and must not miss a secret there.
-_SECRET_START = re.compile(rb"(?:^|\x01)[^\x01=]*(?:96|554|925)[^\x01=]*=")
+_SECRET_START = re.compile(rb"(?:^|\x01)[^\x01=]*(?:96|554|925|1402|1404)[^\x01=]*=")
 _SECRET_HINTS = tuple(f"{tag}=" for tag in SECRET_TAGS)
 
 
@@ -246,7 +248,7 @@ def group_fields(
 
 
 def mask_secrets(text: str) -> str:
-    """The text with the values of RawData(96), Password(554) and NewPassword(925) as asterisks.
+    """The text with the values of RawData(96), passwords (554, 925) and encrypted ones (1402, 1404) as asterisks.
 
     As many as the value had bytes, so that BodyLength(9) and data lengths still hold. Never raises: in
     text that cannot be taken apart, all that follows the first secret's tag is hidden.

@@ -14,10 +14,18 @@ import quickfix
 from gateway.domain.risk.controls import CONTROLS
 from gateway.fix import decode_fields
 from gateway.wire import field_names, framing, raw, tags
+from gateway.wire.versions import transport
 
 ROOT = Path(__file__).resolve().parents[2]
 STANDARD = tomllib.loads((ROOT / "tests/fixtures/fix_standard_tags.toml").read_text(encoding="utf-8"))
-FILES = {"4.2": ROOT / "fix_specs/FIX42.xml", "4.4": ROOT / "fix_specs/FIX44.xml"}
+FILES = {
+    "4.2": ROOT / "fix_specs/FIX42.xml",
+    "4.4": ROOT / "fix_specs/FIX44.xml",
+    "5.0": ROOT / "fix_specs/FIX50SP2.xml",
+}
+FIXT = ROOT / "fix_specs/FIXT11.xml"
+NAMES = {"4.2": "FIX.4.2", "4.4": "FIX.4.4", "5.0": "FIX.5.0SP2"}
+SINCE = {"4.2": ("all", "4.2"), "4.4": ("all", "from 4.4"), "5.0": ("all", "from 4.4", "5.0")}
 PARTIES = {447, 448, 452, 453, 523, 802, 803}
 # What we take beyond the standard; messages.toml says why.
 ADDED: dict[tuple[str, str], set[int]] = {
@@ -35,7 +43,14 @@ ADDED: dict[tuple[str, str], set[int]] = {
         *(524, 525, 538, 539, 545, 804, 805),
         *(564, 565, 566, 587, 588, 637, 654, 683, 687, 688, 689, 690),
     },
-}
+    ("5.0", "q"): {1},
+    ("5.0", "r"): {41},  # which an extension pack has replaced by a field of its own
+    ("5.0", "Q"): {
+        *(524, 525, 538, 539, 545, 804, 805, 564, 565, 587, 588, 637, 654, 683, 685, 687, 688, 689, 690),
+        *range(670, 676), *range(756, 761), 806, 807, *range(948, 955),
+        *(1073, 1074, 1075, 1366, 1367, 1379, 1381, 1383, 1384, 1418),
+    },
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -63,8 +78,8 @@ def tags_named(names: str) -> set[int]:
 
 @pytest.mark.parametrize("version", FILES)
 def test_echoed_fields_are_documented(version: str) -> None:
-    documented = tags_named(RULES["echoed"]["both"]) | tags_named(RULES["echoed"][version])
-    assert set(decode_fields.ECHOED[f"FIX.{version}"]) | {tags.NO_PARTY_IDS} == documented
+    documented = {tag for since in SINCE[version] for tag in tags_named(RULES["echoed"][since])}
+    assert set(decode_fields.ECHOED[NAMES[version]]) | {tags.NO_PARTY_IDS} == documented
 
 
 def test_refused_fields_are_documented() -> None:
@@ -124,6 +139,15 @@ class Dictionary:
         yield from self.messages.items()
 
 
+def parts_of(version: str) -> list[tuple[Dictionary, str, ET.Element]]:
+    """Header, trailer and messages; of 5.0 they are in two files."""
+    found = []
+    for path in (FILES[version], *([FIXT] if version == "5.0" else [])):
+        dictionary = Dictionary(path)
+        found += [(dictionary, name, part) for name, part in dictionary.parts() if len(part) or len(name) == 1]
+    return found
+
+
 def tags_of(text: str) -> set[int]:
     found: set[int] = set()
     for part in text.split():
@@ -134,22 +158,22 @@ def tags_of(text: str) -> set[int]:
 
 @pytest.mark.parametrize("version", FILES)
 def test_every_standard_field_is_there_and_nothing_unexplained(version: str) -> None:
-    dictionary = Dictionary(FILES[version])
-    parts = dict(dictionary.parts())
+    parts = {name: (dictionary, part) for dictionary, name, part in parts_of(version)}
     for name, expected in STANDARD[version].items():
         if name == "group_starts":
             continue
-        ours = {tag for tags_ in dictionary.lists(parts[name]) for tag in tags_}
+        dictionary, part = parts[name]
+        ours = {tag for tags_ in dictionary.lists(part) for tag in tags_}
         assert ours == tags_of(expected) | ADDED.get((version, name), set()), name
 
 
 @pytest.mark.parametrize("version", FILES)
 def test_groups_start_with_the_standard_field(version: str) -> None:
-    dictionary = Dictionary(FILES[version])
     starts: dict[int, int] = {}
-    for _, part in dictionary.parts():
+    for dictionary, _, part in parts_of(version):
         for group in part.iter("group"):
             starts[dictionary.numbers[group.attrib["name"]]] = next(dictionary.lists(group))[0]
+    dictionary = Dictionary(FILES[version])
     for component in dictionary.components.values():
         for group in component.iter("group"):
             starts[dictionary.numbers[group.attrib["name"]]] = next(dictionary.lists(group))[0]
@@ -162,8 +186,7 @@ def test_groups_start_with_the_standard_field(version: str) -> None:
 @pytest.mark.parametrize("version", FILES)
 def test_a_data_field_stands_in_the_same_list_as_its_length(version: str) -> None:
     """The check of data fields before QuickFIX rests on it: both then belong to the same group, or to none."""
-    dictionary = Dictionary(FILES[version])
-    for _, part in dictionary.parts():
+    for dictionary, _, part in parts_of(version):
         for in_order in dictionary.lists(part):
             for length, data in tags.DATA_FIELDS.items():
                 assert (length in in_order) == (data in in_order)
@@ -172,7 +195,7 @@ def test_a_data_field_stands_in_the_same_list_as_its_length(version: str) -> Non
 def test_tag_names_and_value_names() -> None:
     assert (tags.CL_ORD_ID, tags.NO_PARTY_IDS, tags.LAST_LIQUIDITY_IND) == (11, 453, 851)
     assert tags.DATA_FIELDS[93] == 89
-    assert len(tags.DATA_FIELDS) == 16
+    assert len(tags.DATA_FIELDS) == 21
     assert field_names.NAMES[11] == "ClOrdID"
     assert field_names.VALUE_NAMES[39]["2"] == "Filled"
     assert field_names.VALUE_NAMES[35]["AF"] == field_names.VALUE_NAMES[372]["AF"] == "OrderMassStatusRequest"
@@ -183,8 +206,8 @@ def test_tag_names_and_value_names() -> None:
 # --- in QuickFIX -------------------------------------------------------------------------------------
 
 
-def dictionary(version: str) -> Any:
-    loaded = quickfix.DataDictionary(str(FILES[version]))
+def strict(path: Path) -> Any:
+    loaded = quickfix.DataDictionary(str(path))
     # As the session settings have it: AllowUnknownMsgFields=N shows what a strict engine would object to;
     # ValidateUserDefinedFields=N lets order systems send tags of their own.
     loaded.checkUserDefinedFields(False)
@@ -197,14 +220,21 @@ def message(version: str, body: str) -> str:
     msg_type, _, rest = body.partition("|")
     header = f"{msg_type}|34=2|49=CLIENT|52=20260105-10:00:00.000|56=GATEWAY|"
     content = (header + rest).replace("|", raw.SOH)
-    text = f"8=FIX.{version}{raw.SOH}9={len(raw.to_bytes(content))}{raw.SOH}{content}"
+    text = f"8={transport(NAMES[version])}{raw.SOH}9={len(raw.to_bytes(content))}{raw.SOH}{content}"
     return f"{text}10={framing.checksum(raw.to_bytes(text))}{raw.SOH}"
 
 
 def validate(version: str, body: str) -> Any:
-    loaded = dictionary(version)
-    parsed = quickfix.Message(message(version, body), loaded, True)
-    loaded.validate(parsed)
+    text = message(version, body)
+    if version != "5.0":
+        loaded = strict(FILES[version])
+        parsed = quickfix.Message(text, loaded, True)
+        loaded.validate(parsed)
+        return parsed
+    session, application = strict(FIXT), strict(FILES[version])
+    parsed = quickfix.Message(text, session, application, True)
+    is_session = body[3] in "012345A"
+    quickfix.DataDictionary.validate(parsed, session, session if is_session else application)
     return parsed
 
 
@@ -248,7 +278,7 @@ def test_an_order_with_everything_clients_send_passes_in_42() -> None:
         "35=H|37=42|",
         "35=Q|37=42|17=7|127=C|",
         "35=j|45=2|372=8|380=0|58=what is this|",
-        "35=A|98=0|108=30|141=Y|553=me|554=secret|384=2|372=D|385=R|372=8|385=S|",
+        "35=A|98=0|108=30|141=Y|553=me|554=secret|384=2|372=D|385=R|372=8|385=S|{version}",
         "35=0|",
         "35=1|112=x|",
         "35=2|7=1|16=0|",
@@ -258,7 +288,7 @@ def test_an_order_with_everything_clients_send_passes_in_42() -> None:
     ],
 )
 def test_messages_we_must_understand_pass(version: str, body: str) -> None:
-    validate(version, body)
+    validate(version, body.replace("{version}", "1137=9|" if version == "5.0" else ""))
 
 
 @pytest.mark.parametrize(
@@ -333,8 +363,9 @@ def test_a_strict_engine_refuses(version: str, body: str, refusal: type[Exceptio
 
 @pytest.mark.parametrize("version", FILES)
 def test_unsupported_types_are_known_so_that_the_gateway_can_say_so(version: str) -> None:
-    loaded = dictionary(version)
+    loaded = strict(FILES[version])
     assert all(loaded.isMsgType(msg_type) for msg_type in "DFGHQ89jEV")
     assert all(loaded.isMsgType(msg_type) for msg_type in ("q", "AF", "x"))
-    assert loaded.isMsgType("BH") == (version == "4.4")
+    assert loaded.isMsgType("BH") == (version != "4.2")
+    assert loaded.isMsgType("CA") == (version == "5.0")
     assert not loaded.isMsgType("ZZ")
