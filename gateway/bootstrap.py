@@ -12,7 +12,7 @@ import quickfix
 from loguru import logger
 from sqlalchemy import Engine as Database
 
-from gateway.config import Config
+from gateway.config import Config, SessionConfig
 from gateway.configured import accounts_of, configured_of, drop_copies_of, profile_of, throttles_of
 from gateway.control.server import ControlServer
 from gateway.domain.risk.terms import UNPRICED
@@ -40,6 +40,7 @@ from gateway.engine.records import ClockLimits
 from gateway.engine.recovery import Recovered, recover
 from gateway.engine.schedules import Schedules
 from gateway.engine.session_actions import SessionActions
+from gateway.engine.test_orders import TestOrders
 from gateway.engine.throttle import Throttle
 from gateway.engine.timers import Timers
 from gateway.engine.withdrawals import Withdrawals
@@ -106,7 +107,7 @@ class EngineProcess:
                 max_age=config.risk.reference_max_age_seconds * NANOSECONDS,
                 without_reference=without_reference,
             ),
-            Codec(),
+            Codec(config.timestamp_precisions),
         )
         copies = drop_copies_of(config)
         recorder = Recorder(
@@ -156,7 +157,7 @@ class EngineProcess:
         )
         self._disconnects = Disconnects(profiles, state.sessions)
         withdrawals = Withdrawals(desk, recorder, self._disconnects)
-        settings = [SessionSettings(s.begin_string, s.sender_comp_id, s.target_comp_id) for s in config.sessions]
+        settings = [_session_settings(s) for s in config.sessions]
         store = config.engine.directory / "quickfix"
         ids = {s.session_id.toString(): s.session_id for s in settings}
         self._session_control = SessionControl(ids, store, config.engine.socket, self._inbox.put)
@@ -194,6 +195,7 @@ class EngineProcess:
                 codec=codec,
                 sessions=state.sessions,
                 disconnects=self._disconnects,
+                test_orders=TestOrders(live=config.is_live, test_sessions=config.test_sessions),
             ),
             sessions=state.sessions,
             writer=BatchWriter(self._database, self._lease.fence if self._lease is not None else None),
@@ -237,6 +239,8 @@ class EngineProcess:
             halt=on_halt,  # on QuickFIX's own thread, which is the one that says goodbye
             check_lease=self._check_lease,
             logon_refusal=schedules.refusal,
+            live=config.is_live,
+            test_sessions=config.test_sessions,
             shut_out_strangers=partial(shut_out_strangers, config.engine.socket),
         )
         fresh_directory(store)
@@ -346,6 +350,12 @@ def _venue_thread(
         raise ConfigError(str(error)) from error
 
 
+def _session_settings(session: SessionConfig) -> SessionSettings:
+    return SessionSettings(
+        session.begin_string, session.sender_comp_id, session.target_comp_id, session.timestamp_precision
+    )
+
+
 def _hydrate(store: Path, settings: list[SessionSettings], database: Database, state: Recovered, now: int) -> None:
     with database.connect() as connection:
         for session in settings:
@@ -364,6 +374,6 @@ def _hydrate(store: Path, settings: list[SessionSettings], database: Database, s
 def _sender(application: GatewayApplication, settings: list[SessionSettings]) -> Sender:
     ids = {s.session_id.toString(): s.session_id for s in settings}
     dictionaries = {
-        s.session_id.toString(): quickfix.DataDictionary(os.fspath(dictionary_path(s.begin_string))) for s in settings
+        s.session_id.toString(): quickfix.DataDictionary(os.fspath(dictionary_path(s.version))) for s in settings
     }
     return Sender(application, ids, dictionaries)

@@ -18,6 +18,7 @@ from gateway.config_throttle import ThrottleConfig
 from gateway.domain.session_names import find_session, session_key
 from gateway.domain.totals import Scope
 from gateway.errors import ConfigError
+from gateway.wire.versions import Version, transport
 
 # QuickFIX builds file names and an INI file of them.
 CompId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.-]+$")]
@@ -137,6 +138,10 @@ class AccountConfig(Section):
 class SessionConfig(Section):
     """One FIX session. sender_comp_id is the gateway's id as we send it, target_comp_id the client's.
 
+    begin_string: the version. FIX.5.0SP2 is carried by FIXT.1.1, which is what BeginString(8) says then.
+    test: its orders are tests and never reach a live venue: where the environment is live it cannot log on.
+    timestamp_precision: digits after the second in what we send, 3, 6 or 9; any are read. `fixgw replay derive`
+      takes it as it is now: reports that were made with another one are named as different.
     cancel_on_disconnect: which end of a connection has the session's open orders canceled, after the grace period,
     which begins again with the engine: a lost connection, a Logout(5) of its own or by its schedule, or both.
     drop_copy_of, drop_copy_accounts: of a session that only listens, instead of accounts: the sessions (by CompID, or
@@ -150,13 +155,15 @@ class SessionConfig(Section):
     schedule: when it is open; none given: always, and its numbers begin anew only when someone resets them.
     """
 
-    begin_string: Literal["FIX.4.2", "FIX.4.4"] = "FIX.4.4"
+    begin_string: Version = "FIX.4.4"
     sender_comp_id: CompId = "FIXGW"
     target_comp_id: CompId
     accounts: tuple[str, ...] = ()
     drop_copy_of: tuple[str, ...] = ()
     drop_copy_accounts: tuple[str, ...] = ()
     cancel_accounts: tuple[str, ...] = ()
+    test: bool = False
+    timestamp_precision: Literal[3, 6, 9] = 3
     report_pending_new: bool = False
     immediate_remainder: Literal["canceled", "expired"] = "canceled"
     cancel_on_disconnect: Literal["none", "disconnect", "logout", "both"] = "none"
@@ -188,7 +195,7 @@ class SessionConfig(Section):
     @property
     def key(self) -> str:
         """The SessionID as QuickFIX writes it."""
-        return session_key(self.begin_string, self.sender_comp_id, self.target_comp_id)
+        return session_key(transport(self.begin_string), self.sender_comp_id, self.target_comp_id)
 
 
 class Config(Section):
@@ -269,6 +276,21 @@ class Config(Section):
             if table.session and table.session not in sessions:
                 raise ValueError(f"limits.session: {table.session!r} is not among sessions: {sorted(sessions)}")
         _unique("limits, of one scope", [f"{g.code} {' '.join(g.scope)}" for g in self.all_limits()])
+
+    @property
+    def is_live(self) -> bool:
+        """Whether orders reach a venue that trades real money."""
+        return self.environment == "live"
+
+    @property
+    def test_sessions(self) -> frozenset[str]:
+        """By their keys, those whose orders are tests."""
+        return frozenset(s.key for s in self.sessions if s.test)
+
+    @property
+    def timestamp_precisions(self) -> dict[str, int]:
+        """Digits after the second in what is sent, by session."""
+        return {s.key: s.timestamp_precision for s in self.sessions}
 
     def all_limits(self) -> list[GivenLimit]:
         """Those of accounts and sessions, and those of any scope."""

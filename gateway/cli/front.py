@@ -24,6 +24,7 @@ from gateway.front import (
     run_front,
 )
 from gateway.logs import setup_logging
+from gateway.wire.versions import transport
 
 
 def front(
@@ -56,6 +57,7 @@ def front_settings(config: Config) -> FrontSettings:
         host=front.host,
         port=front.port,
         engine_socket=config.engine.socket,
+        live=config.is_live,
         sessions=tuple(_policy(session) for session in config.sessions),
         logon_deadline_seconds=front.logon_deadline_seconds,
         max_logon_bytes=front.max_logon_bytes,
@@ -79,12 +81,13 @@ def _tls(tls: TlsConfig) -> TlsSettings:
 
 def _policy(session: SessionConfig) -> SessionPolicy:
     return SessionPolicy(
-        begin_string=session.begin_string,
+        begin_string=transport(session.begin_string),
         client_comp_id=session.target_comp_id,
         gateway_comp_id=session.sender_comp_id,
         allow_from=session.allow_from,
         certificates=_certificates(session),
         logon=_logon(session.logon),
+        test=session.test,
     )
 
 

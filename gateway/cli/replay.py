@@ -51,7 +51,8 @@ def derive(
     """
     window = asked_window(date, since, until)
     try:
-        day_end = seconds_of_day(load_config(config).engine.day_end)
+        loaded = load_config(config)
+        day_end = seconds_of_day(loaded.engine.day_end)
     except GatewayError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(EXIT_UNUSABLE) from error
@@ -62,7 +63,7 @@ def derive(
 
     with reading(config) as connection:
         see_one_moment(connection)
-        derived = derive_again(connection, Codec(), window, day_end, found, _progress())
+        derived = derive_again(connection, Codec(loaded.timestamp_precisions), window, day_end, found, _progress())
     _show(derived, time.monotonic() - started, as_json=as_json)
     if derived.differences:
         raise typer.Exit(1)

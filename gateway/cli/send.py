@@ -16,6 +16,7 @@ from typer.core import TyperGroup, TyperOption
 from gateway.cli.conversation import Conversation
 from gateway.cli.send_outcome import EXIT_CODES, Request, await_outcome, new_order_request
 from gateway.client import ClientError, FixClient, LogonRefused
+from gateway.wire.versions import VERSIONS
 
 _INTERRUPTED = 130  # as shells report SIGINT
 
@@ -107,7 +108,7 @@ def options(
     port: Annotated[int, typer.Option(envvar="FIXGW_PORT", help="Gateway port.")] = 9880,
     sender: Annotated[str, typer.Option(envvar="FIXGW_SENDER", help="Our SenderCompID(49).")] = "DESK",
     target: Annotated[str, typer.Option(envvar="FIXGW_TARGET", help="The gateway's CompID(56).")] = "FIXGW",
-    version: Annotated[str, typer.Option(envvar="FIXGW_VERSION", help="FIX.4.2 or FIX.4.4.")] = "FIX.4.4",
+    version: Annotated[str, typer.Option(envvar="FIXGW_VERSION", help=", ".join(VERSIONS) + ".")] = "FIX.4.4",
     username: Annotated[str | None, typer.Option(envvar="FIXGW_USERNAME", help="Username(553).")] = None,
     password: Annotated[
         str | None, typer.Option(envvar="FIXGW_PASSWORD", help="Password(554); better in the variable.")
@@ -131,8 +132,8 @@ def options(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Session messages and all fields too.")] = False,
 ) -> None:
-    if version not in {"FIX.4.2", "FIX.4.4"}:
-        raise typer.BadParameter(f"{version!r} is not FIX.4.2 or FIX.4.4", param_hint="--version")
+    if version not in VERSIONS:
+        raise typer.BadParameter(f"{version!r} is none of {', '.join(VERSIONS)}", param_hint="--version")
     ctx.obj = Desk(
         host=host,
         port=port,

@@ -16,7 +16,7 @@ Value = str | bytes | int | Decimal
 Fields = Sequence[tuple[int, Value]]
 
 # Standard header fields (FIX 4.4, "Standard Message Header"): engines refuse them after the first body field.
-_HEADER_TAGS = frozenset({34, 43, 49, 50, 52, 56, 57, 97, 115, 116, 122, 128, 129, 142, 143, 144, 145, 347, 369})
+_HEADER_TAGS = frozenset({34, 43, 49, 50, 52, 56, 57, 97, 115, 116, 122, 128, 129, 142, 143, 144, 145, 347, 369, 1128})
 
 
 class FixMessage:

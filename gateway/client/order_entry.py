@@ -1,4 +1,4 @@
-"""Orders, cancels, replaces and status requests as FIX fields, in the 4.2 and the 4.4 dialect."""
+"""Orders, cancels, replaces and status requests as FIX fields, in the dialect of the session's version."""
 
 import dataclasses
 import itertools
@@ -196,7 +196,7 @@ def _present(*pairs: tuple[int, str | None]) -> list[tuple[int, Value]]:
 
 def _handling(begin_string: str) -> list[tuple[int, Value]]:
     """HandlInst(21) is required up to FIX 4.2: 1, automated execution without a broker's intervention."""
-    return [(21, "1")] if begin_string <= "FIX.4.2" else []
+    return [(21, "1")] if begin_string == "FIX.4.2" else []
 
 
 def _order_id(order_id: str | None) -> list[tuple[int, Value]]:

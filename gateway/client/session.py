@@ -13,6 +13,7 @@ from gateway.client.errors import ClientError, LogonRefused, NotConnected
 from gateway.client.inbox import Inbox
 from gateway.client.message import Fields, FixMessage, encode, utc_timestamp
 from gateway.client.store import SessionStore
+from gateway.wire.versions import APPL_VER_ID_50_SP2, FIX_50_SP2, transport
 
 Direction = Literal["in", "out"]
 _ADMINISTRATIVE = frozenset({"0", "1", "2", "3", "4", "5", "A"})
@@ -41,7 +42,9 @@ class FixSession:
         tls: ssl.SSLContext | None = None,
         on_message: Callable[[Direction, FixMessage], None] | None = None,
     ) -> None:
-        """reset_seq_num: log on with ResetSeqNumFlag(141)=Y. store: file for numbers and recent orders.
+        """begin_string: the version; FIX.5.0SP2 goes over FIXT.1.1. reset_seq_num: log on with ResetSeqNumFlag(141)=Y.
+
+        store: file for numbers and recent orders.
 
         heartbeats: False keeps silent, also when it is asked, to try a counterparty's patience.
         tls: None speaks plain TCP. on_message sees all traffic.
@@ -131,7 +134,9 @@ class FixSession:
             self._sent.clear()
         reset = [(141, "Y")] if self.reset_seq_num else []
         self._logon_answer = asyncio.get_running_loop().create_future()
-        self.send("A", [(98, "0"), (108, self.heart_bt_int), *reset, *self._credentials, *fields])
+        carried = self.begin_string == FIX_50_SP2 and all(tag != 1137 for tag, _ in fields)
+        version = [(1137, APPL_VER_ID_50_SP2)] if carried else []
+        self.send("A", [(98, "0"), (108, self.heart_bt_int), *reset, *version, *self._credentials, *fields])
         try:
             async with asyncio.timeout(timeout):
                 await self._logon_answer
@@ -201,7 +206,7 @@ class FixSession:
 
     def _encode(self, msg_type: str, seq: int, sending_time: str, fields: Fields) -> bytes:
         header: Fields = [(49, self.sender_comp_id), (56, self.target_comp_id), (34, seq), (52, sending_time)]
-        return encode(self.begin_string, msg_type, header, fields)
+        return encode(transport(self.begin_string), msg_type, header, fields)
 
     def _write(self, raw: bytes, now: int) -> None:
         self._require_connection().write(raw)

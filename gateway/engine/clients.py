@@ -15,6 +15,7 @@ from gateway.engine.numbers import SessionState
 from gateway.engine.ports import FixCodec
 from gateway.engine.proofs import proven_by
 from gateway.engine.recorder import Recorder
+from gateway.engine.test_orders import TestOrders
 from gateway.engine.throttle import Throttle
 from gateway.store.rows import MessageRow
 
@@ -34,6 +35,7 @@ class Clients:
         throttle: Throttle | None = None,
         drop_copies: Collection[str] = (),
         most_waiting: int,
+        test_orders: TestOrders,
     ) -> None:
         """drop_copies: sessions that only listen.
 
@@ -48,6 +50,7 @@ class Clients:
         self._sessions = sessions
         self._disconnects = disconnects
         self._most_waiting = most_waiting
+        self._test_orders = test_orders
 
     def app_received(self, item: AppReceived) -> None:
         """An application message. Its number is consumed with it, whatever becomes of it."""
@@ -61,6 +64,8 @@ class Clients:
         """A session-level message: QuickFIX answers it, we record it and take what it proves."""
         if item.msg_type == "0":
             self._sessions[item.session].proven(proven_by(item.text))
+        elif item.msg_type == "A":
+            self._test_orders.logon_received(item.session, item.text)
         elif item.msg_type == "5":
             self._disconnects.logout_received(item.session)
         if self._throttle is not None:  # it is answered already: too many of them can only end the session
@@ -101,6 +106,9 @@ class Clients:
         if item.session in self._drop_copies and not isinstance(decoded, DontKnowTrade):
             self._recorder.answer(_only_listens(item, decoded), item.at)
             return ""
+        is_test = self._test_orders.refusal(item.session)
+        if is_test and isinstance(decoded, c.NewOrder | c.ReplaceOrder):
+            return self._desk.turn_away(decoded, is_test)
         too_many = self._throttle.take(item.session, item.msg_type, item.at) if self._throttle is not None else ""
         if too_many and isinstance(decoded, c.NewOrder | c.ReplaceOrder):
             return self._desk.turn_away(decoded, too_many)

@@ -13,6 +13,7 @@ import quickfix
 from gateway.errors import ConfigError, GatewayError
 from gateway.fix.application import GatewayApplication
 from gateway.fix.listener import free_loopback_port, replace_listener, silence_listener
+from gateway.wire.versions import transport
 
 _PORT_ATTEMPTS = 5
 LOGOUT_S = 10.0
@@ -25,19 +26,20 @@ _SETTLE_S = 0.05
 class SessionSettings(NamedTuple):
     """What QuickFIX needs to know of a session."""
 
-    begin_string: str
+    version: str
     sender_comp_id: str
     target_comp_id: str
+    timestamp_precision: int = 3
 
     @property
     def session_id(self) -> Any:
         """As quickfix.SessionID."""
-        return quickfix.SessionID(self.begin_string, self.sender_comp_id, self.target_comp_id)
+        return quickfix.SessionID(transport(self.version), self.sender_comp_id, self.target_comp_id)
 
 
-def dictionary_path(begin_string: str) -> Path:
-    """The data dictionary of a FIX version."""
-    name = begin_string.replace(".", "") + ".xml"
+def dictionary_path(version: str) -> Path:
+    """The data dictionary of a FIX version, or of FIXT.1.1."""
+    name = version.replace(".", "") + ".xml"
     packaged = Path(str(files("gateway"))).parent / "fix_specs" / name
     if not packaged.is_file():
         raise GatewayError(f"the data dictionary {packaged} is missing; scripts/generate_fix_specs.py makes it")
@@ -158,16 +160,28 @@ class Acceptor:
             "ValidateFieldsHaveValues=N",
             "ValidateFieldsOutOfOrder=N",
             "PersistMessages=Y",
-            "TimestampPrecision=3",
         ]
         for session in self._sessions:
             lines += [
                 "[SESSION]",
-                f"BeginString={session.begin_string}",
+                f"BeginString={transport(session.version)}",
                 f"SenderCompID={session.sender_comp_id}",
                 f"TargetCompID={session.target_comp_id}",
-                f"DataDictionary={dictionary_path(session.begin_string)}",
+                f"TimestampPrecision={session.timestamp_precision}",
+                *_dictionaries(session.version),
             ]
         path = self._store / "acceptor.cfg"
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
         return str(path)
+
+
+def _dictionaries(version: str) -> list[str]:
+    """From 5.0 on the session layer and the messages it carries have dictionaries of their own."""
+    path = dictionary_path(version)
+    if transport(version) == version:
+        return [f"DataDictionary={path}"]
+    return [
+        f"DefaultApplVerID={version}",
+        f"TransportDataDictionary={dictionary_path(transport(version))}",
+        f"AppDataDictionary={path}",
+    ]

@@ -8,12 +8,13 @@ import functools
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Concatenate, ParamSpec
 
 import quickfix
 from loguru import logger
 
+from gateway.domain.logon_terms import logon_refusal
 from gateway.engine import inbox as i
 from gateway.engine.crash_points import crash_point
 from gateway.engine.numbers import SessionState
@@ -68,10 +69,13 @@ class GatewayApplication(quickfix.Application):  # type: ignore[misc]  # quickfi
         check_lease: Callable[[], None] = lambda: None,
         logon_refusal: Callable[[str], str] = lambda _: "",
         shut_out_strangers: Callable[[], bool] = lambda: False,
+        live: bool = False,
+        test_sessions: Collection[str] = (),
     ) -> None:
         """logon_refusal: why nobody can log on to a session now; empty where one can.
 
         shut_out_strangers: ends connections that are not the front's, and says whether there were any.
+        live: whether orders reach a venue that trades real money; test_sessions are refused then.
         """
         super().__init__()
         self._shut_out_strangers = shut_out_strangers
@@ -82,6 +86,7 @@ class GatewayApplication(quickfix.Application):  # type: ignore[misc]  # quickfi
         self._sent = sent
         self._states = sessions
         self._heart_bt_int = heart_bt_int
+        self._live, self._test_sessions = live, test_sessions
         self._keys: dict[str, tuple[str, Any]] = {}
         self.sending = threading.local()  # .report_id while our own thread sends a report
 
@@ -174,7 +179,7 @@ class GatewayApplication(quickfix.Application):  # type: ignore[misc]  # quickfi
         elif self._states[key].reset_required:
             # What the client would send again may be orders that the exchange has and the restored database has not.
             raise quickfix.RejectLogon("restored from a backup: log on with ResetSeqNumFlag(141)=Y")
-        refusal = self._logon_refusal(key)
+        refusal = self._terms_refusal(key, message) or self._logon_refusal(key)
         if refusal:
             raise quickfix.RejectLogon(refusal)
         if self._shut_out_strangers():
@@ -183,6 +188,15 @@ class GatewayApplication(quickfix.Application):  # type: ignore[misc]  # quickfi
         interval = _digits(_field(message, 108))
         if not low <= interval <= high:
             raise quickfix.RejectLogon(f"HeartBtInt(108)={interval} is not allowed: {low} to {high} seconds")
+
+    def _terms_refusal(self, key: str, message: Any) -> str:
+        return logon_refusal(
+            begin_string=str(message.getHeader().getField(8)),
+            default_appl_ver_id=_field(message, 1137),
+            live=self._live,
+            test_session=key in self._test_sessions,
+            test_message_indicator=_field(message, 464),
+        )
 
     @_guarded
     def fromApp(self, message: Any, session_id: Any) -> None:

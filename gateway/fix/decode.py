@@ -10,7 +10,7 @@ How each is refused:
 - anything that lacks what such an answer must carry (ClOrdID(11), for D Symbol(55) and Side(54) too), and any message
   type that is not for us, by a BusinessMessageReject(j).
 
-Source: FIX 4.2 and FIX 4.4, volume 4 ("Single/General Order Handling").
+Source: FIX 4.2, FIX 4.4 and FIX 5.0 SP2, volume 4 ("Single/General Order Handling").
 """
 
 import re
@@ -48,6 +48,7 @@ from gateway.fix.refusals import (
 from gateway.fix.safe_text import safe, shown
 from gateway.wire import tags as t
 from gateway.wire.raw import RawFormatError, first_values
+from gateway.wire.versions import APPL_VER_ID_50_SP2, version_of
 
 _MSG_TYPE = re.compile(r"(?:^|\x01)35=([^\x01]{0,20})\x01")
 _MSG_SEQ_NUM = re.compile(rf"(?:^|\x01)34=([0-9]{{1,{MAX_SEQ_NUM_DIGITS}}})\x01")
@@ -69,7 +70,12 @@ def decode(text: str, session: str, at: int) -> Decoded:
         }
         return business_reject(head, session, OTHER, f"the message cannot be taken apart: {error}")
     msg_type = values.get(t.MSG_TYPE, "")
-    known = _DECODERS_42 if _begin_string(values) == "FIX.4.2" else _DECODERS
+    appl_ver_id = values.get(t.APPL_VER_ID, APPL_VER_ID_50_SP2)
+    if appl_ver_id != APPL_VER_ID_50_SP2 and msg_type not in ("F", "q"):
+        allowed = f"allowed: {APPL_VER_ID_50_SP2} (5.0 SP2)"
+        what = f"{label(t.APPL_VER_ID)}={shown(appl_ver_id)} is not supported; {allowed}"
+        return business_reject(values, session, OTHER, what)
+    known = _DECODERS_42 if _version(values) == "FIX.4.2" else _DECODERS
     decoder = known.get(msg_type)
     if decoder is None:
         allowed = " ".join(name for name in known if name != "j")
@@ -102,7 +108,7 @@ def _decode_new_order(text: str, values: Values, session: str, at: int) -> NewOr
             expire_time=terms.expire_time(values, absent=TimeInForce.DAY),
             post_only=post_only(values),
             sent_at=terms.sent_at(values),
-            echo=echo_of(text, values, _begin_string(values)),
+            echo=echo_of(text, values, _version(values)),
         )
     except FieldRefused as refused:
         return NewOrderRefused(
@@ -129,9 +135,9 @@ def _check_answerable(values: Values) -> None:
         raise FieldRefused(t.SIDE, f"{label(t.SIDE)}{what if side else ' ' + what}", missing=not side)
 
 
-def _begin_string(values: Values) -> str:
-    begin_string = values.get(t.BEGIN_STRING, "")
-    return begin_string if begin_string in ECHOED else "FIX.4.4"
+def _version(values: Values) -> str:
+    version = version_of(values.get(t.BEGIN_STRING, ""))
+    return version if version in ECHOED else "FIX.4.4"
 
 
 def _decode_cancel(_text: str, values: Values, session: str, at: int) -> CancelOrder | RequestRefused | BusinessReject:
@@ -206,7 +212,7 @@ def _decode_status_request(_text: str, values: Values, session: str, at: int) ->
     try:
         cl_ord_id = client_id(values, t.CL_ORD_ID)
         order_id = client_id(values, t.ORDER_ID) or None
-        request_id = client_id(values, t.ORD_STATUS_REQ_ID) if _begin_string(values) == "FIX.4.4" else ""
+        request_id = client_id(values, t.ORD_STATUS_REQ_ID) if _version(values) != "FIX.4.2" else ""
     except FieldRefused as refused:
         return unanswerable(values, session, refused)
     if not cl_ord_id and order_id is None:

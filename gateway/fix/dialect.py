@@ -1,16 +1,17 @@
 """Where FIX 4.2 and FIX 4.4 say the same thing differently. The domain speaks 4.4; this is what 4.2 makes of it.
 
+FIX 5.0 SP2 says all that is said here as 4.4 does.
+
 Sources: FIX 4.2 and FIX 4.4, volume 4 (ExecutionReport, OrderCancelReject) and their appendices D; volume 6 of 4.4
 (field values) for the version a value was added in.
 """
 
-from typing import Literal
-
 from gateway.domain.order import Order
 from gateway.domain.reports import ExecutionReport
 from gateway.domain.values import CxlRejReason, ExecType, OrdRejReason, OrdStatus
+from gateway.wire.versions import VERSIONS, Version
 
-Dialect = Literal["FIX.4.2", "FIX.4.4"]
+Dialect = Version
 
 # ExecTransType(20), which 4.4 folded into ExecType(150)
 _TRANS_NEW, _TRANS_CANCEL, _TRANS_CORRECT, _TRANS_STATUS = "0", "1", "2", "3"
@@ -78,9 +79,8 @@ def ord_status_42(order: Order | None, ord_status: OrdStatus) -> str:
 
 
 def dialect_of(begin_string: str) -> Dialect:
-    """The dialect of a session's BeginString(8). Raises ValueError for a version that is not spoken here."""
-    if begin_string == "FIX.4.4":
-        return "FIX.4.4"
-    if begin_string == "FIX.4.2":
-        return "FIX.4.2"
-    raise ValueError(f"BeginString(8)={begin_string!r} is not supported; allowed: FIX.4.2, FIX.4.4")
+    """The dialect of a session's version. Raises ValueError for one that is not spoken here."""
+    for version in VERSIONS:
+        if begin_string == version:
+            return version
+    raise ValueError(f"BeginString(8)={begin_string!r} is not supported; allowed: {', '.join(VERSIONS)}")

@@ -2,7 +2,7 @@
 
 A body starts with MsgType(35) and has no other header and no trailer field: the session engine adds them. Every value
 that came from outside is made safe here, so no venue's text can add a field.
-Source: FIX 4.2 and FIX 4.4, volume 4; what differs between the two is in dialect.py.
+Source: FIX 4.2 and FIX 4.4, volume 4; what differs between the two is in dialect.py. 5.0 SP2 is as 4.4.
 """
 
 from functools import lru_cache
@@ -33,16 +33,19 @@ _MAX_VENUE_ID = 64
 _COMM_ABSOLUTE = "3"
 
 
-def encode(report: Report, dialect: d.Dialect) -> str:
-    """The report as text for `outgoing.to_quickfix`, in the session's version of FIX."""
+def encode(report: Report, dialect: d.Dialect, digits: int = 3) -> str:
+    """The report as text for `outgoing.to_quickfix`, in the session's version of FIX.
+
+    digits: after the second in timestamps: 3, 6 or 9.
+    """
     if isinstance(report, ExecutionReport):
         if report.order is None:
-            return _orderless_report(report, dialect)
-        return _execution_report(report, report.order, dialect)
+            return _orderless_report(report, dialect, digits)
+        return _execution_report(report, report.order, dialect, digits)
     if isinstance(report, CancelReject):
-        return _cancel_reject(report, dialect)
+        return _cancel_reject(report, dialect, digits)
     if isinstance(report, MassCancelReport):
-        return encode_mass_cancel_report(report, utc_timestamp(report.transact_time))
+        return encode_mass_cancel_report(report, utc_timestamp(report.transact_time, digits), dialect)
     return encode_security_list(report) if isinstance(report, SecurityList) else _business_reject(report, dialect)
 
 
@@ -51,14 +54,14 @@ def msg_type(body: str) -> str:
     return body[3 : body.index("\x01")]
 
 
-def _execution_report(report: ExecutionReport, order: Order, dialect: d.Dialect) -> str:
+def _execution_report(report: ExecutionReport, order: Order, dialect: d.Dialect, digits: int) -> str:
     terms = order.terms
     body = (
         f"35=8\x01{_copy(report, dialect)}{_type_and_status(report, order, dialect)}"
         f"37={order.order_id}\x0111={report.cl_ord_id}\x01"
         f"55={order.symbol}\x0154={order.side._value_}\x0138={terms.order_qty:f}\x0140={order.ord_type._value_}\x01"
         f"59={order.time_in_force._value_}\x0114={order.cum_qty:f}\x01151={order.leaves_qty:f}\x01"
-        f"6={order.avg_px:f}\x0160={utc_timestamp(report.transact_time)}\x01"
+        f"6={order.avg_px:f}\x0160={utc_timestamp(report.transact_time, digits)}\x01"
     )
     if report.orig_cl_ord_id:
         body += f"41={report.orig_cl_ord_id}\x01"
@@ -78,7 +81,7 @@ def _execution_report(report: ExecutionReport, order: Order, dialect: d.Dialect)
     if report.text or report.ord_rej_reason is not None or report.restatement_reason:
         body += _reasons(report, dialect)
     if order.time_in_force is TimeInForce.GTD and order.expire_time is not None and not _expires_by_date(order):
-        body += f"126={utc_timestamp(order.expire_time)}\x01"
+        body += f"126={utc_timestamp(order.expire_time, digits)}\x01"
     if report.of_mass_status is not None:
         body += mass_status_fields(report.of_mass_status)
     for tag, value in (*report.echo, *order.echo):
@@ -101,7 +104,7 @@ def _expires_by_date(order: Order) -> bool:
 def _type_and_status(report: ExecutionReport, order: Order, dialect: d.Dialect) -> str:
     """ExecID(17), ExecType(150), OrdStatus(39), and for 4.2 ExecTransType(20)."""
     exec_id = report.exec_id if report.exec_type is not ExecType.ORDER_STATUS else _STATUS_EXEC_ID
-    if dialect == "FIX.4.4":
+    if dialect != "FIX.4.2":
         return f"17={exec_id}\x01150={report.exec_type._value_}\x0139={order.ord_status._value_}\x01"
     ord_status = d.ord_status_42(order, order.ord_status)
     exec_type = d.exec_type_42(report, order, ord_status)
@@ -138,7 +141,7 @@ def _reasons(report: ExecutionReport, dialect: d.Dialect) -> str:
     return f"{body}58={safe(report.text)}\x01" if report.text else body
 
 
-def _orderless_report(report: ExecutionReport, dialect: d.Dialect) -> str:
+def _orderless_report(report: ExecutionReport, dialect: d.Dialect, digits: int) -> str:
     """A refusal, or the status of an order that is not known: Rejected, with the client's fields and nothing done."""
     refused = report.refused
     status = report.exec_type is ExecType.ORDER_STATUS
@@ -166,10 +169,10 @@ def _orderless_report(report: ExecutionReport, dialect: d.Dialect) -> str:
             body += f"1={refused.account}\x01"
         if dialect == "FIX.4.2":
             body += "32=0\x0131=0\x01"
-    return f"{body}60={utc_timestamp(report.transact_time)}\x01{_reasons(report, dialect)}"
+    return f"{body}60={utc_timestamp(report.transact_time, digits)}\x01{_reasons(report, dialect)}"
 
 
-def _cancel_reject(report: CancelReject, dialect: d.Dialect) -> str:
+def _cancel_reject(report: CancelReject, dialect: d.Dialect, digits: int) -> str:
     order = report.order
     reason = report.cxl_rej_reason
     is_42 = dialect == "FIX.4.2"
@@ -180,7 +183,7 @@ def _cancel_reject(report: CancelReject, dialect: d.Dialect) -> str:
         f"41={orig_cl_ord_id}\x0139={ord_status}\x01"
         f"434={'2' if report.kind is RequestKind.REPLACE else '1'}\x01"
         f"102={d.cxl_rej_reason_42(reason) if is_42 else reason}\x01"
-        f"60={utc_timestamp(report.transact_time)}\x01"
+        f"60={utc_timestamp(report.transact_time, digits)}\x01"
     )
     if order is not None and order.account:
         body += f"1={order.account}\x01"
@@ -198,10 +201,13 @@ def _business_reject(report: BusinessReject, dialect: d.Dialect) -> str:
     return f"{body}58={safe(report.text)}\x01" if report.text else body
 
 
-def utc_timestamp(ns: int) -> str:
-    """Nanoseconds since 1970 as a UTCTimestamp, cut (not rounded) to milliseconds: what both versions allow."""
+def utc_timestamp(ns: int, digits: int = 3) -> str:
+    """Nanoseconds since 1970 as a UTCTimestamp, cut (not rounded) to so many digits after the second.
+
+    Milliseconds are what all versions have in their text; more digits are an extension that sessions can agree on.
+    """
     seconds, rest = divmod(ns, 1_000_000_000)
-    return f"{_second(seconds)}.{rest // 1_000_000:03d}"
+    return f"{_second(seconds)}.{f'{rest:09d}'[:digits]}"
 
 
 @lru_cache(maxsize=64)

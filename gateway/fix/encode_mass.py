@@ -7,14 +7,17 @@ from gateway.domain.instruments import Instrument
 from gateway.domain.mass_reports import MassCancelReport, OfMassStatus, SecurityList
 from gateway.domain.money import text_of
 from gateway.fix.safe_text import safe
+from gateway.wire.versions import FIX_50_SP2
 
 _REJECTED = "0"
 
 
-def encode_mass_cancel_report(report: MassCancelReport, transact_time: str) -> str:
-    """The whole body. transact_time: as text."""
+def encode_mass_cancel_report(report: MassCancelReport, transact_time: str, version: str) -> str:
+    """The whole body. transact_time: as text. From 5.0 on the report has an id of its own, MassActionReportID(1369)."""
     response = report.request_type if report.reject_reason is None else _REJECTED
     body = f"35=r\x0111={report.cl_ord_id}\x0137=M{report.position}\x01530={report.request_type}\x01531={response}\x01"
+    if version == FIX_50_SP2:
+        body += f"1369=M{report.position}\x01"
     if report.reject_reason is not None:
         body += f"532={report.reject_reason}\x01"
     body += f"533={report.affected}\x01"

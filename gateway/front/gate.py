@@ -2,17 +2,20 @@
 
 from collections.abc import Iterable
 
+from gateway.domain.logon_terms import logon_refusal
 from gateway.front.addresses import Address, Peer, is_in
 from gateway.front.logon import Logon, shown
 from gateway.front.refused import Refused
 from gateway.front.settings import SessionPolicy
 from gateway.front.tls import Identity
+from gateway.wire.tags import DEFAULT_APPL_VER_ID, TEST_MESSAGE_INDICATOR
 
 
 class Gate:
     """Knows the sessions and who may use them."""
 
-    def __init__(self, sessions: Iterable[SessionPolicy]) -> None:
+    def __init__(self, sessions: Iterable[SessionPolicy], *, live: bool) -> None:
+        self._live = live
         self._policies = {(s.begin_string, s.client_comp_id, s.gateway_comp_id): s for s in sessions}
         from_anywhere = any(not s.allow_from for s in self._policies.values())
         self._networks = [] if from_anywhere else [n for s in self._policies.values() for n in s.allow_from]
@@ -34,6 +37,15 @@ class Gate:
             raise Refused(f"the session may not connect from {peer.address}")
         if policy.certificates and (certificate is None or not _names(certificate, policy.certificates)):
             raise Refused("the client's certificate is not one of the session's")
+        refusal = logon_refusal(
+            begin_string=policy.begin_string,
+            default_appl_ver_id=shown(logon.value(DEFAULT_APPL_VER_ID), absent=""),
+            live=self._live,
+            test_session=policy.test,
+            test_message_indicator=logon.value(TEST_MESSAGE_INDICATOR),
+        )
+        if refusal:
+            raise Refused(refusal, refusal)
         return policy
 
 

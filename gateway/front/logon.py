@@ -79,6 +79,6 @@ def take_logon(data: bytes, max_bytes: int) -> Logon | None:
     return Logon(message, data[length:], dict(fields))
 
 
-def shown(value: str) -> str:
+def shown(value: str, absent: str = "-") -> str:
     """A client's value for log lines: printable ASCII only, cut to a bounded length."""
-    return "".join(c if "!" <= c <= "~" else "?" for c in value[:_SHOWN_CHARACTERS]) or "-"
+    return "".join(c if "!" <= c <= "~" else "?" for c in value[:_SHOWN_CHARACTERS]) or absent

@@ -25,7 +25,10 @@ class SignatureLogon:
 
 @dataclass(frozen=True, slots=True)
 class SessionPolicy:
-    """Who may log on as one session. client_comp_id is the Logon's SenderCompID(49), gateway_comp_id its 56."""
+    """Who may log on as one session. begin_string: BeginString(8) on the wire.
+
+    client_comp_id is the Logon's SenderCompID(49), gateway_comp_id its 56.
+    """
 
     begin_string: str
     client_comp_id: str
@@ -37,6 +40,9 @@ class SessionPolicy:
 
     logon: PasswordLogon | SignatureLogon | None = None
     """What the Logon must prove; None: nothing."""
+
+    test: bool = False
+    """Whether it is for tests, which are refused where the environment is live."""
 
     @property
     def key(self) -> str:
@@ -56,6 +62,8 @@ class FrontSettings:
     port: int
     engine_socket: Path
     sessions: tuple[SessionPolicy, ...]
+    live: bool = False
+    """Whether orders reach a venue that trades real money."""
     tls: TlsSettings | None = None
     """None: clients speak plain TCP."""
     users_file: Path = Path("users.json")

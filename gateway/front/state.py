@@ -32,7 +32,7 @@ class FrontState:
         self._load_tls()
         self.credentials = Credentials(settings)
         self.door = Door(settings.max_connections, settings.max_connections_per_address, settings.max_half_open)
-        self.gate = Gate(settings.sessions)
+        self.gate = Gate(settings.sessions, live=settings.live)
         self.clients: set[ClientSide] = set()
         self.sessions: dict[str, ClientSide] = {}
         """By SessionID, those whose Logon went on to the engine."""

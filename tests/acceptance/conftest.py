@@ -10,7 +10,7 @@ from tests.acceptance.injecting import InjectingGateway
 from tests.acceptance.scenario import SYMBOL, Scenario
 from tests.fixtures.processes import Exchange, Gateway
 
-DIALECTS = ("DESK", "OMS42")
+DIALECTS = ("DESK", "OMS42", "OMS50")
 _EXPLICIT = 'report_pending_new = true\nimmediate_remainder = "expired"'
 _LIMITED = """
 [sessions.limits]
@@ -22,6 +22,7 @@ max_open_orders = 3
 SESSIONS: Mapping[str, tuple[str, str]] = {
     "DESK": ("FIX.4.4", ""),
     "OMS42": ("FIX.4.2", ""),
+    "OMS50": ("FIX.5.0SP2", ""),
     "EXPLICIT44": ("FIX.4.4", _EXPLICIT),
     "EXPLICIT42": ("FIX.4.2", _EXPLICIT),
     "LIMITED44": ("FIX.4.4", _LIMITED),
@@ -66,7 +67,12 @@ def injected_exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exch
 def injected_gateway(tmp_path_factory: pytest.TempPathFactory, injected_exchange: Exchange) -> Iterator[Gateway]:
     directory = tmp_path_factory.mktemp("injected")
     # What is put into the exchange's mouth is not what it does: no comparing of the two.
-    process = InjectingGateway(directory, injected_exchange.url, engine="reconcile_seconds = 0")
+    process = InjectingGateway(
+        directory,
+        injected_exchange.url,
+        sessions={name: SESSIONS[name] for name in DIALECTS},
+        engine="reconcile_seconds = 0",
+    )
     process.start()
     yield process
     _is_derived(process)
@@ -149,9 +155,9 @@ def pytest_runtest_makereport(
         scenario_id, title = marker.args
         result = "not applicable" if scenario.not_applicable and report.passed else report.outcome
         seen = " ".join(scenario.seen)
-        line = f"{scenario_id:9} {scenario.client.begin_string:8} {result:15} {seen}  [{title}]"
+        line = f"{scenario_id:9} {scenario.client.begin_string:10} {result:15} {seen}  [{title}]"
         if scenario.not_applicable:
-            line += f"\n{'':35}reason: {scenario.not_applicable}"
+            line += f"\n{'':37}reason: {scenario.not_applicable}"
         report.user_properties.append((_TABLE, line))
     return report
 
@@ -168,7 +174,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if lines:
         terminalreporter.section("order state change matrices")
         terminalreporter.write_line(
-            f"{'id':9} {'dialect':8} {'result':15} seen (ExecType/OrdStatus, 9/OrdStatus(CxlRejReason))"
+            f"{'id':9} {'dialect':10} {'result':15} seen (ExecType/OrdStatus, 9/OrdStatus(CxlRejReason))"
         )
     for line in lines:
         terminalreporter.write_line(line)

@@ -59,11 +59,13 @@ def _report(fields: dict[str, Any]) -> v.VenueReport:
 class InjectingGateway(Gateway):
     """As Gateway, with Scenario.venue_says."""
 
+    module = "tests.acceptance.injecting"
+
     def _start(self, arguments: list[str], ready: Path, env: Mapping[str, str]) -> int:
         ready.unlink(missing_ok=True)
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.acceptance.injecting", *arguments],
+                [sys.executable, "-m", self.module, *arguments],
                 cwd=self.directory,
                 stdout=log,
                 stderr=log,

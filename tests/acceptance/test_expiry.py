@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.client.message import utc_timestamp
-from tests.acceptance.conftest import DIALECTS
+from tests.acceptance.conftest import DIALECTS, SESSIONS
 from tests.acceptance.scenario import SYMBOL, Scenario
 from tests.fixtures.processes import Exchange, Gateway
 
@@ -69,7 +69,7 @@ async def test_client_cancels_what_is_expiring(s: Scenario) -> None:
 async def at_day_end(exchange: Exchange, tmp_path: Path) -> AsyncIterator[list[Scenario]]:
     """A scenario in each dialect, on a gateway whose day ends soon after it started."""
     day_end = time.strftime("%H:%M:%S", time.gmtime(time.time() + 10))
-    gateway = Gateway(tmp_path, exchange.url, engine=f'day_end = "{day_end}"')
+    gateway = Gateway(tmp_path, exchange.url, sessions=SESSIONS, engine=f'day_end = "{day_end}"')
     gateway.start()
     await exchange.control("mode", symbol=SYMBOL, mode="manual")
     scenarios = [Scenario(gateway.client(comp_id), exchange, gateway) for comp_id in DIALECTS]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.client.message import utc_timestamp
-from tests.acceptance.conftest import DIALECTS
+from tests.acceptance.conftest import DIALECTS, SESSIONS
 from tests.acceptance.scenario import Scenario
 from tests.fixtures.processes import Exchange, Gateway
 
@@ -78,7 +78,7 @@ def _now() -> str:
 
 async def test_symbol_that_does_not_trade(exchange: Exchange, tmp_path: Path) -> None:
     await exchange.control("symbol", symbol="LTCUSDT", status="BREAK")
-    gateway = Gateway(tmp_path, exchange.url).start()
+    gateway = Gateway(tmp_path, exchange.url, sessions=SESSIONS).start()
     try:
         for comp_id in DIALECTS:
             s = Scenario(gateway.client(comp_id), exchange, gateway)

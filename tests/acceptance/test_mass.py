@@ -12,7 +12,7 @@ from tests.fixtures.processes import Exchange, Gateway
 
 SESSIONS = {
     "DESK": ("FIX.4.4", ""),
-    "RISK": ("FIX.4.4", 'cancel_accounts = ["TRADING"]'),
+    "RISK": ("FIX.5.0SP2", 'cancel_accounts = ["TRADING"]'),
     "OMS42": ("FIX.4.2", ""),
 }
 TERMS: dict[str, Any] = {"order_qty": "2", "price": "50", "time_in_force": "GTC"}

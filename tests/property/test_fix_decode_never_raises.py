@@ -20,7 +20,7 @@ _TAGS = st.one_of(
             | {447, 452, 802, 523, 803, 354, 355, 95, 96, 530, 584, 585, 320, 559, 263}
             | UNSUPPORTED
             | set(ONLY)
-            | set(ECHOED["FIX.4.4"] | ECHOED["FIX.4.2"])
+            | set(ECHOED["FIX.5.0SP2"] | ECHOED["FIX.4.2"])
         )
     ),
     st.integers(min_value=0, max_value=99_999),
@@ -39,7 +39,7 @@ _MESSAGES = st.builds(
     lambda version, msg_type, fields: (
         f"8={version}{SOH}35={msg_type}{SOH}" + "".join(f"{tag}={value}{SOH}" for tag, value in fields)
     ),
-    st.sampled_from(["FIX.4.2", "FIX.4.4", "FIX.4.9"]),
+    st.sampled_from(["FIX.4.2", "FIX.4.4", "FIX.4.9", "FIXT.1.1"]),
     st.sampled_from(["D", "F", "G", "H", "Q", "j", "X", "q", "AF", "x"]),
     st.lists(st.tuples(_TAGS, _VALUES), max_size=25),
 )

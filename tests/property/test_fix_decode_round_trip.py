@@ -13,6 +13,7 @@ from gateway.fix.decode import decode
 from gateway.fix.decode_values import timestamp
 from gateway.fix.dialect import Dialect
 from gateway.fix.encode import encode, utc_timestamp
+from gateway.wire.versions import VERSIONS, transport
 
 SOH = "\x01"
 _ids = st.text(alphabet=st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1, max_size=64)
@@ -26,7 +27,7 @@ def _fields(text: str) -> list[tuple[str, str]]:
 
 
 @given(
-    version=st.sampled_from(["FIX.4.2", "FIX.4.4"]),
+    version=st.sampled_from(VERSIONS),
     terms=st.fixed_dictionaries(
         {
             "11": _ids,
@@ -55,7 +56,7 @@ def test_an_orders_fields_come_back(
     group = [field for party in parties for field in zip(("448", "447", "452"), party, strict=True)]
     if parties:
         group.insert(0, ("453", str(len(parties))))
-    text = "".join(f"{tag}={value}{SOH}" for tag, value in (("8", version), ("35", "D"), *said, *group))
+    text = "".join(f"{tag}={value}{SOH}" for tag, value in (("8", transport(version)), ("35", "D"), *said, *group))
 
     command = decode(text, "S", 1)
     assert isinstance(command, NewOrder), command

@@ -37,6 +37,7 @@ from gateway.engine.reconciler import Reconciler
 from gateway.engine.recorder import Recorder
 from gateway.engine.schedules import Schedules
 from gateway.engine.session_actions import SessionActions
+from gateway.engine.test_orders import TestOrders
 from gateway.engine.timers import Timers
 from gateway.engine.withdrawals import Withdrawals
 from gateway.fix.codec import Codec
@@ -90,6 +91,7 @@ class World:
                 desk=self.desk, recorder=recorder, instruments=lambda _: {}, profiles={}, was_received=lambda *_: False
             ),
             most_waiting=2_000,
+            test_orders=TestOrders(live=False, test_sessions=()),
         )
         reconciler = Reconciler(
             accounts=["main"],

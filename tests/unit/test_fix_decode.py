@@ -210,12 +210,22 @@ def test_parties_are_echoed_with_right_counts() -> None:
 
 
 def test_what_is_echoed_depends_on_the_version() -> None:
-    fields = ORDER | {47: "A", 583: "link", 528: "A"}
-    orders = [received("D", fields, version) for version in ("FIX.4.2", "FIX.4.4")]
+    fields = ORDER | {47: "A", 583: "link", 528: "A", 1028: "Y"}
+    orders = [received("D", fields, version) for version in ("FIX.4.2", "FIX.4.4", "FIXT.1.1")]
     assert [order.echo for order in orders if isinstance(order, NewOrder)] == [
         ((47, "A"),),
         ((583, "link"), (528, "A")),
+        ((583, "link"), (528, "A"), (1028, "Y")),
     ]
+
+
+def test_another_version_is_refused_unless_it_is_a_cancel() -> None:
+    for msg_type in "DGH":
+        refused = received(msg_type, ORDER | {41: "x", 1128: "8"}, "FIXT.1.1")
+        assert isinstance(refused, BusinessReject)
+        assert refused.text == "ApplVerID(1128)=8 is not supported; allowed: 9 (5.0 SP2)"
+    assert isinstance(received("F", {11: "y", 41: "x", 1128: "8"}, "FIXT.1.1"), CancelOrder)
+    assert isinstance(received("D", ORDER | {1128: "9"}, "FIXT.1.1"), NewOrder)
 
 
 def test_a_data_field_smuggles_nothing_in() -> None:
@@ -302,10 +312,11 @@ def test_a_status_request() -> None:
     assert isinstance(received("H", {55: "BTCUSDT"}), BusinessReject)
 
 
-def test_a_status_request_s_own_id_is_echoed_in_4_4() -> None:
+def test_a_status_request_s_own_id_is_echoed_from_4_4_on() -> None:
     asked = {11: "ORD-1", 790: "ask-1"}
-    echoes = [received("H", asked, version) for version in ("FIX.4.4", "FIX.4.2")]
-    assert [r.echo for r in echoes if isinstance(r, RequestStatus)] == [((790, "ask-1"),), ()]
+    echoes = [received("H", asked, version) for version in ("FIX.4.4", "FIXT.1.1", "FIX.4.2")]
+    own = ((790, "ask-1"),)
+    assert [r.echo for r in echoes if isinstance(r, RequestStatus)] == [own, own, ()]
 
 
 def test_dont_know_trade_is_taken_whatever_it_lacks() -> None:

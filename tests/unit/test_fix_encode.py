@@ -225,5 +225,5 @@ def test_what_a_report_says_in_each_version(name: str, dialect: Dialect) -> None
     said = fields(given, dialect)
     expected = in_42 if dialect == "FIX.4.2" else in_44
     assert {tag: said.get(tag) for tag in expected} == expected
-    if dialect == "FIX.4.4":
+    if dialect != "FIX.4.2":
         assert 20 not in said

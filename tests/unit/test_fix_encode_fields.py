@@ -135,9 +135,11 @@ def test_times_are_cut_to_milliseconds(ns: int, text: str) -> None:
     assert utc_timestamp(ns) == text
 
 
-def test_the_codec_speaks_two_versions() -> None:
+def test_the_codec_speaks_three_versions() -> None:
     assert Codec().encode(cancel_reject(), begin_string="FIX.4.2")[0] == "9"
     msg_type, body = Codec().encode(report(ExecType.NEW, ORDER), begin_string="FIX.4.4")
     assert (msg_type, body[:5]) == ("8", f"35=8{SOH}")
+    for name in ("FIX.5.0SP2", "FIXT.1.1"):
+        assert Codec().encode(report(ExecType.NEW, ORDER), begin_string=name) == (msg_type, body)
     with pytest.raises(ValueError, match=r"BeginString\(8\)='FIX.5.0' is not supported"):
         Codec().encode(cancel_reject(), begin_string="FIX.5.0")

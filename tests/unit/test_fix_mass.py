@@ -97,6 +97,7 @@ def test_a_mass_cancel_report() -> None:
     assert fields(done, "FIX.4.4") == {
         35: "r", 11: "MC-1", 37: "M9", 530: "1", 531: "1", 533: "3", 55: "BTCUSDT", 54: "1", 60: TIME,
     }  # fmt: skip
+    assert fields(done, "FIX.5.0SP2")[1369] == "M9"
     refused = MassCancelReport(
         session=SESSION, position=9, cl_ord_id="MC-1", request_type="5", transact_time=AT,
         reject_reason=MassCancelRejectReason.NOT_SUPPORTED, text="no",
