@@ -145,7 +145,7 @@ async def test_queries_leave_the_rest_of_the_weight_to_cancels(
     for counter in exchange.hosts[exchange.url].weights.values():
         counter.length_ms = 86_400_000
         counter.interval = venue.clock_ms() // counter.length_ms
-        counter.used = counter.limit
+        counter.used = counter.limit * 95 // 100
     venue.settle(order.settle(accepted.venue_order_id))
     venue.cancel(order.cancel(accepted.venue_order_id))
     await desk.expect(VenueClosed)
@@ -165,7 +165,7 @@ class TestBan:
         order = intents(other, exchange)
         other.place(order.place())
         refused = await desk.expect(VenueRefused, client_id=order.client_id)
-        assert refused.text.startswith("VENUE_RATE_LIMIT")
+        assert refused.text.startswith("ORDER_RATE venue=paused")
         assert not await exchange.orders()
 
     async def test_nothing_is_sent_before_the_time_and_cancels_go_first(
@@ -185,8 +185,45 @@ class TestBan:
         venue.place(late.place())
         venue.cancel(order.cancel(accepted.venue_order_id))
         assert len([call for call in desk.calls if call[0] == "out"]) == sent
-        assert desk.of(VenueRefused)[-1].text.startswith("VENUE_RATE_LIMIT")
+        assert desk.of(VenueRefused)[-1].text.startswith("ORDER_RATE venue=paused")
         await desk.expect(VenueClosed, client_id=order.client_id, reason=CloseReason.CANCELED)
+
+    async def test_too_many_orders_stop_new_ones_and_not_cancels(
+        self, make: Make, exchange: BinanceExchange, desk: Desk
+    ) -> None:
+        one, other = make(), make()
+        await one.start()
+        await other.start()
+        order = intents(one, exchange)
+        one.place(order.place())
+        accepted = await desk.expect(VenueAccepted)
+        await exchange.post("reject", op="order.place", code=-1015, msg="Too many new orders.", status=429)
+        for text in ("-1015", "ORDER_RATE venue=orders"):
+            late = intents(one, exchange)
+            one.place(late.place())
+            assert (await desk.expect(VenueRefused, client_id=late.client_id)).text.startswith(text)
+        one.cancel(order.cancel(accepted.venue_order_id))
+        await desk.expect(VenueClosed, client_id=order.client_id, reason=CloseReason.CANCELED)
+        others = intents(other, exchange)
+        other.place(others.place())
+        await desk.expect(VenueAccepted, client_id=others.client_id)
+
+    async def test_what_is_left_of_the_weight_is_two_accounts_together(
+        self, make: Make, exchange: BinanceExchange, desk: Desk
+    ) -> None:
+        one, other = make(), make()
+        await one.start()
+        await other.start()
+        for counter in exchange.hosts[exchange.url].weights.values():
+            counter.length_ms = 86_400_000
+            counter.interval = one.clock_ms() // counter.length_ms
+            counter.used = counter.ours = counter.limit * 8 // 10 - 1
+        first, second = intents(one, exchange), intents(other, exchange)
+        one.place(first.place())
+        await desk.expect(VenueAccepted, client_id=first.client_id)
+        other.place(second.place())
+        refused = await desk.expect(VenueRefused, client_id=second.client_id)
+        assert refused.text.startswith("ORDER_RATE venue=weight")
 
     async def test_a_cancel_that_was_turned_away_is_sent_again(
         self, make: Make, exchange: BinanceExchange, desk: Desk

@@ -5,16 +5,19 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from gateway.domain.intents import AmendIntent, CancelIntent, PlaceIntent
 from gateway.domain.values import OrdType, Side, TimeInForce
 from gateway.venues.binance.clock import TimeSample, VenueClock
 from gateway.venues.binance.filters import RateLimit
-from gateway.venues.binance.limits import Hosts, Limits, retry_at_ms
+from gateway.venues.binance.limits import Host, Hosts, Limits, Use, retry_at_ms
 from gateway.venues.binance.requests import UnsupportedOrderError, amend_params, cancel_params, place_params
+from gateway.venues.binance.rest import NotSentError, RestClient
 
 MINUTE = 60_000
-NOW = 1_000 * MINUTE
+NOW = 1_000 * MINUTE + 5_000
 
 
 def weight(count: int, limit: int = 100) -> RateLimit:
@@ -34,26 +37,93 @@ class TestLimits:
         limits.spend(NOW, 1, order=True)
         refusal = limits.refuses_place(NOW)
         assert refusal is not None
-        assert refusal.startswith("VENUE_WEIGHT_RESERVED_FOR_CANCELS used=80 limit=80 of 100")
-        assert limits.paused_for_ms(NOW) == 0  # cancels and queries go on
+        assert refusal == "ORDER_RATE venue=weight used=80 limit=80 of 100/1 minute, the rest is kept for cancels"
+        assert limits.cancel_wait_ms(NOW) == 0
 
-    def test_queries_wait_before_new_orders_are_refused(self) -> None:
+    def test_what_can_wait_leaves_the_last_of_it_to_what_cannot(self) -> None:
+        """Cancels before queries for unknown orders, those before replaces, those before new orders."""
         limits = Limits(cancel_reserve=0.2)
         limits.learn([weight(0)])
-        limits.observe([weight(68)], NOW)
-        assert limits.query_wait_ms(NOW + 1_000, 4) == 0
-        assert limits.query_wait_ms(NOW + 1_000, 5) == 59_000
-        assert limits.refuses_place(NOW + 1_000) is None
+
+        def may_go(used: int) -> tuple[bool, ...]:
+            limits.observe([weight(used)], NOW)
+            return (
+                limits.query_wait_ms(NOW, 1, Use.ROUTINE) == 0,
+                limits.refuses_place(NOW) is None,
+                limits.refuses_place(NOW, Use.REPLACE) is None and limits.refuses_order(NOW, 1, Use.REPLACE) is None,
+                limits.query_wait_ms(NOW, 1) == 0,
+                limits.cancel_wait_ms(NOW) == 0,
+            )
+
+        assert {used: may_go(used) for used in (69, 70, 79, 80, 84, 85, 89, 90, 99, 100)} == {
+            69: (True, True, True, True, True),
+            70: (False, True, True, True, True),
+            79: (False, True, True, True, True),
+            80: (False, False, True, True, True),
+            84: (False, False, True, True, True),
+            85: (False, False, False, True, True),
+            89: (False, False, False, True, True),
+            90: (False, False, False, False, True),
+            99: (False, False, False, False, True),
+            100: (False, False, False, False, False),
+        }
+        assert limits.cancel_wait_ms(NOW) == limits.query_wait_ms(NOW, 1) == 55_000, "to the end of the minute"
         assert limits.query_wait_ms(NOW + MINUTE, 500) == 0, "one that never fits goes alone"
         limits.pause(NOW + MINUTE, NOW + 2 * MINUTE)
-        assert limits.query_wait_ms(NOW + MINUTE, 1) == MINUTE
+        assert limits.query_wait_ms(NOW + MINUTE, 1) == limits.cancel_wait_ms(NOW + MINUTE) == MINUTE
+
+    def test_of_the_count_of_orders_some_are_left_to_replaces(self) -> None:
+        limits = Limits(0)
+        limits.observe([orders(95, 100)], NOW)
+        refusal = limits.refuses_place(NOW)
+        assert refusal == "ORDER_RATE venue=orders used=95 limit=95 of 100/10 second"
+        assert limits.refuses_place(NOW, Use.REPLACE) is None
+        limits.observe([orders(100, 100)], NOW)
+        assert limits.refuses_place(NOW, Use.REPLACE) is not None
+        limits.observe([orders(50, 100)], NOW)
+        assert limits.refuses_place(NOW) is None, "orders that filled are taken off again"
+
+    def test_too_many_orders_are_one_accounts_matter_and_its_cancels_go_on(self) -> None:
+        host = Host()
+        one, other = Limits(0, host), Limits(0, host)
+        one.orders_used_up(NOW, NOW + 3_000)
+        refusal = one.refuses_place(NOW + 2_999)
+        assert refusal == f"ORDER_RATE venue=orders until={NOW + 3_000} (ms UTC)"
+        assert one.cancel_wait_ms(NOW) == one.query_wait_ms(NOW, 1) == 0
+        assert other.refuses_place(NOW) is None
+        assert one.refuses_place(NOW + 3_000) is None
+        one.orders_used_up(NOW, 0)
+        assert one.refuses_place(NOW + 9_999) is not None
+        assert one.refuses_place(NOW + 10_000) is None
+
+    def test_an_answer_of_the_minute_before_says_nothing_of_this_one(self) -> None:
+        limits = Limits(0)
+        limits.learn([weight(0)])
+        begin = NOW + 55_000
+        limits.observe([weight(100)], begin + 500, age_ms=550)
+        limits.observe_headers({"X-MBX-USED-WEIGHT-1M": "100"}, begin + 500, age_ms=550)
+        assert limits.refuses_place(begin + 500) is None
+        limits.observe_headers({"X-MBX-USED-WEIGHT-1M": "100"}, begin + 500, age_ms=300)
+        assert limits.refuses_place(begin + 500) is not None
+
+    def test_an_answer_to_one_account_does_not_forget_what_another_has_sent_since(self) -> None:
+        host = Host()
+        one, other = Limits(0, host), Limits(0, host)
+        one.learn([weight(0)])
+        for _ in range(99):
+            other.spend(NOW, 1)
+        one.observe([weight(3)], NOW)
+        assert one.refuses_place(NOW) is None
+        one.spend(NOW, 1)
+        one.observe([weight(4)], NOW)
+        assert one.refuses_place(NOW) is not None
 
     def test_a_new_interval_starts_from_nothing(self) -> None:
         limits = Limits(0.2)
         limits.learn([weight(0)])
         limits.observe([weight(100)], NOW)
-        assert limits.refuses_place(NOW + MINUTE - 1) is not None
-        assert limits.refuses_place(NOW + MINUTE) is None
+        assert limits.refuses_place(NOW + 55_000 - 1) is not None
+        assert limits.refuses_place(NOW + 55_000) is None
 
     def test_orders_have_a_count_of_their_own_which_cancels_do_not_use(self) -> None:
         limits = Limits(0)
@@ -65,7 +135,7 @@ class TestLimits:
             limits.spend(NOW, 1, order=True)
         refusal = limits.refuses_place(NOW)
         assert refusal is not None
-        assert refusal.startswith("VENUE_ORDER_LIMIT used=10 limit=10/10 second")
+        assert refusal == "ORDER_RATE venue=orders used=10 limit=10 of 10/10 second"
         assert limits.refuses_place(NOW + 10_000) is None
 
     def test_the_venues_count_and_what_is_under_way(self) -> None:
@@ -99,10 +169,15 @@ class TestLimits:
         for _ in range(3):
             limits.pause(NOW, 0)
             waits.append(limits.paused_for_ms(NOW))
-        assert waits == [1_000, 2_000, 4_000]
+        for wait, least in zip(waits, (1_000, 2_000, 4_000), strict=True):
+            assert least <= wait <= least * 1.25
         limits.accepted()
         limits.pause(NOW + MINUTE, 0)
-        assert limits.paused_for_ms(NOW + MINUTE) == 1_000
+        assert 1_000 <= limits.paused_for_ms(NOW + MINUTE) <= 1_250
+        others = [Limits(0.2) for _ in range(20)]
+        for limits in others:
+            limits.pause(NOW, 0)
+        assert len({limits.paused_for_ms(NOW) for limits in others}) > 5, "they do not come back all at once"
 
     def test_accounts_of_one_address_share_weight_and_bans_but_not_orders(self) -> None:
         hosts = Hosts()
@@ -147,6 +222,25 @@ class TestLimits:
         limits = Limits(0)
         limits.observe([limit], NOW)
         assert limits.refuses_place(NOW) is None
+
+
+async def test_a_question_that_was_too_much_silences_all_until_the_venue_said() -> None:
+    asked: list[str] = []
+
+    async def too_much(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        return web.json_response({"code": -1003, "msg": "Too much"}, status=429, headers={"Retry-After": "7"})
+
+    app = web.Application()
+    app.router.add_get("/api/v3/time", too_much)
+    async with TestServer(app) as server:
+        limits = Limits(0.2)
+        async with RestClient(str(server.make_url("")).rstrip("/"), limits, lambda: NOW) as rest:
+            assert (await rest.public("/api/v3/time")).status == 429
+            assert limits.paused_for_ms(NOW) == 7_000
+            with pytest.raises(NotSentError, match="nothing for another 7000 ms"):
+                await rest.public("/api/v3/time")
+    assert len(asked) == 1
 
 
 class TestClock:

@@ -8,12 +8,13 @@ from tests.fixtures.processes import wait_until
 
 
 def test_orders_are_handed_over_when_the_loop_has_ended_its_turn_and_it_begins_no_other() -> None:
-    ended = threading.Event()
+    ended, over = threading.Event(), threading.Event()
     done: list[str] = []
 
     def end_process(error: BaseException) -> None:
         done.append("ended")
         ended.set()
+        over.wait(20)  # the real one does not return, and its thread's id is not another's
 
     def hand_over(why: str) -> str:
         done.append("handed over")
@@ -29,7 +30,6 @@ def test_orders_are_handed_over_when_the_loop_has_ended_its_turn_and_it_begins_n
         assert done == [], "the turn is not over"
         done.append("turn over")
     wait_until(ended.is_set, "the process ends")
-    beside.join()
     text = "DATABASE_LOST orders cannot be recorded; log on again; orders are canceled"
     assert done == ["turn over", "handed over", text, "ended"]
     another_turn: list[bool] = []
@@ -37,6 +37,8 @@ def test_orders_are_handed_over_when_the_loop_has_ended_its_turn_and_it_begins_n
     loop.start()
     loop.join()
     assert another_turn == [False]
+    over.set()
+    beside.join()
 
 
 def test_the_loop_itself_can_halt() -> None:

@@ -26,7 +26,7 @@ from gateway.venues.binance.clock import VenueClock
 from gateway.venues.binance.desk import Desk
 from gateway.venues.binance.environments import Credentials, endpoints, load_credentials
 from gateway.venues.binance.filters import RateLimit
-from gateway.venues.binance.limits import PLACE_WEIGHT, Hosts, Limits
+from gateway.venues.binance.limits import PLACE_WEIGHT, Hosts, Limits, Use
 from gateway.venues.binance.payload import PayloadError, Raw
 from gateway.venues.binance.requests import (
     CAPABILITIES,
@@ -176,7 +176,7 @@ class BinanceVenue:
     def place(self, intent: PlaceIntent) -> None:
         """Send a new order, once."""
         now_ms = self._clock.clock_ms()
-        refusal = self._limits.refuses_place(now_ms)
+        refusal = self._limits.refuses_place(now_ms, Use.NEW if intent.leg == 1 else Use.REPLACE)
         if refusal is not None:
             self._desk.refuse(intent, Operation.PLACE, refusal, OrdRejReason.EXCEEDS_LIMIT)
             return
@@ -201,8 +201,9 @@ class BinanceVenue:
         """Send a cancel; on the other channel when this one is down, and after a ban when it still can be."""
         if self._hold(intent):
             return
-        if self._limits.paused_for_ms(self._clock.clock_ms()):
-            text = f"VENUE_RATE_LIMIT the venue takes nothing before {self._limits.paused_until_ms} (ms UTC)"
+        now_ms = self._clock.clock_ms()
+        if wait_ms := self._limits.cancel_wait_ms(now_ms):
+            text = f"VENUE_RATE_LIMIT the venue takes nothing before {now_ms + wait_ms} (ms UTC)"
             self._desk.refuse(intent, Operation.CANCEL, text, may_retry=True)
             return
         connection = self._stream.connection
@@ -223,9 +224,9 @@ class BinanceVenue:
         if connection is None:
             self._desk.refuse(intent, Operation.AMEND, f"{UNAVAILABLE} not connected", may_retry=True)
             return
-        if self._limits.paused_for_ms(self._clock.clock_ms()):
-            text = f"VENUE_RATE_LIMIT the venue takes nothing before {self._limits.paused_until_ms} (ms UTC)"
-            self._desk.refuse(intent, Operation.AMEND, text, may_retry=True)
+        refusal = self._limits.refuses_order(self._clock.clock_ms(), _AMEND_WEIGHT, Use.REPLACE)
+        if refusal is not None:
+            self._desk.refuse(intent, Operation.AMEND, refusal, may_retry=True)
             return
         self._limits.spend(self._clock.clock_ms(), _AMEND_WEIGHT)
         call = AmendCall(self._desk, intent)
@@ -300,7 +301,7 @@ class BinanceVenue:
     def _hold(self, intent: CancelIntent) -> bool:
         """During a ban, keep a cancel whose signed window outlasts it, to go out first when it ends."""
         now_ms = self._clock.clock_ms()
-        wait_ms = self._limits.paused_for_ms(now_ms)
+        wait_ms = self._limits.cancel_wait_ms(now_ms)
         if not wait_ms or now_ms + wait_ms >= intent.timestamp_ms + intent.recv_window_ms:
             return False
         if not self._held:
@@ -333,8 +334,8 @@ class BinanceVenue:
         elif reports == "serverShutdown":
             self._stream.renew()
 
-    def _observe(self, limits: Iterable[RateLimit], in_flight: int) -> None:
-        self._limits.observe(limits, self._clock.clock_ms(), in_flight)
+    def _observe(self, limits: Iterable[RateLimit], in_flight: int, age_ms: int) -> None:
+        self._limits.observe(limits, self._clock.clock_ms(), in_flight, age_ms)
 
     def _unreadable(self, text: str) -> None:
         now = asyncio.get_running_loop().time()

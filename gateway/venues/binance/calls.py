@@ -8,7 +8,7 @@ from gateway.domain.venue_reports import Operation, VenueReport
 from gateway.venues.binance import answers
 from gateway.venues.binance.channel import Answer, status_line
 from gateway.venues.binance.desk import Desk
-from gateway.venues.binance.errors import TIMESTAMP_OUTSIDE_WINDOW, Failure, Kind
+from gateway.venues.binance.errors import TIMESTAMP_OUTSIDE_WINDOW, TOO_MANY_ORDERS, Failure, Kind
 from gateway.venues.binance.payload import PayloadError, Raw
 from gateway.venues.binance.silence import SilenceWatch
 
@@ -49,7 +49,9 @@ class OrderCall(ABC):
         if failure.kind is Kind.UNKNOWN:
             self.desk.unknown(self.intent, self.operation, failure.text)
             return
-        if failure.kind is Kind.RATE_LIMITED:
+        if failure.code == TOO_MANY_ORDERS:  # of this account alone, and its cancels go on
+            self.desk.limits.orders_used_up(self.desk.clock.clock_ms(), failure.retry_at_ms)
+        elif failure.kind is Kind.RATE_LIMITED:
             self.desk.limits.pause(self.desk.clock.clock_ms(), failure.retry_at_ms)
             if self.held_back():
                 return

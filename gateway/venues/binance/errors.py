@@ -13,6 +13,7 @@ from gateway.domain.values import OrdRejReason
 
 TIMESTAMP_OUTSIDE_WINDOW = -1021
 UNKNOWN_SYMBOL = -1121
+TOO_MANY_ORDERS = -1015
 
 _UNKNOWN_OUTCOME = frozenset({
     -1000,  # "an unknown error occurred while processing": processing had begun
@@ -20,8 +21,8 @@ _UNKNOWN_OUTCOME = frozenset({
     -1006,  # "unexpected response from the message bus; execution status unknown"
     -1007,  # "timeout waiting for response from backend; execution status unknown"
 })  # fmt: skip
-_RATE_CODES = frozenset({-1003, -1015})
-_RATE_STATUSES = frozenset({418, 429})
+_RATE_CODES = frozenset({-1003, TOO_MANY_ORDERS})
+RATE_STATUSES = frozenset({418, 429})
 _NO_SUCH_ORDER = -2013
 _ENGINE_WORDS = frozenset({-1010, -2010, -2011, -2038})  # the reason is in the text, not in the code
 
@@ -103,7 +104,7 @@ def classify(status: int, body: ErrorBody | None, *, retry_at_ms: int = 0) -> Fa
     """
     if body is None:
         text = f"HTTP {status} without a readable error"
-        if status in _RATE_STATUSES:
+        if status in RATE_STATUSES:
             return Failure(Kind.RATE_LIMITED, text, 0, OrdRejReason.EXCEEDS_LIMIT, retry_at_ms=retry_at_ms)
         if status == 403:  # the web application firewall
             return Failure(Kind.REFUSED, text, 0, OrdRejReason.BROKER_OPTION)
@@ -111,7 +112,7 @@ def classify(status: int, body: ErrorBody | None, *, retry_at_ms: int = 0) -> Fa
     text = f"{body.code} {body.msg}"
     if status >= 500 or status < 400 or body.code in _UNKNOWN_OUTCOME:
         return Failure(Kind.UNKNOWN, text, body.code)
-    if status in _RATE_STATUSES or body.code in _RATE_CODES:
+    if status in RATE_STATUSES or body.code in _RATE_CODES:
         at_ms = (body.data.retryAfter if body.data else None) or retry_at_ms
         return Failure(Kind.RATE_LIMITED, text, body.code, OrdRejReason.EXCEEDS_LIMIT, retry_at_ms=at_ms)
     unknown = body.code == _NO_SUCH_ORDER or (body.code in _ENGINE_WORDS and "unknown order" in body.msg.lower())

@@ -1,22 +1,26 @@
 """How much the venue still lets us send. Source: Binance Spot API, "Rate limits".
 
-Weight is counted per address and minute, new orders per account in several intervals; cancels cost weight alone. So a
-share of the weight is kept for cancels: new orders are refused early, here, when only that is left, and queries wait
-even earlier, since they can.
+Weight is counted per address and minute, new orders per account in several intervals; cancels cost weight alone. Who
+may use the last of it goes by what cannot wait: cancels (the kill switch's too) all of it, queries for unknown orders
+and of whole accounts less, replaces less, new orders less again, which are refused here and not by the venue; what only
+keeps things fresh comes last.
 After a 429 or 418 nothing is sent before the time the venue named. That, too, is about the address, so the accounts of
-one process share it.
+one process share it. Too many orders (-1015) are one account's matter, and its cancels go on.
 
 Counts are the venue's own from its last answer, plus what we sent since; they start again with each interval of the
-venue's clock.
+venue's clock. Orders that fill are taken off the venue's count again, so that one may fall.
 """
 
+import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from itertools import chain
 
 from gateway.venues.binance.filters import RateLimit
 
+CODE = "ORDER_RATE"
 _INTERVAL_MS = {"SECOND": 1_000, "MINUTE": 60_000, "HOUR": 3_600_000, "DAY": 86_400_000}
 _INTERVAL_LETTER = {"S": "SECOND", "M": "MINUTE", "H": "HOUR", "D": "DAY"}
 _WEIGHT = "REQUEST_WEIGHT"
@@ -25,10 +29,21 @@ _FIRST_PAUSE_MS = 1_000
 _LONGEST_PAUSE_MS = 120_000
 _LONGEST_BAN_MS = 3 * 86_400_000  # documented; what a broken answer names beyond it would be for ever
 _ALERT_PAUSE_MS = 300_000
-_QUERY_SHARE = 0.9  # of what new orders may use: settling many orders must not stop new ones
+_ORDERS_PAUSE_MS = 10_000  # the venue's shortest interval for orders
+_EDGE_MS = 100  # so far the venue's clock may be from what we think it is
+_REPLACE_ORDERS = 0.05  # of the count of orders: the second half of a replace must not be lost to new ones
 _DIGITS = 15  # of a number in a header; more is no count
 
 PLACE_WEIGHT = 1
+
+
+class Use(Enum):
+    """What a request is for: the share of what is kept for cancels that it must leave alone."""
+
+    QUERY = 0.5
+    REPLACE = 0.75
+    NEW = 1.0
+    ROUTINE = 1.5
 
 
 @dataclass(slots=True)
@@ -39,12 +54,24 @@ class _Counter:
     label: str
     interval: int = -1
     used: int = 0
+    ours: int = 0  # of it, what this process has sent
 
     def roll(self, now_ms: int) -> None:
         interval = now_ms // self.length_ms
         if interval != self.interval:
             self.interval = interval
-            self.used = 0
+            self.used = self.ours = 0
+
+    def ends_in_ms(self, now_ms: int) -> int:
+        return (self.interval + 1) * self.length_ms - now_ms
+
+    def take(self, count: int, in_flight: int, asked_ms: int, now_ms: int) -> None:
+        """The venue's own count, in an answer to what was asked then. Another interval's is none of this one."""
+        self.roll(now_ms)
+        if (asked_ms - _EDGE_MS) // self.length_ms != self.interval:
+            return
+        # Another account here may have sent what this answer has not counted yet; of weight nothing is given back.
+        self.used = max(count + in_flight, self.ours if self.kind == _WEIGHT else 0)
 
 
 _Counters = dict[tuple[str, str, int], _Counter]
@@ -85,22 +112,24 @@ class Limits:
         self._host = host if host is not None else Host()
         self._alert = alert
         self._orders: _Counters = {}
+        self._no_orders_until_ms = 0
 
     def learn(self, limits: Iterable[RateLimit]) -> None:
         """Take the limits that exchangeInfo states."""
         for limit in limits:
             self._counter(limit)
 
-    def observe(self, limits: Iterable[RateLimit], now_ms: int, in_flight: int = 0) -> None:
-        """Take the counts that an answer carries. in_flight: requests sent that it may not have counted yet."""
+    def observe(self, limits: Iterable[RateLimit], now_ms: int, in_flight: int = 0, age_ms: int = 0) -> None:
+        """Take the counts that an answer carries. in_flight: requests sent that it may not have counted yet.
+
+        age_ms: how long ago the answered request was sent.
+        """
         for limit in limits:
             counter = self._counter(limit)
-            if counter is None:
-                continue
-            counter.roll(now_ms)
-            counter.used = limit.count + in_flight
+            if counter is not None:
+                counter.take(limit.count, in_flight, now_ms - age_ms, now_ms)
 
-    def observe_headers(self, headers: Mapping[str, str], now_ms: int) -> None:
+    def observe_headers(self, headers: Mapping[str, str], now_ms: int, age_ms: int = 0) -> None:
         """Take the counts from REST headers such as X-MBX-USED-WEIGHT-1M and X-MBX-ORDER-COUNT-10S."""
         for name, value in headers.items():
             upper = name.upper()
@@ -113,8 +142,7 @@ class Limits:
                     continue
                 counter = self._counters(kind).get((kind, interval, int(number)))
                 if counter is not None:
-                    counter.roll(now_ms)
-                    counter.used = int(value)
+                    counter.take(int(value), 0, now_ms - age_ms, now_ms)
 
     def spend(self, now_ms: int, weight: int, *, order: bool = False) -> None:
         """Count a request as it is sent."""
@@ -123,34 +151,59 @@ class Limits:
                 counter.roll(now_ms)
             if counter.kind == _WEIGHT:
                 counter.used += weight
+                counter.ours += weight
             elif order:
                 counter.used += 1
 
-    def refuses_place(self, now_ms: int) -> str | None:
-        """Why a new order should not be sent now, with its figures; None when it may."""
+    def refuses_order(self, now_ms: int, weight: int, use: Use) -> str | None:
+        """Why a new order, or a change of one, should not be sent now, with its figures; None when it may."""
         if now_ms < self._host.paused_until_ms:
-            return f"VENUE_RATE_LIMIT the venue takes nothing before {self._host.paused_until_ms} (ms UTC)"
-        for counter in chain(self._host.weights.values(), self._orders.values()):
+            return f"{CODE} venue=paused until={self._host.paused_until_ms} (ms UTC)"
+        for counter in self._host.weights.values():
             if now_ms // counter.length_ms != counter.interval:
                 counter.roll(now_ms)
-            if counter.kind == _WEIGHT:
-                free = int(counter.limit * (1 - self._reserve))
-                if counter.used + PLACE_WEIGHT > free:
-                    used = f"used={counter.used} limit={free} of {counter.limit}/{counter.label}"
-                    return f"VENUE_WEIGHT_RESERVED_FOR_CANCELS {used}"
-            elif counter.used >= counter.limit:
-                return f"VENUE_ORDER_LIMIT used={counter.used} limit={counter.limit}/{counter.label}"
+            free = self._free(counter, use)
+            if counter.used + weight > free:
+                used = f"used={counter.used} limit={free} of {counter.limit}/{counter.label}"
+                return f"{CODE} venue=weight {used}, the rest is kept for cancels"
         return None
 
-    def query_wait_ms(self, now_ms: int, weight: int) -> int:
+    def refuses_place(self, now_ms: int, use: Use = Use.NEW) -> str | None:
+        """As refuses_order does, for what is counted as an order."""
+        refusal = self.refuses_order(now_ms, PLACE_WEIGHT, use)
+        if refusal is not None:
+            return refusal
+        if now_ms < self._no_orders_until_ms:
+            return f"{CODE} venue=orders until={self._no_orders_until_ms} (ms UTC)"
+        for counter in self._orders.values():
+            if now_ms // counter.length_ms != counter.interval:
+                counter.roll(now_ms)
+            kept = int(counter.limit * _REPLACE_ORDERS) if use is Use.NEW else 0
+            if counter.used >= counter.limit - kept:
+                used = f"used={counter.used} limit={counter.limit - kept} of {counter.limit}/{counter.label}"
+                return f"{CODE} venue=orders {used}"
+        return None
+
+    def query_wait_ms(self, now_ms: int, weight: int, use: Use = Use.QUERY) -> int:
         """How long a query of this weight should wait; 0 when it need not. Ask again after that."""
         wait_ms = self.paused_for_ms(now_ms)
         for counter in self._host.weights.values():
             counter.roll(now_ms)
-            free = int(counter.limit * (1 - self._reserve) * _QUERY_SHARE)
-            if counter.used and counter.used + weight > free:
-                wait_ms = max(wait_ms, (counter.interval + 1) * counter.length_ms - now_ms)
+            if counter.used and counter.used + weight > self._free(counter, use):
+                wait_ms = max(wait_ms, counter.ends_in_ms(now_ms))
         return wait_ms
+
+    def cancel_wait_ms(self, now_ms: int) -> int:
+        """How long a cancel should wait: when nothing at all is left the venue would refuse it, and at last ban us."""
+        wait_ms = self.paused_for_ms(now_ms)
+        for counter in self._host.weights.values():
+            counter.roll(now_ms)
+            if counter.used >= counter.limit:
+                wait_ms = max(wait_ms, counter.ends_in_ms(now_ms))
+        return wait_ms
+
+    def _free(self, counter: _Counter, use: Use) -> int:
+        return int(counter.limit * max(0, 1 - self._reserve * use.value))
 
     def paused_for_ms(self, now_ms: int) -> int:
         """How long nothing may be sent; 0 when it may."""
@@ -166,13 +219,20 @@ class Limits:
         host = self._host
         if until_ms <= now_ms:
             host.pause_ms = min(max(_FIRST_PAUSE_MS, host.pause_ms * 2), _LONGEST_PAUSE_MS)
-            until_ms = now_ms + host.pause_ms
+            # Spread by chance, so that all that wait for it do not come at once.
+            until_ms = now_ms + int(host.pause_ms * (1 + random.random() / 4))  # noqa: S311 - guards nothing
         until_ms = min(until_ms, now_ms + _LONGEST_BAN_MS)
         if until_ms - now_ms > _ALERT_PAUSE_MS >= self.paused_for_ms(now_ms):
             self._alert(
                 "VENUE_BAN", f"the venue takes nothing for {(until_ms - now_ms) // 1_000} s: neither orders nor cancels"
             )
         host.paused_until_ms = max(host.paused_until_ms, until_ms)
+
+    def orders_used_up(self, now_ms: int, until_ms: int) -> None:
+        """The venue takes no new orders of this account before that time (0: it did not say); all else it does."""
+        if until_ms <= now_ms:
+            until_ms = now_ms + _ORDERS_PAUSE_MS
+        self._no_orders_until_ms = min(until_ms, now_ms + _LONGEST_BAN_MS)
 
     def accepted(self) -> None:
         """The venue takes requests again: the next unexplained pause starts small."""

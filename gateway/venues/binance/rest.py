@@ -9,6 +9,7 @@ from yarl import URL
 
 from gateway.venues.binance.channel import Answer, RequestLostError
 from gateway.venues.binance.environments import Credentials
+from gateway.venues.binance.errors import RATE_STATUSES
 from gateway.venues.binance.limits import Limits, retry_at_ms
 from gateway.venues.binance.requests import Params
 from gateway.venues.binance.signing import rest_query
@@ -43,7 +44,13 @@ class RestClient:
 
     async def public(self, path: str, query: str = "", timeout_s: float = 10) -> Answer:
         """GET without a key."""
-        return await self._send("GET", path, query, {}, timeout_s)
+        return self.heeded(await self._send("GET", path, query, {}, timeout_s))
+
+    def heeded(self, answer: Answer) -> Answer:
+        """The answer to what is not about orders: where the venue takes nothing more, nobody sends."""
+        if answer.status in RATE_STATUSES:
+            self._limits.pause(self._clock_ms(), answer.failure().retry_at_ms)
+        return answer
 
     async def signed(
         self, verb: str, path: str, params: Params, credentials: Credentials, timeout_s: float = 10
@@ -58,6 +65,9 @@ class RestClient:
         timeout = aiohttp.ClientTimeout(total=timeout_s)
         if self.session.closed:
             raise NotSentError("stopped")
+        sent_ms = self._clock_ms()
+        if wait_ms := self._limits.paused_for_ms(sent_ms):
+            raise NotSentError(f"the venue takes nothing for another {wait_ms} ms")
         try:
             async with self.session.request(
                 verb, url, headers=headers, timeout=timeout, allow_redirects=False
@@ -71,6 +81,6 @@ class RestClient:
             # Never `from error`: the library's errors may hold the signed URL.
             raise RequestLostError(f"disconnected: {type(error).__name__}") from None
         now_ms = self._clock_ms()
-        self._limits.observe_headers(response.headers, now_ms)
+        self._limits.observe_headers(response.headers, now_ms, now_ms - sent_ms)
         retry_after = response.headers.get("Retry-After", "")
         return Answer(response.status, body, body, body, retry_at_ms(retry_after, now_ms))

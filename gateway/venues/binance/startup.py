@@ -85,7 +85,7 @@ async def check_key(
         return
     stamp: Params = {"recvWindow": _RECV_WINDOW_MS, "timestamp": clock.clock_ms()}
     answer = await rest.signed("GET", "/sapi/v1/account/apiRestrictions", stamp, credentials)
-    judge_key(_result(answer), settings, alert)
+    judge_key(_result(rest.heeded(answer)), settings, alert)
 
 
 def judge_key(raw: bytes, settings: BinanceSettings, alert: Alert) -> None:

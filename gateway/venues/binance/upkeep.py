@@ -10,7 +10,7 @@ from gateway.domain.instruments import Instrument
 from gateway.venues.base import Sinks
 from gateway.venues.binance.channel import RequestLostError
 from gateway.venues.binance.clock import VenueClock
-from gateway.venues.binance.limits import Limits
+from gateway.venues.binance.limits import Limits, Use
 from gateway.venues.binance.payload import PayloadError
 from gateway.venues.binance.rest import NotSentError, RestClient
 from gateway.venues.binance.settings import BinanceSettings
@@ -76,7 +76,7 @@ class Upkeep:
     async def book_tickers(self, symbols: Sequence[str]) -> bytes:
         """GET ticker/bookTicker. Raises RequestLostError."""
         now_ms = self._clock.clock_ms()
-        if self._limits.query_wait_ms(now_ms, _BOOK_TICKER_WEIGHT):
+        if self._limits.query_wait_ms(now_ms, _BOOK_TICKER_WEIGHT, Use.ROUTINE):
             raise NotSentError("no budget for it now")
         self._limits.spend(now_ms, _BOOK_TICKER_WEIGHT)
         names = msgspec.json.encode(list(symbols)).decode()

@@ -163,8 +163,10 @@ class UserStream:
     async def _open_until_done(self) -> WsConnection | None:
         old, attempt = self.connection, 0
         while True:
+            paused_s = self._limits.paused_for_ms(self._clock.clock_ms()) / 1_000
             try:
-                return await self._open()
+                if not paused_s:
+                    return await self._open()
             except OpenError as error:
                 if attempt in (0, 5) or attempt % 50 == 0:
                     self._hooks.alert("VENUE_CONNECT_FAILED", str(error))
@@ -174,7 +176,8 @@ class UserStream:
                 self._lost(old)
                 return None
             attempt += 1
-            await asyncio.sleep(max(backoff_s(attempt), self._limits.paused_for_ms(self._clock.clock_ms()) / 1_000))
+            paused_s = self._limits.paused_for_ms(self._clock.clock_ms()) / 1_000
+            await _sleep(max(backoff_s(attempt), paused_s), old)
 
     async def _open(self) -> WsConnection:
         """Connect, log on, subscribe. Raises OpenError."""
@@ -225,6 +228,14 @@ class UserStream:
                 self._limits.pause(self._clock.clock_ms(), failure.retry_at_ms)
             raise OpenError(f"{method}: {failure.text}", failure.code)
         return bytes(answer.result)
+
+
+async def _sleep(seconds: float, connection: WsConnection | None) -> None:
+    """Wait, or until the connection that is still in use is lost."""
+    if connection is None:
+        await asyncio.sleep(seconds)
+    else:
+        await asyncio.wait((connection.closed,), timeout=seconds)
 
 
 async def _retire(connection: WsConnection) -> None:

@@ -50,6 +50,7 @@ class _Pending:
     handler: Handler
     frame: bytes
     deadline: float
+    asked: float
     written: bool = False
     timed_out: bool = False
 
@@ -59,7 +60,8 @@ class Listener:
     """Who hears what is not an answer to a request."""
 
     event: Callable[[Raw], None]
-    rate_limits: Callable[[tuple[RateLimit, ...], int], None]  # with the number of requests still in flight
+    # With the number of requests still in flight, and how long ago the answered one was sent, in ms.
+    rate_limits: Callable[[tuple[RateLimit, ...], int, int], None]
     unreadable: Callable[[str], None]
 
 
@@ -101,7 +103,8 @@ class WsConnection:
             return
         self._next_id += 1
         frame = b'{"id":%d,"method":"%s","params":%s}' % (self._next_id, method.encode(), params)
-        pending = _Pending(handler, frame, self._loop.time() + timeout_s)
+        now = self._loop.time()
+        pending = _Pending(handler, frame, now + timeout_s, now)
         self._pending[self._next_id] = pending
         self._outbox.append(pending)
         if self._wake is not None and not self._wake.done():
@@ -164,8 +167,8 @@ class WsConnection:
             self._listener.event(frame.event)
             return
         pending = self._pending.pop(frame.id, None) if isinstance(frame.id, int) else None
-        if frame.rateLimits is not _EMPTY:
-            self._read_limits(frame.rateLimits)
+        if frame.rateLimits is not _EMPTY and pending is not None:
+            self._read_limits(frame.rateLimits, pending.asked)
         if pending is None:
             self._listener.unreadable(f"an answer to no request of ours: {shown(raw)}")
             return
@@ -174,14 +177,15 @@ class WsConnection:
         except Exception as error:  # our own defect: this request is in doubt, the others are not
             pending.handler.lost(f"our handling of the answer failed: {error!r}", written=True)
 
-    def _read_limits(self, raw: Raw) -> None:
+    def _read_limits(self, raw: Raw, asked: float) -> None:
         """Now and then: what we send ourselves is counted anyway."""
         now = self._loop.time()
         if now < self._limits_due:
             return
         self._limits_due = now + _LIMITS_EVERY_S
         try:
-            self._listener.rate_limits(decode(_RATE_LIMITS, raw), len(self._pending))
+            age_ms = int((now - asked) * 1_000)
+            self._listener.rate_limits(decode(_RATE_LIMITS, raw), len(self._pending), age_ms)
         except PayloadError as error:
             self._listener.unreadable(f"rate limits: {error}")
 

@@ -69,6 +69,6 @@ class Heard:
     def listener(self) -> Listener:
         return Listener(
             event=lambda raw: self.events.append(bytes(raw)),
-            rate_limits=lambda limits, in_flight: None,
+            rate_limits=lambda limits, in_flight, age_ms: None,
             unreadable=self.unreadable.append,
         )

@@ -142,7 +142,7 @@ class TestConnection:
             raise ZeroDivisionError
 
         server = await serve(script)
-        listener = Listener(event=fail, rate_limits=lambda limits, n: None, unreadable=lambda text: None)
+        listener = Listener(event=fail, rate_limits=lambda limits, n, age: None, unreadable=lambda text: None)
         connection = await WsConnection.open(session, server.url, listener)
         waiter = Waiter()
         connection.send("order.place", b"{}", waiter, 5)

@@ -54,7 +54,7 @@ def subscriber(url: str, lifetime_s: float = 100) -> StreamEnd:
         credentials=lambda: Credentials("key", HmacSigner("secret")),
         clock=clock,
         limits=Limits(0.2),
-        listener=Listener(event=event, rate_limits=lambda limits, n: None, unreadable=heard.unreadable.append),
+        listener=Listener(event=event, rate_limits=lambda limits, n, age: None, unreadable=heard.unreadable.append),
         hooks=Hooks(
             up=lambda: tell("up"),
             down=lambda reason: tell("down"),
@@ -119,6 +119,25 @@ class TestStream:
         async with asyncio.timeout(10):
             await first.closed
         assert end.stream.connection is not first
+        assert end.told == ["up"]
+        await end.stream.stop()
+
+    async def test_during_a_ban_nothing_is_opened(self, serve: Any, session: aiohttp.ClientSession) -> None:
+        server = await serve(subscribed)
+        end = subscriber(server.url)
+        end.stream.start(session)
+        await end.until("up")
+        first, limits = end.stream.connection, end.stream._limits
+        assert first is not None
+        now_ms = 1_700_000_000_000
+        limits.pause(now_ms, now_ms + 200)
+        end.stream.renew()
+        await asyncio.sleep(0.4)
+        assert len(server.sockets) == 1, "by the venue's clock, which stands still, the ban goes on"
+        assert end.stream.connection is first
+        limits._host.paused_until_ms = 0
+        async with asyncio.timeout(10):
+            await first.closed
         assert end.told == ["up"]
         await end.stream.stop()
 
