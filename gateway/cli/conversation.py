@@ -6,7 +6,7 @@ from typing import Any, Literal
 from rich.console import Console
 from rich.text import Text
 
-from gateway.cli.fields import every_field, message_style, short, shown_fields
+from gateway.cli.fields import every_field, fields_by_name, message_style, short, shown_fields
 from gateway.cli.times import duration, local_time, utc_text
 from gateway.client import FixMessage
 from gateway.wire.readable import DescribedField, describe, message_name
@@ -73,22 +73,12 @@ class Conversation:
 
 
 def _as_object(direction: str, message: FixMessage, elapsed: int | None) -> dict[str, Any]:
-    """Fields by name, the tag where it has none; a field that repeats becomes a list."""
-    fields: dict[str, Any] = {}
-    for field in describe(message.text):
-        name = field.name or str(field.tag)
-        if name not in fields:
-            fields[name] = field.value
-        elif isinstance(fields[name], list):
-            fields[name].append(field.value)
-        else:
-            fields[name] = [fields[name], field.value]
     return {
         "direction": direction,
         "at": utc_text(message.at),
         "message": message_name(message.type),
         "elapsed_us": None if elapsed is None else elapsed // 1000,
-        "fields": fields,
+        "fields": fields_by_name(message.text),
     }
 
 

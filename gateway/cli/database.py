@@ -18,15 +18,23 @@ from gateway.store.readers import load_sessions
 ConfigOption = Annotated[
     Path, typer.Option(envvar="FIXGW_CONFIG", help="The gateway's configuration file; it names the database.")
 ]
+ImportedOption = Annotated[
+    Path | None,
+    typer.Option("--database", metavar="FILE", help="Read what fixgw replay import made, instead of the gateway's."),
+]
 DEFAULT_CONFIG = Path("config/sandbox.toml")
 EXIT_UNUSABLE = 2
 
 
 @contextmanager
-def reading(config: Path) -> Iterator[Connection]:
-    """A connection that cannot write. Ends the program with one line when there is nothing to read."""
+def reading(config: Path, imported: Path | None = None) -> Iterator[Connection]:
+    """A connection that cannot write, to an imported database where one is named, else to the configured one.
+
+    Ends the program with one line when there is nothing to read.
+    """
     try:
-        engine = open_for_reading(load_config(config).database.url)
+        url = load_config(config).database.url if imported is None else f"sqlite:///{imported}"
+        engine = open_for_reading(url)
     except GatewayError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(EXIT_UNUSABLE) from error

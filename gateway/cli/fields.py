@@ -26,6 +26,21 @@ def shown_fields(msg_type: str, text: str) -> list[DescribedField]:
     return sorted((field for field in fields if field.tag in wanted), key=lambda field: wanted.index(field.tag))
 
 
+def fields_by_name(text: str) -> dict[str, str | list[str]]:
+    """For programs: values by name, by tag where it has none; a field that repeats becomes a list."""
+    fields: dict[str, str | list[str]] = {}
+    for field in describe(text):
+        name = field.name or str(field.tag)
+        before = fields.get(name)
+        if before is None:
+            fields[name] = field.value
+        elif isinstance(before, list):
+            before.append(field.value)
+        else:
+            fields[name] = [before, field.value]
+    return fields
+
+
 def short(field: DescribedField) -> str:
     """`OrdStatus=Filled(2)`, `LastPx=60000`."""
     name = field.name or str(field.tag)

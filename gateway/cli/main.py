@@ -21,6 +21,7 @@ Then, as a desk would:
   fixgw send buy 0.1 BTCUSDT --market     an order over FIX, and its answers
   fixgw orders                            the orders as SQL has them
   fixgw order O1                          one order's story, step by step
+  fixgw messages --tag 55=BTCUSDT         FIX messages, found by what is in them
   fixgw explain O1                        why it was accepted or refused, limit by limit
   fixgw limits show                       the limits in force
   fixgw sessions                          FIX sessions and their numbers
@@ -36,6 +37,7 @@ _COMMANDS = {
     "send": "gateway.cli.send",
     "orders": "gateway.cli.orders",
     "order": "gateway.cli.order",
+    "messages": "gateway.cli.messages",
     "explain": "gateway.cli.explain",
     "limits": "gateway.cli.limits",
     "positions": "gateway.cli.positions",

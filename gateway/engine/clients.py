@@ -11,6 +11,7 @@ from gateway.engine.desk import Desk
 from gateway.engine.disconnects import Disconnects
 from gateway.engine.inbox import AdminReceived, AppReceived, CallbackFailed
 from gateway.engine.mass import MassRequests
+from gateway.engine.message_ids import ids_of
 from gateway.engine.numbers import SessionState
 from gateway.engine.ports import FixCodec
 from gateway.engine.proofs import proven_by
@@ -58,7 +59,7 @@ class Clients:
         # Before anything is done: what fails from here on is answered as a message that was not acted on.
         row = self._row(item, getattr(decoded, "cl_ord_id", None) or None)
         order_id = self._act(decoded, item)
-        self._take(item, row._replace(order_id=order_id or None))
+        self._take(item, row._replace(order_id=order_id) if order_id else row)
 
     def admin_received(self, item: AdminReceived) -> None:
         """A session-level message: QuickFIX answers it, we record it and take what it proves."""
@@ -154,6 +155,7 @@ class Clients:
     ) -> MessageRow:
         """The message as SQL keeps it. Changes nothing. errors: for text that never was bytes."""
         state = self._sessions[item.session]
+        named_cl_ord_id, named_order_id = ids_of(item.text)
         # A number can come in turn and stay unconsumed (a SequenceReset that QuickFIX refuses). It is then used again,
         # and SQL takes each number's first use once: it is the message that moves next_in past it.
         first_use = item.in_turn and state.next_in <= item.msg_seq_num < item.progress
@@ -166,8 +168,8 @@ class Clients:
             not item.in_turn,
             first_use,
             item.at,
-            cl_ord_id,
-            None,
+            cl_ord_id or named_cl_ord_id,
+            named_order_id,
             None,
             item.text.encode("utf-8", errors),
         )

@@ -1,9 +1,9 @@
 """What is recorded beside orders: words with venues, readings of clocks, and what came and went."""
 
-import re
 from typing import NamedTuple
 
 from gateway.engine.inbox import ClockRead, MessageSent, VenueCalled
+from gateway.engine.message_ids import ids_of
 from gateway.engine.recorder import Recorder
 from gateway.store.rows import ClockReadingRow, MessageRow, StateChangeRow, VenueCallRow, storable
 
@@ -11,16 +11,9 @@ _LONGEST_CALL = 1 << 20
 """Characters of a venue's answer that are kept: more than any has that is about an order, or a page of them."""
 
 
-_CL_ORD_ID = re.compile(r"\x0111=([^\x01]*)\x01")
-_ORDER_ID = re.compile(r"\x0137=(?!NONE\x01)([^\x01]*)\x01")
-_ABOUT_ORDERS = frozenset({"8", "9"})
-
-
 def sent_row(item: MessageSent, epoch: int, *, first_use: bool) -> MessageRow:
-    """A message that went out. Ours have no data fields, in which the ids might be something else."""
-    cl_ord_id = order_id = None
-    if item.msg_type in _ABOUT_ORDERS:
-        cl_ord_id, order_id = _CL_ORD_ID.search(item.text), _ORDER_ID.search(item.text)
+    """A message that went out."""
+    cl_ord_id, order_id = ids_of(item.text)
     return MessageRow(
         item.session,
         epoch,
@@ -30,8 +23,8 @@ def sent_row(item: MessageSent, epoch: int, *, first_use: bool) -> MessageRow:
         not item.first_use,
         first_use,
         item.at,
-        cl_ord_id[1] if cl_ord_id is not None else None,
-        order_id[1] if order_id is not None else None,
+        cl_ord_id,
+        order_id,
         item.report_id,
         item.text.encode("utf-8", "surrogateescape"),
     )

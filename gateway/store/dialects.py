@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url
+from sqlalchemy import URL, Column, ColumnElement, Connection, Engine, Table, create_engine, event, func, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from gateway.errors import ConfigError, DatabaseUnavailable, GatewayError
@@ -169,6 +169,12 @@ def insert_statement(dialect: str, table: Table, *, rows: int, upsert: bool) -> 
         changes = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in key)
         statement += f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changes}"
     return statement
+
+
+def contains(column: Column[bytes], text: bytes, dialect: str) -> ColumnElement[bool]:
+    """Whether a column of bytes has these in it."""
+    place = func.instr(column, text) if dialect == "sqlite" else func.pg_catalog.position(column, text)
+    return place > 0
 
 
 def see_one_moment(connection: Connection) -> None:

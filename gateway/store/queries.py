@@ -17,7 +17,6 @@ from gateway.store.tables import (
     journal,
     messages,
     orders,
-    reports,
     venue_calls,
 )
 
@@ -113,20 +112,10 @@ def _messages(connection: Connection, order: Row[Any], events: Sequence[tuple[in
         messages.c.order_id.is_(None),
         messages.c.at.between(order.received_at - _NEARBY_NS, order.updated_at + _NEARBY_NS),
     )
-    query = select(messages).where(or_(messages.c.order_id == order.order_id, of_a_request))
-    found = {row.id: row for row in connection.execute(query)}
-    # What was sent names its report alone, which has no index: read on from the order's first message.
-    sent = (
-        select(messages)
-        .join(reports, reports.c.report_id == messages.c.report_id)
-        .where(
-            reports.c.order_id == order.order_id,
-            reports.c.session == order.session,  # without its drop copies
-            messages.c.id >= min(found, default=0),
-        )
-    )
-    found |= {row.id: row for row in connection.execute(sent)}
-    return [found[key] for key in sorted(found)]
+    # Others may name the order too, rightly (copies of its reports) or not: their messages are no part of its story.
+    of_the_order = and_(messages.c.order_id == order.order_id, messages.c.session == order.session)
+    query = select(messages).where(or_(of_the_order, of_a_request)).order_by(messages.c.id)
+    return connection.execute(query).all()
 
 
 def find_breaks(connection: Connection, break_ids: Sequence[int]) -> Rows:

@@ -124,8 +124,8 @@ messages = Table(
     Column("poss_dup", Boolean, nullable=False),
     Column("first_use", Boolean, nullable=False),  # false: a resend, a gap fill, a number out of turn
     Column("at", BigInteger, nullable=False),
-    Column("cl_ord_id", Text),
-    Column("order_id", Text),
+    Column("cl_ord_id", Text),  # ClOrdID(11)
+    Column("order_id", Text),  # OrderID(37), or the order that a request was found to be about
     Column("report_id", BigInteger),  # the report it carried
     Column("raw", LargeBinary, nullable=False),
     Index(
@@ -137,6 +137,15 @@ messages = Table(
         unique=True,
         sqlite_where=sql("first_use = 1"),
         postgresql_where=sql("first_use"),
+    ),
+    Index(
+        "messages_again",  # numbers that the index above leaves out: few
+        "session",
+        "epoch",
+        "direction",
+        "msg_seq_num",
+        sqlite_where=sql("first_use = 0"),
+        postgresql_where=sql("NOT first_use"),
     ),
     Index(
         "messages_cl_ord_id",

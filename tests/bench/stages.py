@@ -22,6 +22,7 @@ from gateway.engine.clock import SystemClock
 from gateway.engine.desk import Desk
 from gateway.engine.event_log import event_lines
 from gateway.engine.inbox import MessageSent
+from gateway.engine.message_ids import ids_of
 from gateway.engine.numbers import SessionState
 from gateway.engine.recorder import Recorder
 from gateway.fix.codec import Codec
@@ -139,7 +140,7 @@ class Stages:
         for number, report in enumerate(reports, first * 2):
             sent = MessageSent(SESSION, report.body, "8", number + 1, True, report.report_id, at)
             rows.messages.append(
-                MessageRow(SESSION, 1, "out", sent.msg_seq_num, "8", False, True, at, None, None, sent.report_id, raw)
+                MessageRow(SESSION, 1, "out", number + 1, "8", False, True, at, *ids_of(sent.text), sent.report_id, raw)
             )
         for order_id in order_ids:
             rows.venue_calls += [VenueCallRow(at, "main", "in", "place", order_id, 1, _CALL)] * 4

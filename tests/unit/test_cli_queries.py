@@ -73,8 +73,7 @@ def written_batch() -> Batch:
     report = fix(t35="8", t11="A1", t37="1001", t150="F", t39="1", t32="0.10")
     batch.messages = [
         MESSAGE._replace(direction="in", msg_type="D", report_id=None, raw=request),
-        # As the engine stores what it sends: by its report alone.
-        MESSAGE._replace(msg_seq_num=3, at=AT + 6 * MS, cl_ord_id=None, order_id=None, report_id=1, raw=report),
+        MESSAGE._replace(msg_seq_num=3, at=AT + 6 * MS, report_id=1, raw=report),
     ]
     batch.reports = [REPORT]
     return batch

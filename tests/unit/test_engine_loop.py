@@ -366,3 +366,22 @@ def test_orders_are_refused_while_too_many_wait_and_cancels_are_not(world: World
     assert "11=C1\x01" in refused[0]
     assert len({intent.client_id for intent in world.intents}) == 100
     assert any(isinstance(intent, CancelIntent) for intent in world.intents)
+
+
+def test_every_message_is_recorded_with_the_ids_that_it_names(world: World) -> None:
+    sent = "8=FIX.4.4\x0135=8\x0137=O7\x0111=A\x01150=0\x01"
+    texts = {
+        1: ("0", "35=0\x01", (None, None)),
+        2: ("B", "35=B\x0137=O5\x0111=X\x01", ("X", "O5")),  # refused before it is decoded: no such message is taken
+        3: ("D", "35=D\x0111=\udce9\x0137=\x01", ("\ufffd", None)),
+    }
+    for number, (msg_type, text, _) in texts.items():
+        kind = i.AdminReceived if msg_type == "0" else i.AppReceived
+        world.inbox.put(kind(SESSION, text, msg_type, number, number + 1, True, world.time))
+    world.inbox.put(i.MessageSent(SESSION, sent, "8", 1, True, None, world.time))
+    world.start()
+    wait_until(lambda: len(world.rows(select(messages.c.id))) == 4, "all are recorded")
+    columns = (messages.c.msg_seq_num, messages.c.cl_ord_id, messages.c.order_id)
+    rows = world.rows(select(*columns).where(messages.c.direction == "in").order_by(messages.c.id))
+    assert [tuple(row) for row in rows] == [(number, *ids) for number, (_, _, ids) in texts.items()]
+    assert world.rows(select(*columns).where(messages.c.direction == "out")) == [(1, "A", "O7")]

@@ -79,3 +79,30 @@ def test_what_was_halted_stays_so_at_every_venue(database_url: str) -> None:
         (row,) = load_halts(connection)
     engine.dispose()
     assert row == ("ACME", "", "", "", "", "halted", "why", 0, "root", 7, -1, 0)
+
+
+def test_messages_that_are_there_are_found_by_the_ids_that_they_name(database_url: str) -> None:
+    prepare_storage(make_url(database_url))
+    engine = create_engine(database_url)
+    config = alembic_config()
+    raw = {1: b"8=F\x0135=8\x0137=O1\x0111=A\x01", 2: b"35=D\x0111=B\x01", 3: b"35=0\x01", 4: b"35=8\x0111=\xe9\x01"}
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0011")
+        connection.execute(text("INSERT INTO meta VALUES ('environment', 'sim')"))
+        insert = text(
+            "INSERT INTO messages (session, epoch, direction, msg_seq_num, msg_type, poss_dup, first_use, at,"
+            " cl_ord_id, order_id, raw)"
+            " VALUES ('S', 1, 'out', :number, 'x', false, true, 1, :cl_ord_id, :order_id, :raw)"
+        )
+        for number, one in raw.items():
+            known = {"cl_ord_id": "B", "order_id": "O2"} if number == 2 else {"cl_ord_id": None, "order_id": None}
+            connection.execute(insert, {"number": number, "raw": one, **known})
+    engine.dispose()
+    upgrade_database(database_url)
+    engine = open_database(database_url, "sim")
+    with engine.connect() as connection:
+        rows = connection.execute(text("SELECT cl_ord_id, order_id FROM messages ORDER BY id")).all()
+        assert "messages_again" in {index["name"] for index in inspect(connection).get_indexes("messages")}
+    engine.dispose()
+    assert [tuple(row) for row in rows] == [("A", "O1"), ("B", "O2"), (None, None), ("\ufffd", None)]

@@ -231,7 +231,7 @@ def test_an_order_tells_its_story_and_no_other(engine: Engine) -> None:
     batch.venue_calls = [VenueCallRow(AT, "main", "out", "place", f"100{n}", n, "{}") for n in (1, 2)]
     batch.alerts = [AlertRow(AT, "info", "X", "text", SESSION, f"100{n}") for n in (1, 2)]
     request = MESSAGE._replace(direction="in", order_id=None, report_id=None)
-    by_report = MESSAGE._replace(msg_seq_num=7, order_id=None, cl_ord_id=None, report_id=REPORT.report_id)
+    copy = MESSAGE._replace(msg_seq_num=7, session=OTHER)  # of its report, or a stranger that names it
     batch.messages = [
         request,  # stored before its order had an id
         request._replace(msg_seq_num=3, at=AT - other_day),  # the same id, another day
@@ -239,8 +239,7 @@ def test_an_order_tells_its_story_and_no_other(engine: Engine) -> None:
         request._replace(msg_seq_num=5, cl_ord_id="A2"),
         MESSAGE,
         MESSAGE._replace(msg_seq_num=6, order_id="1002", cl_ord_id="A2", report_id=2),
-        by_report,
-        by_report._replace(msg_seq_num=8, report_id=2),
+        copy,
     ]
     batch.reports = [REPORT, REPORT._replace(report_id=2, order_id="1002")]
     write(engine, batch)
@@ -250,7 +249,7 @@ def test_an_order_tells_its_story_and_no_other(engine: Engine) -> None:
         assert story is not None
         assert story.order.cl_ord_id == "A1"
         assert story.events == [(1, received("1001")), (3, filled)]
-        assert [tuple(row)[1:] for row in story.messages] == [request, MESSAGE, by_report]
+        assert [tuple(row)[1:] for row in story.messages] == [request, MESSAGE]
         assert list(story.decisions) == batch.decisions[:1]
         assert list(story.intents) == batch.intents[:1]
         assert [tuple(row)[1:] for row in story.venue_calls] == batch.venue_calls[:1]

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from sqlalchemy import Column, Connection, func, select
 
 _FOREVER = 1 << 62
-_SLACK = 600 * 1_000_000_000
+SLACK = 600 * 1_000_000_000
 """Numbers are given in the order of commits, times when something came in: they are this far apart at most (ns)."""
 
 
@@ -20,14 +20,16 @@ class Window(NamedTuple):
         return self.since <= at < self.until
 
 
-def rows_of(connection: Connection, number: "Column[int]", at: "Column[int]", window: Window) -> tuple[int, int]:
+def rows_of(
+    connection: Connection, number: "Column[int]", at: "Column[int]", window: Window, slack: int = SLACK
+) -> tuple[int, int]:
     """The first and the last number between which all rows of the window are, and few others; (1, 0): none."""
     low = connection.execute(select(func.min(number))).scalar()
     high = connection.execute(select(func.max(number))).scalar()
     if low is None or high is None:
         return 1, 0
-    first = low if window.since == 0 else _first_at(connection, number, at, window.since - _SLACK, low, high)
-    last = high if window.until == _FOREVER else _first_at(connection, number, at, window.until + _SLACK, low, high) - 1
+    first = low if window.since == 0 else _first_at(connection, number, at, window.since - slack, low, high)
+    last = high if window.until == _FOREVER else _first_at(connection, number, at, window.until + slack, low, high) - 1
     return first, last
 
 

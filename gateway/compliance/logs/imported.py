@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Column, Integer, MetaData, Table, Text
 
 from gateway.compliance.logs.read_logs import LogFile
+from gateway.compliance.search import TIME_DISORDER
 from gateway.errors import ConfigError
 from gateway.store.batch import Batch
 from gateway.store.database import open_database
@@ -20,9 +21,6 @@ from gateway.store.writer import BatchWriter
 
 IMPORTED = "imported"
 """The environment of an imported database."""
-
-TIME_DISORDER = "time_disorder"
-"""Key in `meta`: how much earlier than a message before it a message can be, nanoseconds."""
 
 _ROWS_AT_ONCE = 5000
 
