@@ -14,7 +14,7 @@ from sqlalchemy import Engine as Database
 
 from gateway.config import Config, SessionConfig
 from gateway.configured import accounts_of, configured_of, drop_copies_of, profile_of, throttles_of
-from gateway.control.server import ControlServer
+from gateway.control.server import ANSWER_S, ControlServer
 from gateway.domain.risk.terms import UNPRICED
 from gateway.engine.breaks import Breaks
 from gateway.engine.clients import Clients
@@ -22,6 +22,7 @@ from gateway.engine.clock import NANOSECONDS, SystemClock, seconds_of_day
 from gateway.engine.desk import Desk
 from gateway.engine.disconnects import Disconnects
 from gateway.engine.emergency import imported, read_aftermaths
+from gateway.engine.flattening import Flattening
 from gateway.engine.halting import Halt
 from gateway.engine.handover import Handover, find_watchdog, hand_over
 from gateway.engine.host_clock import HostClockWatch
@@ -171,7 +172,12 @@ class EngineProcess:
             clock=clock,
         )
         schedules.roll_missed(self._unsent)
-        self._control = ControlServer(config.engine.control_socket, self._inbox.put, group=config.engine.control_gid)
+        self._control = ControlServer(
+            config.engine.control_socket,
+            self._inbox.put,
+            answer_s=ANSWER_S + config.flatten.within_seconds,
+            group=config.engine.control_gid,
+        )
         self._host_clock = HostClockWatch(self._inbox.put, config.clock.every_seconds)
         handover = self._watched() if config.engine.emergency_cancel else None
         self._aftermaths = read_aftermaths(config.engine.directory, _WATCHDOG_ENDS_S)
@@ -214,6 +220,13 @@ class EngineProcess:
                     withdrawals=withdrawals,
                     recorder=recorder,
                     reconciler=reconciler,
+                    flattening=Flattening(
+                        desk=desk,
+                        recorder=recorder,
+                        accounts=accounts,
+                        rules=config.flatten.rules(),
+                        clock=clock,
+                    ),
                     accounts=accounts,
                     venues={v.name: v.venue for v in config.venue_accounts},
                     sessions=list(profiles),
@@ -221,6 +234,7 @@ class EngineProcess:
                     prefix=config.deployment + "-",
                 ),
                 last_action_id=state.action_id,
+                cut_short=state.kills_cut_short,
             ),
             schedules=schedules,
             clock=clock,

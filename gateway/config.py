@@ -11,7 +11,7 @@ from pydantic import Field, IPvAnyNetwork, ValidationError, field_validator, mod
 
 from gateway.config_clock import ClockConfig
 from gateway.config_front import FrontConfig, LogonConfig
-from gateway.config_limits import GivenLimit, LimitsConfig, RiskConfig, ScopedLimitsConfig, given_limits
+from gateway.config_limits import FlattenConfig, GivenLimit, LimitsConfig, RiskConfig, ScopedLimitsConfig, given_limits
 from gateway.config_schedule import ScheduleConfig
 from gateway.config_section import Section
 from gateway.config_throttle import ThrottleConfig
@@ -212,6 +212,7 @@ class Config(Section):
     accounts: Annotated[tuple[AccountConfig, ...], Field(min_length=1)]
     sessions: Annotated[tuple[SessionConfig, ...], Field(min_length=1)]
     risk: RiskConfig = RiskConfig()
+    flatten: FlattenConfig = FlattenConfig()
     limits: tuple[ScopedLimitsConfig, ...] = ()
 
     @model_validator(mode="after")

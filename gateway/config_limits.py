@@ -1,11 +1,14 @@
 """The configuration's limits: what the database gets at its first start."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
+from gateway.domain.flatten import FlattenRules
 from gateway.domain.risk import BadLimitError
+from gateway.domain.risk.collar import parse_collar
 from gateway.domain.risk.controls import CONTROLS
 from gateway.domain.totals import Scope
 
@@ -105,6 +108,43 @@ class RiskConfig(BaseModel):
     without_reference: Literal["refuse", "pass"] = "refuse"
     reference_max_age_seconds: Annotated[int, Field(ge=1, le=3600)] = 10
     currency: Annotated[str, Field(pattern=r"^[A-Z0-9]{2,12}$")] = "USDT"
+
+
+class FlattenConfig(BaseModel):
+    """How `fixgw kill --flatten` closes positions.
+
+    max_slice_notional: the most that one of its orders may be worth, in risk.currency.
+    collar: how far from the reference price its orders may go; where PRICE_COLLAR is tighter, that counts.
+    attempts: how many orders in a row may execute nothing before a position is left.
+    within_seconds: when what is not closed yet is left.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    max_slice_notional: Annotated[Decimal, BeforeValidator(_as_text), Field(gt=0, max_digits=30)] = Decimal(50_000)
+    collar: Annotated[str, BeforeValidator(_as_text)] = "1%"
+    attempts: Annotated[int, Field(ge=1, le=100)] = 5
+    within_seconds: Annotated[int, Field(ge=1, le=600)] = 30
+
+    @field_validator("collar")
+    @classmethod
+    def _has_both_sides(cls, text: str) -> str:
+        try:
+            collar = parse_collar(text)
+        except BadLimitError as error:
+            raise ValueError(str(error)) from None
+        if collar.buy is None or collar.sell is None:
+            raise ValueError("it needs a width for both sides: longs are sold, shorts are bought back")
+        return text
+
+    def rules(self) -> FlattenRules:
+        """As the engine has them."""
+        return FlattenRules(
+            max_notional=self.max_slice_notional,
+            collar=parse_collar(self.collar),
+            attempts=self.attempts,
+            within=self.within_seconds * 1_000_000_000,
+        )
 
 
 class GivenLimit(NamedTuple):

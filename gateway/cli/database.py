@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from gateway.config import load_config
-from gateway.domain.session_names import find_session
+from gateway.domain.session_names import OWN_SESSION, find_session
 from gateway.errors import GatewayError
 from gateway.store.database import open_for_reading
 from gateway.store.readers import load_sessions
@@ -51,7 +51,7 @@ def reading(config: Path, imported: Path | None = None) -> Iterator[Connection]:
 def session_named(connection: Connection, name: str) -> str:
     """The SessionID that a person means by a CompID or by the whole SessionID. Ends the program if none or several."""
     try:
-        return find_session(name, (row.session for row in load_sessions(connection)))
+        return find_session(name, [*(row.session for row in load_sessions(connection)), OWN_SESSION])
     except ValueError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(EXIT_UNUSABLE) from error

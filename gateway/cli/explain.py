@@ -83,6 +83,9 @@ def _print(decision: Row[Any], findings: list[Finding], limits: Mapping[int, Lim
         screen.print(_table(findings, limits, screen.width))
         word = "derived again from these figures: the same" if agrees else "THE FIGURES SAY OTHERWISE"
         screen.print(word, style="green" if agrees else "bold red")
+    elif decision.outcome == "accept" and "flatten" in (inputs := msgspec.json.decode(decision.inputs)):
+        figures = " ".join(f"{name}={_shown(value)}" for name, value in inputs["flatten"].items())
+        screen.print(f"the gateway's own, which closes a position and meets no limit: {figures}", soft_wrap=True)
     elif decision.outcome == "accept":
         screen.print("no limit applied")
     else:
@@ -101,6 +104,10 @@ def _table(findings: list[Finding], limits: Mapping[int, LimitRow], width: int) 
         Column("Why", lambda f: limits[f.limit.limit_id].why, spare=True),
     )
     return build_table(columns, findings, width, lambda f: "red" if f.refuses else "")
+
+
+def _shown(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _text(value: Figure) -> str:

@@ -8,6 +8,7 @@ from gateway.cli.database import DEFAULT_CONFIG, ConfigOption
 from gateway.cli.operate import operate, show
 
 EXIT_NOT_CONFIRMED = 3
+EXIT_NOT_FLAT = 4
 
 Account = Annotated[str, typer.Option(help="Only this account.")]
 Session = Annotated[str, typer.Option(help="Only this client, by its CompID.")]
@@ -32,6 +33,9 @@ def kill(
     reduce_only: Annotated[
         bool, typer.Option("--reduce-only", help="Let pass what can only reduce a position; cancel nothing.")
     ] = False,
+    flatten: Annotated[
+        bool, typer.Option("--flatten", help="Then close what is held, by orders inside the collar ([flatten]).")
+    ] = False,
     config: ConfigOption = DEFAULT_CONFIG,
     as_json: Annotated[bool, typer.Option("--json", help="The answer as a JSON object.")] = False,
 ) -> None:
@@ -40,13 +44,17 @@ def kill(
     \b
     fixgw kill --reason "runaway algorithm"
     fixgw kill --session DESK --symbol BTCUSDT --reason "wrong price"
+    fixgw kill --account TRADING --flatten --reason "desk closed"
 
     What is halted stays so, also over restarts, until two users arm it again (fixgw arm). Cancels always pass.
 
-    Exit code 3: halted, but the venue did not confirm that nothing is open; what is missing is named.
+    Exit code 3: halted, but the venue did not confirm that nothing is open; what is missing is named, and nothing is
+    flattened. Exit code 4: a position is left, and it is told why.
     """
     scope = scope_arguments(account, session, symbol, venue_account, venue)
-    answer = operate(config, "kill", {**scope, "reduce_only": reduce_only, "reason": reason})
+    answer = operate(config, "kill", {**scope, "reduce_only": reduce_only, "flatten": flatten, "reason": reason})
     show(answer, as_json=as_json)
     if answer.result.get("confirmed") is False:
         raise typer.Exit(EXIT_NOT_CONFIRMED)
+    if answer.result.get("flat") is False:
+        raise typer.Exit(EXIT_NOT_FLAT)

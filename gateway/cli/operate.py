@@ -17,8 +17,9 @@ EXIT_REFUSED = 1
 def operate(config: Path, command: str, arguments: dict[str, Any]) -> Answer:
     """Ask the engine of this configuration. Ends the program with one line when there is none to ask."""
     try:
-        path = load_config(config).engine.control_socket
-        return ask(path, command, {name: value for name, value in arguments.items() if value is not None})
+        settings = load_config(config)
+        given = {name: value for name, value in arguments.items() if value is not None}
+        return ask(settings.engine.control_socket, command, given, settings.flatten.within_seconds)
     except (ControlError, GatewayError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(EXIT_UNUSABLE) from error

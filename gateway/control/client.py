@@ -23,9 +23,12 @@ class Answer(NamedTuple):
     result: dict[str, Any]
 
 
-def ask(path: Path, command: str, arguments: dict[str, Any]) -> Answer:
-    """Have the engine behind the socket do something, and wait for its answer. Raises ControlError."""
-    connection = _Connection(path)
+def ask(path: Path, command: str, arguments: dict[str, Any], more_s: float = 0) -> Answer:
+    """Have the engine behind the socket do something, and wait for its answer. Raises ControlError.
+
+    more_s: how much longer than others the command may take.
+    """
+    connection = _Connection(path, _TIMEOUT_S + more_s)
     try:
         connection.request("POST", f"/commands/{command}", json.dumps(arguments))
         body = json.loads(connection.getresponse().read())
@@ -48,8 +51,8 @@ def ask(path: Path, command: str, arguments: dict[str, Any]) -> Answer:
 class _Connection(http.client.HTTPConnection):
     """HTTP on a Unix socket."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__("engine", timeout=_TIMEOUT_S)
+    def __init__(self, path: Path, timeout_s: float) -> None:
+        super().__init__("engine", timeout=timeout_s)
         self._path = path
 
     def connect(self) -> None:

@@ -1,6 +1,7 @@
 """What a client's request means: an order, a change to one, or a refusal with its reason."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from gateway.domain import commands as c
 from gateway.domain import events as e
@@ -44,6 +45,43 @@ def decide_new_order(
 ) -> tuple[Changes, risk.Decision]:
     """An order of its own even if it is denied, so that the denial has a place in the books."""
     decision = _check_new(command, account, profile, market, book)
+    return _received_or_denied(command, order_id, client_id_prefix, account, profile, day_close, decision), decision
+
+
+def decide_own_order(
+    command: c.NewOrder,
+    *,
+    order_id: str,
+    client_id_prefix: str,
+    account: Account,
+    profile: SessionProfile,
+    market: Market,
+    figures: dict[str, Any],
+) -> tuple[Changes, risk.Decision]:
+    """An order of the gateway's own that takes from a position. No halt and no limit is asked: they would only keep
+    the risk where it is. What its size was reckoned from is stored with the decision.
+    """
+    snapshot = risk.Snapshot(command.at, market.instrument, market.without_reference, market.prices)
+    decision = risk.check_order(
+        _terms(command),
+        instrument=market.instrument,
+        capabilities=market.capabilities,
+        rules=risk.NO_RULES,
+        snapshot=snapshot,
+    )
+    decision = risk.Decision(decision.denial, figures)
+    return _received_or_denied(command, order_id, client_id_prefix, account, profile, 0, decision), decision
+
+
+def _received_or_denied(
+    command: c.NewOrder,
+    order_id: str,
+    client_id_prefix: str,
+    account: Account,
+    profile: SessionProfile,
+    day_close: int,
+    decision: risk.Decision,
+) -> Changes:
     changes = Changes()
     expire_time = day_close if command.time_in_force is TimeInForce.DAY else command.expire_time
     changes.emit(_received(command, order_id, account, profile, expire_time))
@@ -52,7 +90,7 @@ def decide_new_order(
         changes.emit(
             e.OrderRejected(order_id=order_id, at=command.at, reason=denial.reason, text=denial.text, by_venue=False)
         )
-        return changes, decision
+        return changes
     changes.emit(
         e.LegSubmitted(
             order_id=order_id,
@@ -64,7 +102,7 @@ def decide_new_order(
             stop_px=command.stop_px,
         )
     )
-    return changes, decision
+    return changes
 
 
 def _check_new(
@@ -73,7 +111,11 @@ def _check_new(
     denial = _too_old(command, profile)
     if denial is not None:
         return risk.Decision(denial)
-    terms = risk.OrderTerms(
+    return _check(_terms(command), account, profile, market, book, command.at)
+
+
+def _terms(command: c.NewOrder) -> risk.OrderTerms:
+    return risk.OrderTerms(
         symbol=command.symbol,
         side=command.side,
         ord_type=command.ord_type,
@@ -85,7 +127,6 @@ def _check_new(
         expire_time=command.expire_time,
         opens_qty=command.order_qty,
     )
-    return _check(terms, account, profile, market, book, command.at)
 
 
 def _check(

@@ -1,11 +1,11 @@
 """Exact decimal arithmetic for prices, quantities and money. Nothing here ever goes through float.
 
 Every operation uses a context of our own, so the thread's context cannot change a result.
-Addition and multiplication are exact or raise `decimal.Inexact`; only `avg_px` rounds.
+Addition and multiplication are exact or raise `decimal.Inexact`; only `avg_px` rounds, and what is named down or up.
 """
 
 import re
-from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow
+from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow
 
 ZERO = Decimal(0)
 
@@ -13,6 +13,7 @@ _MAX_DIGITS = 20  # either side of the point: far beyond any price, far below wh
 _NUMBER = re.compile(rf"-?(?:\d{{1,{_MAX_DIGITS}}}(?:\.\d{{0,{_MAX_DIGITS}}})?|\.\d{{1,{_MAX_DIGITS}}})", re.ASCII)
 
 _EXACT = Context(prec=100, traps=[Inexact, InvalidOperation, DivisionByZero, Overflow])
+_DOWN = Context(prec=100, rounding=ROUND_FLOOR, traps=[InvalidOperation, DivisionByZero, Overflow])
 _ROUNDING = Context(prec=100, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero, Overflow])
 
 AVG_PX_STEP = Decimal("1e-12")
@@ -44,6 +45,25 @@ def avg_px(cum_notional: Decimal, cum_qty: Decimal) -> Decimal:
     if cum_qty == 0:
         return ZERO
     return trim(_ROUNDING.quantize(_ROUNDING.divide(cum_notional, cum_qty), AVG_PX_STEP))
+
+
+def divide_down(dividend: Decimal, divisor: Decimal) -> Decimal:
+    """The quotient of two numbers above zero, at most 1e-12 too small and never too large."""
+    return _DOWN.quantize(_DOWN.divide(dividend, divisor), AVG_PX_STEP)
+
+
+def round_down(value: Decimal, step: Decimal, origin: Decimal = ZERO) -> Decimal:
+    """The next value at or below on the grid origin, origin+step, ...; a step of zero switches the grid off."""
+    if step == 0:
+        return value
+    over = _EXACT.remainder(_EXACT.subtract(value, origin), step)
+    return _EXACT.subtract(value, over if over >= 0 else _EXACT.add(over, step))
+
+
+def round_up(value: Decimal, step: Decimal, origin: Decimal = ZERO) -> Decimal:
+    """Likewise, at or above."""
+    down = round_down(value, step, origin)
+    return down if down == value else _EXACT.add(down, step)
 
 
 def trim(value: Decimal) -> Decimal:

@@ -2,6 +2,13 @@
 
 from collections.abc import Iterable
 
+OWN_SESSION = "gateway:flatten"
+"""The session of orders that the gateway places itself, to close positions. It can be no client's and is reported to
+nobody: a client's key has an arrow, and its CompID no colon."""
+
+OWN_PREFIX = "FLATTEN-"
+"""What the ClOrdIDs of these orders begin with; then come the operator's action and a number."""
+
 
 def session_key(begin_string: str, gateway_comp_id: str, client_comp_id: str) -> str:
     """FIX.4.4:FIXGW->DESK."""

@@ -1,6 +1,7 @@
 """Where commands and venue reports meet the book: find the order that is meant, ask the domain, record the answer."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from gateway.domain import commands as c
 from gateway.domain import venue_reports as v
@@ -11,6 +12,7 @@ from gateway.domain.decide_client import (
     decide_cancel,
     decide_expire,
     decide_new_order,
+    decide_own_order,
     decide_replace,
     decide_retry,
     decide_withdraw,
@@ -24,11 +26,14 @@ from gateway.domain.events import NewOrderRefused, RequestRefused
 from gateway.domain.instruments import Capabilities
 from gateway.domain.order import Order
 from gateway.domain.reports import status_report
+from gateway.domain.session_names import OWN_SESSION
 from gateway.domain.session_profile import Account, SessionProfile
 from gateway.domain.values import CxlRejReason, OrdRejReason
 from gateway.engine.clock import Clock, day_close
 from gateway.engine.ports import VenuePort
 from gateway.engine.recorder import Recorder
+
+_OWN_PROFILE = SessionProfile(key=OWN_SESSION, accounts={}, default_account="")
 
 
 class Desk:
@@ -78,7 +83,7 @@ class Desk:
             return ""
         self._book.last_order_number += 1
         order_id = f"O{self._book.last_order_number}"
-        market = self._market(account.venue_account, command.symbol)
+        market = self.market(account.venue_account, command.symbol)
         changes, decision = decide_new_order(
             command,
             order_id=order_id,
@@ -88,6 +93,22 @@ class Desk:
             market=market,
             day_close=day_close(command.at, self._day_end_seconds),
             book=self._book,
+        )
+        self._recorder.record(changes, market.capabilities, decision)
+        return order_id
+
+    def own_order(self, command: c.NewOrder, account: Account, market: Market, figures: dict[str, Any]) -> str:
+        """An order of the gateway's own, which takes from a position. Returns the OrderID(37)."""
+        self._book.last_order_number += 1
+        order_id = f"O{self._book.last_order_number}"
+        changes, decision = decide_own_order(
+            command,
+            order_id=order_id,
+            client_id_prefix=self._prefix,
+            account=account,
+            profile=_OWN_PROFILE,
+            market=market,
+            figures=figures,
         )
         self._recorder.record(changes, market.capabilities, decision)
         return order_id
@@ -149,7 +170,7 @@ class Desk:
         if self._repeats(command, order):
             return order.order_id
         profile = self._profiles[order.session]
-        market = self._market(order.venue_account, order.symbol)
+        market = self.market(order.venue_account, order.symbol)
         changes, decision = decide_replace(
             command,
             order,
@@ -304,6 +325,11 @@ class Desk:
         """Books and venue were compared; what differs is being settled."""
         self._unreconciled.discard(venue_account)
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether the start is over for all venue accounts: what happened before it is known."""
+        return not self._unreconciled and not any(self._recovering.values())
+
     def _recovered(self, order: Order) -> None:
         waiting = self._recovering.get(order.venue_account)
         if waiting:
@@ -311,7 +337,8 @@ class Desk:
             if not now.is_unknown and (now.acknowledged or not now.is_open):
                 waiting.discard(order.order_id)
 
-    def _market(self, venue_account: str, symbol: str) -> Market:
+    def market(self, venue_account: str, symbol: str) -> Market:
+        """What can be traded now: nothing new, as long as the start is not over."""
         market = self._venue.market(venue_account, symbol)
         waiting = self._recovering.get(venue_account)
         if market.not_ready or not (waiting or venue_account in self._unreconciled):

@@ -2,12 +2,14 @@
 
 The halt and the cancels are one transaction, so a crash leaves both or neither; cancels that the venue cannot act on
 are repeated as any others are, also after a restart. Confirmation is for whoever asked: where it is not had in time,
-what is missing is named, and the halt stands.
+what is missing is named, and the halt stands. Positions are closed, where that is asked for, after the confirmation.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import partial
+from typing import Any
 
 from loguru import logger
 
@@ -17,7 +19,8 @@ from gateway.domain.reconcile import OrderAtVenue, VenueSnapshot
 from gateway.domain.session_names import session_name
 from gateway.domain.session_profile import Account
 from gateway.engine.clock import NANOSECONDS, Clock
-from gateway.engine.operations import Arm, Caller, Kill, OperationRefused, Outcome
+from gateway.engine.flattening import Flattening
+from gateway.engine.operations import Arm, Caller, Finish, Kill, OperationRefused, Outcome
 from gateway.engine.put_halt import put_halt
 from gateway.engine.reconciler import Reconciler
 from gateway.engine.recorder import Recorder
@@ -33,8 +36,6 @@ _LOOK_EVERY = NANOSECONDS // 4
 _ASK_AGAIN = NANOSECONDS
 _RECONCILE_EVERY = 5 * NANOSECONDS
 
-Finish = Callable[[Outcome], None]
-
 
 @dataclass(slots=True)
 class _Kill:
@@ -44,7 +45,9 @@ class _Kill:
     that happens again.
     """
 
+    action_id: int
     scope: HaltScope
+    flatten: bool
     finish: Finish
     until: int
     found: int
@@ -57,6 +60,7 @@ class _Kill:
     reconcile_at: int = 0
     at_venue: dict[str, list[str]] = field(default_factory=dict)  # client ids, by venue account
     problems: dict[str, str] = field(default_factory=dict)
+    free: dict[str, dict[str, Decimal]] = field(default_factory=dict)  # balances, by venue account
 
 
 class KillSwitch:
@@ -68,6 +72,7 @@ class KillSwitch:
         withdrawals: Withdrawals,
         recorder: Recorder,
         reconciler: Reconciler,
+        flattening: Flattening,
         accounts: Mapping[str, Account],
         venues: Mapping[str, str],
         sessions: Collection[str],
@@ -79,6 +84,7 @@ class KillSwitch:
         self._recorder = recorder
         self._book = recorder.book
         self._reconciler = reconciler
+        self._flattening = flattening
         self._accounts = accounts
         self._venues = venues
         self._sessions = {session_name(key) for key in sessions}
@@ -88,9 +94,13 @@ class KillSwitch:
 
     # --- what is asked
 
-    def kill(self, asked: Kill, caller: Caller, reason: str, finish: Finish) -> None:
+    def kill(self, action_id: int, asked: Kill, caller: Caller, reason: str, finish: Finish) -> None:
         """Halt the scope and cancel what is open in it. Raises OperationRefused where there is no such scope."""
         scope, now = self._scope(asked), self._clock.now()
+        if asked.flatten and asked.reduce_only:
+            raise OperationRefused("--flatten closes positions itself: it goes with a halt, not with --reduce-only")
+        if asked.flatten and scope.session:
+            raise OperationRefused("positions are accounts', not sessions': flatten by account, symbol or venue")
         state = TradingState.REDUCING if asked.reduce_only else TradingState.HALTED
         before = self._book.halts.get(scope)
         if asked.reduce_only and before is not None and before.state is TradingState.HALTED:
@@ -106,7 +116,9 @@ class KillSwitch:
         venue_accounts |= {order.venue_account for order in orders}
         self._kills.append(
             _Kill(
+                action_id=action_id,
                 scope=scope,
+                flatten=asked.flatten,
                 finish=finish,
                 until=now + CONFIRM_WITHIN,
                 found=len(orders),
@@ -136,16 +148,26 @@ class KillSwitch:
         self._alert(f"ACTIVE {scope} by {caller.who}, after uid {first}: {reason}", now)
         return Outcome(done=True, text=f"{scope} is ACTIVE", result={"state": str(TradingState.ACTIVE)})
 
+    def resume(self, action_id: int, asked: Kill, finish: Finish) -> None:
+        """One that the engine's end has cut short. The halt stands, and cancels go on by themselves."""
+        scope = HaltScope(asked.account, session_name(asked.session), asked.symbol, asked.venue_account, asked.venue)
+        if asked.flatten:
+            self._flattening.resume(action_id, scope, finish)
+        else:
+            text = f"cut short by the engine's end: {scope} stays as it is, cancels go on, and nobody confirmed them"
+            finish(Outcome(done=True, text=text))
+
     # --- time
 
     def due(self, now: int) -> None:
-        """Go on with what is not confirmed yet."""
+        """Go on with what is not confirmed yet, and with closing positions."""
         for kill in list(self._kills):
             self._go_on(kill, now)
+        self._flattening.due(now)
 
     def wait(self, now: int) -> float:  # noqa: ARG002 - as of the other duties
         """Seconds until something is due; infinite when nothing is."""
-        return _LOOK_EVERY / NANOSECONDS if self._kills else float("inf")
+        return float("inf") if not self._kills and self._flattening.is_idle else _LOOK_EVERY / NANOSECONDS
 
     def _go_on(self, kill: _Kill, now: int) -> None:
         while kill.left and self._is_over(kill.left[-1]):  # one that is not keeps it from looking at all the others
@@ -200,6 +222,8 @@ class KillSwitch:
             kill.problems[account] = problem
             return
         kill.problems.pop(account, None)
+        if snapshot.balances:
+            kill.free[account] = {balance.asset: balance.free for balance in snapshot.balances}
         open_there = [theirs for theirs in snapshot.orders if self._is_ours(kill.scope, account, theirs)]
         kill.at_venue[account] = [theirs.client_id for theirs in open_there]
         if not open_there:
@@ -219,7 +243,11 @@ class KillSwitch:
     def _confirmed(self, kill: _Kill) -> None:
         self._kills.remove(kill)
         text = f"HALTED {kill.scope}: {_were_open(kill.found)}, and the venue has none of them any more"
-        kill.finish(Outcome(done=True, text=text, result={"confirmed": True, "orders": kill.found, "unconfirmed": []}))
+        outcome = Outcome(done=True, text=text, result={"confirmed": True, "orders": kill.found, "unconfirmed": []})
+        if kill.flatten:
+            self._flattening.begin(kill.action_id, kill.scope, kill.free, outcome, kill.finish)
+        else:
+            kill.finish(outcome)
 
     def _not_confirmed(self, kill: _Kill) -> None:
         self._kills.remove(kill)
@@ -230,8 +258,11 @@ class KillSwitch:
         if not missing:
             missing = [f"{account}: it did not show its orders" for account in sorted(kill.unseen)]
         text = f"HALTED {kill.scope}: {_were_open(kill.found)}, NOT CONFIRMED: {'; '.join(missing)}"
+        result: dict[str, Any] = {"confirmed": False, "orders": kill.found, "unconfirmed": missing}
+        if kill.flatten:
+            text += "; NOT FLATTENED, since orders may still execute"
+            result |= {"flat": False, "closed": [], "left": self._flattening.left(kill.scope, "NOT_CONFIRMED")}
         self._alert(text, self._clock.now())
-        result = {"confirmed": False, "orders": kill.found, "unconfirmed": missing}
         kill.finish(Outcome(done=True, text=text, result=result))
 
     # --- parts

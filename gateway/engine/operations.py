@@ -3,7 +3,7 @@
 Field names are the arguments as they stand in SQL (admin_actions) and on the control socket.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -95,7 +95,7 @@ class RemoveLimit:
 class Kill:
     """Refuse new orders and replaces, and cancel what is open. An empty part of the scope is any (domain/halts.py).
 
-    reduce_only: refuse only what could add to a position, and cancel nothing.
+    reduce_only: refuse only what could add to a position, and cancel nothing. flatten: close positions afterwards.
     """
 
     account: str = ""
@@ -104,6 +104,7 @@ class Kill:
     venue_account: str = ""
     venue: str = ""
     reduce_only: bool = False
+    flatten: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +134,13 @@ OPERATIONS: Mapping[str, type[Operation]] = {
 
 def open_to_group(operation: Operation) -> bool:
     """Whether those may ask for it who are let in by the socket's group: it looks, stops, or is one voice of two."""
-    return isinstance(operation, Kill | Arm) or (isinstance(operation, Reconcile) and operation.dry_run)
+    match operation:
+        case Kill(flatten=trades):
+            return not trades
+        case Reconcile(dry_run=looks):
+            return looks
+        case _:
+            return isinstance(operation, Arm)
 
 
 NEED_A_REASON = frozenset({"session.reset", "session.set-seq", "limits.set", "limits.remove", "kill", "arm"})
@@ -146,3 +153,7 @@ class Outcome:
     done: bool
     text: str
     result: Mapping[str, Any] = field(default_factory=dict)
+
+
+Finish = Callable[[Outcome], None]
+"""Told once how an operation ended."""

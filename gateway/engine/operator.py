@@ -1,12 +1,14 @@
 """What operators ask for: each request is a row with who asked, why and how it ended, answered after the commit.
 
-The row is there before anything is done: a request that a crash cut short stays "under way" in SQL.
+The row is there before anything is done: a request that a crash cut short stays "under way" in SQL, but for a kill,
+whose end the next start tells.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from functools import partial
 
+import msgspec
 from loguru import logger
 
 from gateway.engine.inbox import OperatorRequest
@@ -29,9 +31,9 @@ from gateway.engine.reconciler import Reconciler
 from gateway.engine.recorder import Recorder
 from gateway.engine.session_actions import NewEpoch, Numbers, SessionActions
 from gateway.store.codec import encode_json
+from gateway.store.readers import UNDER_WAY
 from gateway.store.rows import AdminActionRow, BreakRow, storable
 
-UNDER_WAY = "under way"
 _TEXT = "logged out by the operator"
 
 
@@ -47,7 +49,9 @@ class Operator:
         limits: LimitSetter,
         kill_switch: KillSwitch,
         last_action_id: int,
+        cut_short: Iterable[AdminActionRow] = (),
     ) -> None:
+        """cut_short: kills of former starts that were under way when the engine ended."""
         self._batch = recorder.batch
         self._sessions = sessions
         self.session_closed = sessions.closed
@@ -59,6 +63,9 @@ class Operator:
         self.wait = kill_switch.wait
         self._last_id = last_action_id
         self._answers: list[tuple[Future[Outcome], Outcome]] = []
+        for row in cut_short:
+            asked = Kill(**msgspec.json.decode(row.arguments))
+            kill_switch.resume(row.action_id, asked, partial(self._finish, row, Future()))
 
     def request(self, item: OperatorRequest) -> None:
         """Record the request and begin with it."""
@@ -107,7 +114,7 @@ class Operator:
             case SetSessionNumbers() as asked:
                 self._set_numbers(asked, finish)
             case Kill() as asked:
-                self._kill_switch.kill(asked, item.caller, item.reason, finish)
+                self._kill_switch.kill(self._last_id, asked, item.caller, item.reason, finish)
             case Arm() as asked:
                 finish(self._kill_switch.arm(asked, item.caller, item.reason))
             case LogOutSession(session=name):

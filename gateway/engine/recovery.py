@@ -11,7 +11,7 @@ from gateway.domain.book import Book
 from gateway.domain.halts import Halt, HaltScope, TradingState
 from gateway.domain.order import LegState, Order
 from gateway.domain.risk import BadLimitError, RuleBook
-from gateway.domain.session_names import session_name
+from gateway.domain.session_names import OWN_SESSION, session_name
 from gateway.engine.clock import Clock, day_start
 from gateway.engine.disconnects import DISCONNECT
 from gateway.engine.numbers import RESERVE, SessionState
@@ -19,7 +19,7 @@ from gateway.errors import ConfigError
 from gateway.store import readers, restored
 from gateway.store.limits import Given, first_limits, limit_of, load_limits, set_aside
 from gateway.store.positions import load_ledger
-from gateway.store.rows import BreakRow, HaltRow, LimitRow, SessionRow
+from gateway.store.rows import AdminActionRow, BreakRow, HaltRow, LimitRow, SessionRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +37,7 @@ class Recovered:
     break_id: int
     last_reconciled: dict[str, int]  # by venue account
     action_id: int
+    kills_cut_short: list[AdminActionRow]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +94,7 @@ def recover(database: Database, configured: Configured, clock: Clock, day_end_se
             break_id=readers.last_break_id(connection),
             last_reconciled=readers.last_reconciled_at(connection),
             action_id=readers.last_action_id(connection),
+            kills_cut_short=readers.kills_under_way(connection),
         )
 
 
@@ -145,7 +147,7 @@ def _refuse_left_behind(book: Book, unsent: Mapping[str, int], configured: Confi
     orders: Counter[str] = Counter()
     for order in book.orders.values():
         if order.is_open or order.is_unknown:
-            orders[f"session {order.session}"] += order.session not in configured.sessions
+            orders[f"session {order.session}"] += order.session not in (*configured.sessions, OWN_SESSION)
             orders[f"account {order.account}"] += order.account not in configured.accounts
             orders[f"venue account {order.venue_account}"] += order.venue_account not in configured.venue_accounts
     left = [f"{name} has {count} open or unknown orders" for name, count in orders.items() if count]

@@ -15,11 +15,14 @@ from gateway.domain.events import Event
 from gateway.domain.money import ZERO, add, multiply
 from gateway.domain.values import Side
 from gateway.store.codec import decode_event
-from gateway.store.rows import BreakRow, HaltRow, ReportRow, SessionRow
+from gateway.store.rows import AdminActionRow, BreakRow, HaltRow, ReportRow, SessionRow
 from gateway.store.tables import admin_actions, breaks, halts, journal, messages, orders, reports, sessions, venue_calls
 
 ADMINISTRATIVE = ("0", "1", "2", "3", "4", "5", "A")
 """MsgType(35) of the session level: never resent, a gap fill stands in for them."""
+
+UNDER_WAY = "under way"
+"""The outcome of an admin_actions row whose operation has not ended."""
 
 RECONCILE = "reconcile"
 """The operation of the venue_calls row that a finished comparison leaves."""
@@ -163,6 +166,12 @@ def last_reconciled_at(connection: Connection) -> dict[str, int]:
 def last_action_id(connection: Connection) -> int:
     """The newest operator action's id; 0 before the first."""
     return int(connection.execute(select(func.coalesce(func.max(admin_actions.c.action_id), 0))).scalar_one())
+
+
+def kills_under_way(connection: Connection) -> list[AdminActionRow]:
+    """Those that the engine's end has cut short; to be read before an engine begins."""
+    where = (admin_actions.c.action == "kill") & (admin_actions.c.outcome == UNDER_WAY)
+    return [AdminActionRow(*row) for row in connection.execute(select(admin_actions).where(where))]
 
 
 def load_halts(connection: Connection) -> list[HaltRow]:

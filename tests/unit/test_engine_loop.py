@@ -13,10 +13,12 @@ from sqlalchemy import QueuePool, select
 from gateway.domain.book import Book
 from gateway.domain.commands import NewOrder
 from gateway.domain.decide_client import Market
+from gateway.domain.flatten import FlattenRules
 from gateway.domain.instruments import Capabilities, Instrument
 from gateway.domain.intents import CancelIntent, Intent, SettleIntent
 from gateway.domain.order import Order
 from gateway.domain.reconcile import SnapshotRequest
+from gateway.domain.risk.collar import parse_collar
 from gateway.domain.session_profile import Account, SessionProfile
 from gateway.domain.values import OrdType, Side, TimeInForce
 from gateway.engine import inbox as i
@@ -26,6 +28,7 @@ from gateway.engine.clients import Clients
 from gateway.engine.clock import DAY
 from gateway.engine.desk import Desk
 from gateway.engine.disconnects import DISCONNECT, Disconnects
+from gateway.engine.flattening import Flattening
 from gateway.engine.kill_switch import KillSwitch
 from gateway.engine.limits import LimitSetter
 from gateway.engine.loop import BATCH_LIMIT, Engine
@@ -111,6 +114,15 @@ class World:
             withdrawals=withdrawals,
             recorder=recorder,
             reconciler=reconciler,
+            flattening=Flattening(
+                desk=self.desk,
+                recorder=recorder,
+                accounts={"TRADING": account},
+                rules=FlattenRules(
+                    max_notional=Decimal(1_000), collar=parse_collar("1%"), attempts=2, within=30_000_000_000
+                ),
+                clock=self,
+            ),
             accounts={"TRADING": account},
             venues={"main": "binance"},
             sessions=[SESSION],

@@ -40,6 +40,14 @@ class Collar(NamedTuple):
         """The side's."""
         return self.buy if side is Side.BUY else self.sell
 
+    def edge(self, side: Side, reference: Decimal, tick_size: Decimal) -> Decimal | None:
+        """The worst price that is still allowed; None where the side has no width."""
+        width = self.of(side)
+        if width is None:
+            return None
+        distance = width.distance(reference, tick_size)
+        return add(reference, distance) if side is Side.BUY else subtract(reference, distance)
+
 
 def parse_collar(text: str) -> Collar:
     """`5%` or `100t` (ticks), for both sides; or `buy=5%`, `sell=100t`, or both with a blank between them."""
@@ -75,8 +83,7 @@ def _price_collar(order: OrderTerms, limit: Limit, value: Collar, figures: Figur
     if reference is None:
         why = {"age": f"{age // 1_000_000}ms"} if age is not None else {}
         return deny("NO_REFERENCE_PRICE", OrdRejReason.OTHER, price_collar=width, **why, **limit.where)
-    distance = width.distance(reference, tick)
-    edge = add(reference, distance) if order.side is Side.BUY else subtract(reference, distance)
+    edge: Any = value.edge(order.side, reference, tick)
     if order.price <= edge if order.side is Side.BUY else order.price >= edge:
         return None
     return forbids(limit, OrdRejReason.OTHER, limit=width, price=order.price, reference=trim(reference))

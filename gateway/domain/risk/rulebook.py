@@ -12,7 +12,7 @@ from gateway.domain.risk.exposure import Exposure, gross_qty, long_qty, short_qt
 from gateway.domain.risk.limit import Limit
 from gateway.domain.risk.loss import Results
 from gateway.domain.risk.worth import Worth
-from gateway.domain.session_names import session_name
+from gateway.domain.session_names import OWN_SESSION, session_name
 from gateway.domain.totals import FIRM, KINDS, Kind, Scope, Total, Totals, part_of
 
 _FOREVER = 1 << 63
@@ -92,7 +92,7 @@ class RuleBook:
 
     def record(self, event: Event, order: Order) -> None:
         """An event of an order, and the order after it."""
-        if self._tracked:
+        if self._tracked and order.session != OWN_SESSION:  # which is nobody's pattern, and no limit is asked
             for limit, tracker in self.rules(order.account, order.session, order.symbol, event.at).trackers:
                 stop = tracker.record(event, order)
                 if stop:
