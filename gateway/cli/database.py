@@ -50,8 +50,10 @@ def reading(config: Path, imported: Path | None = None) -> Iterator[Connection]:
 
 def session_named(connection: Connection, name: str) -> str:
     """The SessionID that a person means by a CompID or by the whole SessionID. Ends the program if none or several."""
+    if name == OWN_SESSION:
+        return name
     try:
-        return find_session(name, [*(row.session for row in load_sessions(connection)), OWN_SESSION])
+        return find_session(name, (row.session for row in load_sessions(connection)))
     except ValueError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(EXIT_UNUSABLE) from error

@@ -19,7 +19,6 @@ from gateway.domain.mass_reports import (
 )
 from gateway.domain.money import ZERO
 from gateway.domain.order import Order, RequestKind
-from gateway.domain.session_names import OWN_SESSION
 from gateway.domain.values import CxlRejReason, ExecType, OrdRejReason, OrdStatus
 
 
@@ -95,9 +94,6 @@ Report = ExecutionReport | CancelReject | BusinessReject | MassCancelReport | Se
 
 def report_of(position: int, event: e.Event, before: Order | None, after: Order | None) -> Report | None:
     """The message that this event owes the client, or None."""
-    owner = after or before
-    if owner is not None and owner.session == OWN_SESSION:
-        return None
     make = _REPORT.get(type(event))
     return make(position, event, before, after) if make is not None else None
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 OWN_SESSION = "gateway:flatten"
-"""The session of orders that the gateway places itself, to close positions. It can be no client's and is reported to
-nobody: a client's key has an arrow, and its CompID no colon."""
+"""The session of orders that the gateway places itself, to close positions. It can be no client's: a key has
+an arrow, and a CompID no colon. Drop copies of the account tell of them, and nobody else is told."""
 
 OWN_PREFIX = "FLATTEN-"
 """What the ClOrdIDs of these orders begin with; then come the operator's action and a number."""

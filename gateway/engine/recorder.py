@@ -18,6 +18,7 @@ from gateway.domain.order import Leg, Order
 from gateway.domain.reconcile import OrderAtVenue
 from gateway.domain.reports import Report, report_of
 from gateway.domain.risk import Decision
+from gateway.domain.session_names import OWN_SESSION
 from gateway.engine.drop_copy import NO_COPIES, DropCopies
 from gateway.engine.event_log import LoggedEvent
 from gateway.engine.limits import keep_stops
@@ -77,7 +78,8 @@ class Recorder:
             report = report_of(position, event, before, after)
             if report is not None:
                 for told in (report, *self._drop_copies.of(report)):
-                    reports.append(self._report_row(told, len(reports), event.at))
+                    if told.session != OWN_SESSION:  # nobody is there
+                        reports.append(self._report_row(told, len(reports), event.at))
             if type(event) in _ASKS_VENUE and after is not None:
                 timestamp_ms = timestamp_ms or self._venue.clock_ms(after.venue_account)
                 intent = intent_of(position, event, after, capabilities, timestamp_ms, self._recv_window_ms)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Table, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_, or_, select
 
 from gateway.domain.events import Event
 from gateway.domain.session_names import OWN_PREFIX, OWN_SESSION
@@ -71,10 +71,10 @@ def find_order_ids(connection: Connection, text: str) -> list[str]:
     if connection.execute(select(orders.c.order_id).where(orders.c.order_id == text)).first():
         return [text]
     by_message = select(messages.c.order_id).where(messages.c.cl_ord_id == text, messages.c.order_id.is_not(None))
-    named = orders.c.order_id.in_(by_message)
+    named: list[ColumnElement[bool]] = [orders.c.order_id.in_(by_message)]
     if text.startswith(OWN_PREFIX):  # no message brought it, and every order has to be looked at
-        named |= (orders.c.session == OWN_SESSION) & (orders.c.cl_ord_id == text)
-    query = select(orders.c.order_id).where(named).order_by(orders.c.received_at.desc())
+        named.append((orders.c.session == OWN_SESSION) & (orders.c.cl_ord_id == text))
+    query = select(orders.c.order_id).where(or_(*named)).order_by(orders.c.received_at.desc())
     return list(connection.execute(query).scalars())
 
 

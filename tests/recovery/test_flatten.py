@@ -12,13 +12,17 @@ import pytest
 from sqlalchemy import select
 
 from gateway.client.client import FixClient
-from gateway.domain.session_names import OWN_SESSION
-from gateway.store.tables import admin_actions, alerts, decisions, executions, messages, orders, reports
+from gateway.domain.session_names import OWN_SESSION, session_name
+from gateway.store.tables import admin_actions, alerts, decisions, executions, orders, reports
 from tests.fixtures.processes import Exchange, Gateway, wait_until
 from tests.fixtures.resting import rest
 from tests.fixtures.strangers import place_past_the_gateway
 
 MORE = """
+[[sessions]]
+target_comp_id = "COPY"
+drop_copy_accounts = ["TRADING"]
+
 [flatten]
 max_slice_notional = "12000"
 attempts = 2
@@ -147,10 +151,15 @@ async def check_the_books(exchange: Exchange, gateway: Gateway) -> None:
     assert (code, "closes a position" in out) == (0, True)
     code, out, _ = await gateway.fixgw("positions", "--account", "TRADING", "--json")
     held = {row["symbol"]: Decimal(row["qty"]) for row in map(json.loads, out.splitlines())}
-    assert (code, held) == (0, {"BTCUSDT": 0, "LTCUSDT": 300})
+    assert code == 0
+    assert held == {"BTCUSDT": Decimal(0), "LTCUSDT": Decimal(300)}
+    copies = await gateway.client("COPY", begin_string="FIX.4.4").connect()
+    fill = await copies.expect("8", {11: "FLATTEN-1-1", 150: "F"})
+    assert (fill[32], fill[39]) == ("0.2", "2"), "whoever listens to the account hears of it"
+    await copies.logout()
     with gateway.sql() as sql:
-        assert sql.execute(select(reports).where(reports.c.order_id.in_(own))).all() == []
-        assert sql.execute(select(messages).where(messages.c.order_id.in_(own))).all() == []
+        told = set(sql.execute(select(reports.c.session).where(reports.c.order_id.in_(own))).scalars())
+        assert {session_name(key) for key in told} == {"COPY"}, "and no client does"
         (decision,) = sql.execute(select(decisions).where(decisions.c.cl_ord_id == "FLATTEN-1-1"))
         assert (decision.outcome, json.loads(decision.inputs)["flatten"]["position"]) == ("accept", "1")
         actions = sql.execute(select(admin_actions).order_by(admin_actions.c.action_id)).all()
