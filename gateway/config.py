@@ -15,6 +15,7 @@ from gateway.config_limits import FlattenConfig, GivenLimit, LimitsConfig, RiskC
 from gateway.config_schedule import ScheduleConfig
 from gateway.config_section import Section
 from gateway.config_throttle import ThrottleConfig
+from gateway.config_wire import WireLogConfig
 from gateway.domain.session_names import find_session, session_key
 from gateway.domain.totals import Scope
 from gateway.errors import ConfigError
@@ -208,6 +209,7 @@ class Config(Section):
     engine: EngineConfig = EngineConfig()
     log: LogConfig = LogConfig()
     clock: ClockConfig = ClockConfig()
+    wire_log: WireLogConfig = WireLogConfig()
     venue_accounts: Annotated[tuple[VenueAccountConfig, ...], Field(min_length=1)]
     accounts: Annotated[tuple[AccountConfig, ...], Field(min_length=1)]
     sessions: Annotated[tuple[SessionConfig, ...], Field(min_length=1)]
@@ -292,6 +294,11 @@ class Config(Section):
     def timestamp_precisions(self) -> dict[str, int]:
         """Digits after the second in what is sent, by session."""
         return {s.key: s.timestamp_precision for s in self.sessions}
+
+    @property
+    def wire_log_directory(self) -> Path:
+        """Where the wire log's segments are."""
+        return self.wire_log.directory or self.engine.directory / "wire"
 
     def all_limits(self) -> list[GivenLimit]:
         """Those of accounts and sessions, and those of any scope."""

@@ -20,6 +20,7 @@ from gateway.front import (
     SignatureLogon,
     TlsError,
     TlsSettings,
+    WireLogSettings,
     parse_identity,
     run_front,
 )
@@ -72,6 +73,19 @@ def front_settings(config: Config) -> FrontSettings:
         max_logon_failures=front.max_logon_failures,
         lockout_seconds=front.lockout_seconds,
         tls=_tls(front.tls) if front.tls else None,
+        wire_log=_wire_log(config) if config.wire_log.enabled else None,
+    )
+
+
+def _wire_log(config: Config) -> WireLogSettings:
+    wire = config.wire_log
+    return WireLogSettings(
+        directory=config.wire_log_directory,
+        on_full=wire.on_full,
+        segment_bytes=wire.segment_mb << 20,
+        keep_free_bytes=wire.keep_free_mb << 20,
+        max_queued_bytes=wire.max_queued_mb << 20,
+        max_message_bytes=config.front.max_message_bytes,
     )
 
 

@@ -5,6 +5,7 @@ from gateway.front.server import Front, FrontError, run_front
 from gateway.front.settings import FrontSettings, PasswordLogon, SessionPolicy, SignatureLogon
 from gateway.front.tls import TlsError, TlsSettings, parse_identity
 from gateway.front.users import UserFile, UserFileError
+from gateway.front.wire_log import WireLogSettings
 
 __all__ = [
     "Front",
@@ -17,6 +18,7 @@ __all__ = [
     "TlsSettings",
     "UserFile",
     "UserFileError",
+    "WireLogSettings",
     "hash_password",
     "parse_identity",
     "run_front",

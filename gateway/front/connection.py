@@ -23,6 +23,7 @@ from gateway.front.screening import Unanswerable, screen
 from gateway.front.settings import SessionPolicy
 from gateway.front.tls import Identity, identity_of
 from gateway.wire.framing import Framer, FramingError
+from gateway.wire.records import Kind
 from gateway.wire.tags import SENDER_COMP_ID
 
 if TYPE_CHECKING:  # it knows us too
@@ -42,6 +43,8 @@ class ClientSide(asyncio.Protocol):
         self._settings = front.settings
         self._number, self._peer, self._place, self._sender_comp_id = number, peer, place, "-"
         self._session: str | None = None  # that it holds
+        self._tap = front.tap(number, peer)
+        self._ending = Kind.CLOSED, ""  # for the wire log
         self._certificate: Identity | None = None
         self._transport: asyncio.Transport
         self._engine: EngineSide | None = None
@@ -69,10 +72,14 @@ class ClientSide(asyncio.Protocol):
         self._front.clients.add(self)
         self._certificate = identity_of(transport.get_extra_info("ssl_object"))
         self._log("DEBUG", "accepted")
+        if self._tap:
+            self._tap.note(Kind.OPENED, f"certificate {self._certificate.subject}" if self._certificate else "")
         seconds = self._settings.logon_deadline_seconds
         self._set_deadline(self._logon_deadline, f"no complete Logon within {seconds:g} s")
 
     def data_received(self, data: bytes) -> None:
+        if self._tap:
+            self._tap.received(data)
         if self._closed:
             return
         if self._pumping:
@@ -99,6 +106,8 @@ class ClientSide(asyncio.Protocol):
         self._clear_deadline()
         self._front.clients.discard(self)
         self._place.leave()
+        if self._tap:
+            self._tap.note(*self._ending)
         if not self.lost.done():
             self.lost.set_result(None)
 
@@ -119,7 +128,7 @@ class ClientSide(asyncio.Protocol):
         try:
             logon = take_logon(self._received, self._settings.max_logon_bytes)
         except FramingError as error:
-            self.close("WARNING", f"the first message is no complete Logon: {error}")
+            self.close("WARNING", f"the first message is no complete Logon: {error}", Kind.REFUSED)
             return
         if logon is None:
             return
@@ -134,6 +143,8 @@ class ClientSide(asyncio.Protocol):
     async def _let_in(self, logon: Logon) -> None:
         try:
             policy = self._front.gate.policy(logon, self._peer, self._certificate)
+            if self._front.wire_log and self._front.wire_log.refuses_logons:
+                raise Refused("the wire log cannot be written", "the gateway cannot record, try again later")  # noqa: TRY301 - one way for all refusals
             await self._front.credentials.check(policy, logon, self._peer.address)
             await self._hold_session(policy)
             if self._closed:
@@ -141,8 +152,8 @@ class ClientSide(asyncio.Protocol):
             await self._forward(logon)
         except Refused as refusal:
             if refusal.answer and not self._closed:
-                self._transport.write(_rejection(logon, refusal.answer))
-            self.close("WARNING", f"refused, {refusal}")
+                self.deliver(_rejection(logon, refusal.answer))
+            self.close("WARNING", f"refused, {refusal}", Kind.REFUSED)
         except Exception:  # whatever a Logon can provoke: it ends that client alone, and is seen
             logger.exception("a Logon could not be checked connection={} peer={}", self._number, self._peer)
             self.abort()
@@ -178,6 +189,8 @@ class ClientSide(asyncio.Protocol):
         self._engine = engine
         engine.transport.set_write_buffer_limits(high=self._settings.max_buffered_bytes)
         engine.transport.write(logon.masked())
+        if self._tap and self._session:
+            self._tap.logged_on(self._session)
         certificate = f" certificate={self._certificate.subject.replace(' ', '_')}" if self._certificate else ""
         self._log("INFO", f"Logon forwarded{certificate}")
 
@@ -248,11 +261,18 @@ class ClientSide(asyncio.Protocol):
     def transport(self) -> asyncio.Transport:
         return self._transport
 
-    def close(self, level: str, reason: str) -> None:
+    def deliver(self, data: bytes) -> None:
+        """Give the client these bytes."""
+        if self._tap:
+            self._tap.sent(data)
+        self._transport.write(data)
+
+    def close(self, level: str, reason: str, kind: Kind = Kind.CLOSED) -> None:
         """Deliver what is buffered, close both sides, and say why. Repeated calls do nothing."""
         if self._closed:
             return
         self._closed = True
+        self._ending = kind, reason
         if self._session is None:
             self._front.log_refusal(level, f"closed: {reason}", self._number, self._peer, self._sender_comp_id)
         else:

@@ -26,7 +26,7 @@ class EngineSide(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        self._client.transport.write(data)
+        self._client.deliver(data)
         if self._answer is not None:
             self._look_for_answer(data)
 

@@ -17,6 +17,7 @@ from gateway.front.door import Place
 from gateway.front.proxy_protocol import read_header
 from gateway.front.refused import Refused
 from gateway.front.state import FrontState
+from gateway.wire.records import Kind
 
 _BACKLOG = 512
 _OUT_OF_DESCRIPTORS_S = 0.5
@@ -113,6 +114,7 @@ class Listener:
             raise
         except Exception:  # whatever a client can provoke: it ends that client alone, and is seen
             logger.exception("a connection could not be taken in connection={} peer={}", arrival.number, peer)
+            self._record_refusal(arrival.number, peer, "it could not be taken in")
             sock.close()
         finally:
             if client is None or not client.has_begun:
@@ -146,8 +148,13 @@ class Listener:
 
     def _refuse(self, number: int, sock: socket.socket, peer: Peer, reason: object) -> None:
         self._front.log_refusal("WARNING", f"refused, {reason}", number, peer)
+        self._record_refusal(number, peer, reason)
         with contextlib.suppress(OSError):
             sock.close()
+
+    def _record_refusal(self, number: int, peer: Peer, reason: object) -> None:
+        if tap := self._front.tap(number, peer):
+            tap.note(Kind.REFUSED, str(reason))
 
 
 def _reason(error: ssl.SSLError) -> str:

@@ -14,6 +14,7 @@ from gateway.front.settings import FrontSettings, PasswordLogon
 from gateway.front.signatures import PublicKeyError
 from gateway.front.state import FrontState
 from gateway.front.tls import TlsError
+from gateway.front.wire_writer import WireLogError, WireWriter
 
 _OTHER_DESCRIPTORS = 64
 RELOAD = signal.SIGUSR2
@@ -37,17 +38,25 @@ class Front:
         except PublicKeyError as error:
             raise FrontError(f"sessions.logon.public_keys: {error}") from error
         self._listener = Listener(self._state)
+        self._wire_writer: WireWriter | None = None
         self._stopped = True
         self.port = settings.port
         """The TCP port in use; after start() also when port 0 was configured."""
 
     async def start(self) -> None:
-        """Listen. Raises FrontError if the address cannot be used."""
+        """Listen. Raises FrontError if the address or the wire log's directory cannot be used."""
         host, port = self._settings.host, self._settings.port
         _allow_descriptors(2 * self._settings.max_connections + _OTHER_DESCRIPTORS)
+        if self._state.wire_log is not None:
+            try:
+                self._wire_writer = WireWriter(self._state.wire_log)
+            except WireLogError as error:
+                raise FrontError(f"wire_log.directory: {error}") from error
+            self._wire_writer.start()
         try:
             self.port = await self._listener.start(host, port)
         except OSError as error:
+            self._close_wire_log()
             raise FrontError(f"cannot listen on {host} port {port}: {error}") from error
         self._stopped = False
         if self._settings.tls is None and any(isinstance(s.logon, PasswordLogon) for s in self._settings.sessions):
@@ -71,7 +80,12 @@ class Front:
             connection.abort()
         await self._wait_for_clients()
         self._state.credentials.close()
+        self._close_wire_log()
         logger.info("front stopped")
+
+    def _close_wire_log(self) -> None:
+        if self._wire_writer is not None:
+            self._wire_writer.close()
 
     async def _wait_for_clients(self) -> None:
         if self._state.clients:

@@ -6,6 +6,7 @@ from pathlib import Path
 from gateway.domain.session_names import session_key
 from gateway.front.addresses import Network
 from gateway.front.tls import TlsSettings
+from gateway.front.wire_log import WireLogSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,8 @@ class FrontSettings:
     """Whether orders reach a venue that trades real money."""
     tls: TlsSettings | None = None
     """None: clients speak plain TCP."""
+    wire_log: WireLogSettings | None = None
+    """None: no wire log is kept."""
     users_file: Path = Path("users.json")
     max_logon_failures: int = 5
     """Of one user, until it is locked."""

@@ -14,6 +14,7 @@ from gateway.front.refused import LineBudget
 from gateway.front.settings import FrontSettings
 from gateway.front.signatures import PublicKeyError
 from gateway.front.tls import TlsError, make_context
+from gateway.front.wire_log import Tap, WireLog
 
 if TYPE_CHECKING:
     from gateway.front.connection import ClientSide
@@ -36,10 +37,15 @@ class FrontState:
         self.clients: set[ClientSide] = set()
         self.sessions: dict[str, ClientSide] = {}
         """By SessionID, those whose Logon went on to the engine."""
+        self.wire_log = WireLog(settings.wire_log) if settings.wire_log else None
         self.accepted = 0
         self.engine_away = False
         """So that an outage is one log line, however many clients try."""
         self._budget = LineBudget(_REFUSAL_LINES, _REFUSAL_SECONDS)
+
+    def tap(self, number: int, peer: Peer) -> Tap | None:
+        """A new connection's end of the wire log, if one is kept."""
+        return self.wire_log.tap(number, str(peer)) if self.wire_log else None
 
     def reload(self) -> None:
         """Read certificates, lists and public keys again. What cannot be used is logged, and the old ones stay."""

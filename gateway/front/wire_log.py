@@ -1,0 +1,165 @@
+"""The wire log of a front: every byte of its clients, and what became of each connection.
+
+What is called here is on the way of orders: it notes the time and puts the bytes into a queue. All the rest is done by
+the writer's thread. The queue is bounded; what does not fit, since the disk does not keep up, is dropped, counted, and
+the loss itself is recorded as soon as there is room.
+"""
+
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from loguru import logger
+
+from gateway.wire.masked_stream import MaskedStream
+from gateway.wire.records import Kind, labels
+
+OVERHEAD_BYTES = 256
+"""What an item takes in the queue beside its data, about."""
+
+
+@dataclass(frozen=True, slots=True)
+class WireLogSettings:
+    """directory: of the segments, this front's alone. on_full: what new Logons meet while nothing can be written.
+
+    keep_free_bytes: of the file system, that the log leaves to others (the database may be on it). max_queued_bytes:
+    what may wait for the disk. max_message_bytes: of a message that is waited for before it is recorded.
+    """
+
+    directory: Path
+    on_full: Literal["refuse_logons", "continue"] = "refuse_logons"
+    segment_bytes: int = 64 << 20
+    keep_free_bytes: int = 256 << 20
+    max_queued_bytes: int = 32 << 20
+    max_message_bytes: int = 4 << 20
+
+
+class Item(NamedTuple):
+    """at: ns UTC."""
+
+    tap: "Tap | None"
+    """None for what is about no connection."""
+    kind: Kind
+    at: int
+    data: bytes
+
+
+class Tap:
+    """One connection's end of the log."""
+
+    def __init__(self, log: "WireLog", number: int, peer: str) -> None:
+        self._log, self._peer = log, peer
+        self.number = number
+        self.labels = labels(peer, "")
+        """For the writer, which may find a session's name here for records that are a moment older than it."""
+        size = log.settings.max_message_bytes
+        self.streams = {Kind.IN: MaskedStream(size), Kind.OUT: MaskedStream(size)}
+        """The writer's alone."""
+
+    def received(self, data: bytes) -> None:
+        """The client's bytes."""
+        self._log.put(Item(self, Kind.IN, time.time_ns(), data))
+
+    def sent(self, data: bytes) -> None:
+        """Bytes that the client is given."""
+        self._log.put(Item(self, Kind.OUT, time.time_ns(), data))
+
+    def logged_on(self, session: str) -> None:
+        """Its Logon was let in; this is its SessionID."""
+        self.labels = labels(self._peer, session)
+        self.note(Kind.LOGON, "Logon let in")
+
+    def note(self, kind: Kind, text: str) -> None:
+        """Something about the connection. REFUSED and CLOSED are the last."""
+        self._log.put(Item(self, kind, time.time_ns(), text.encode("utf-8", "replace")))
+
+
+@dataclass(slots=True)
+class Loss:
+    """What was dropped. since, until: ns UTC."""
+
+    since: int
+    until: int
+    records: int = 0
+    data_bytes: int = 0
+    taps: set[Tap] = field(default_factory=set)
+
+
+class WireLog:
+    """The queue between an event loop and the writer."""
+
+    def __init__(self, settings: WireLogSettings) -> None:
+        self.settings = settings
+        self.wake = threading.Event()
+        """Set while there is something for the writer to do."""
+        self.failing = ""
+        """Why nothing can be written at the moment. Set by the writer."""
+        self._queue: deque[Item] = deque()
+        self._put_bytes, self._written_bytes = 0, 0  # the loop's, the writer's
+        self._loss: Loss | None = None
+        self._loss_lock = threading.Lock()
+
+    def tap(self, number: int, peer: str) -> Tap:
+        """For a new connection. peer: its address."""
+        return Tap(self, number, peer)
+
+    @property
+    def refuses_logons(self) -> bool:
+        """Whether nobody may begin to trade, since it would go unrecorded."""
+        return self.settings.on_full == "refuse_logons" and (bool(self.failing) or self._loss is not None)
+
+    def put(self, item: Item) -> None:
+        """Have it recorded. Never waits."""
+        size = len(item.data) + OVERHEAD_BYTES
+        is_full = self._put_bytes - self._written_bytes + size > self.settings.max_queued_bytes
+        if (is_full or self._loss is not None) and self._lose(item, is_full=is_full):
+            return
+        self._put_bytes += size
+        self._queue.append(item)
+        if not self.wake.is_set():
+            self.wake.set()
+
+    def _lose(self, item: Item, *, is_full: bool) -> bool:
+        """From the first that is dropped on all are, until the writer has come to that place in the queue. Returns
+        whether it is dropped: the writer may have come there just now.
+        """
+        with self._loss_lock:
+            begins = self._loss is None
+            if begins:
+                if not is_full:
+                    return False
+                self._loss = Loss(item.at, item.at)
+                self._queue.append(Item(None, Kind.LOST, item.at, b""))
+                self._put_bytes += OVERHEAD_BYTES
+            loss = self._loss
+            assert loss is not None
+            loss.records, loss.data_bytes, loss.until = loss.records + 1, loss.data_bytes + len(item.data), item.at
+            if item.tap is not None:
+                loss.taps.add(item.tap)
+        if begins:
+            logger.error("wire log: records are dropped, {} bytes wait for the disk", self.settings.max_queued_bytes)
+        return True
+
+    def end_of_loss(self) -> Loss:
+        """What was dropped since the LOST item, which the writer has come to. From here on nothing is."""
+        with self._loss_lock:
+            loss, self._loss = self._loss, None
+        assert loss is not None
+        return loss
+
+    def take(self, most_bytes: int) -> list[Item]:
+        """What waits, the first first, about so many bytes of it. For the writer."""
+        items: list[Item] = []
+        size = 0
+        while self._queue and size < most_bytes:
+            item = self._queue.popleft()
+            size += len(item.data) + OVERHEAD_BYTES
+            items.append(item)
+        return items
+
+    def written(self, items: list[Item]) -> None:
+        """They take no memory any more. For the writer."""
+        self._written_bytes += sum(len(item.data) for item in items) + OVERHEAD_BYTES * len(items)
