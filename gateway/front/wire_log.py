@@ -10,7 +10,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from loguru import logger
 
@@ -37,14 +37,8 @@ class WireLogSettings:
     max_message_bytes: int = 4 << 20
 
 
-class Item(NamedTuple):
-    """at: ns UTC."""
-
-    tap: "Tap | None"
-    """None for what is about no connection."""
-    kind: Kind
-    at: int
-    data: bytes
+Item = tuple["Tap | None", Kind, int, bytes]
+"""The connection, None for what is about none; the kind; when, ns UTC; the data."""
 
 
 class Tap:
@@ -61,11 +55,11 @@ class Tap:
 
     def received(self, data: bytes) -> None:
         """The client's bytes."""
-        self._log.put(Item(self, Kind.IN, time.time_ns(), data))
+        self._log.put(self, Kind.IN, data)
 
     def sent(self, data: bytes) -> None:
         """Bytes that the client is given."""
-        self._log.put(Item(self, Kind.OUT, time.time_ns(), data))
+        self._log.put(self, Kind.OUT, data)
 
     def logged_on(self, session: str) -> None:
         """Its Logon was let in; this is its SessionID."""
@@ -74,7 +68,7 @@ class Tap:
 
     def note(self, kind: Kind, text: str) -> None:
         """Something about the connection. REFUSED and CLOSED are the last."""
-        self._log.put(Item(self, kind, time.time_ns(), text.encode("utf-8", "replace")))
+        self._log.put(self, kind, text.encode("utf-8", "replace"))
 
 
 @dataclass(slots=True)
@@ -93,6 +87,7 @@ class WireLog:
 
     def __init__(self, settings: WireLogSettings) -> None:
         self.settings = settings
+        self._most_bytes = settings.max_queued_bytes
         self.wake = threading.Event()
         """Set while there is something for the writer to do."""
         self.failing = ""
@@ -111,18 +106,19 @@ class WireLog:
         """Whether nobody may begin to trade, since it would go unrecorded."""
         return self.settings.on_full == "refuse_logons" and (bool(self.failing) or self._loss is not None)
 
-    def put(self, item: Item) -> None:
-        """Have it recorded. Never waits."""
-        size = len(item.data) + OVERHEAD_BYTES
-        is_full = self._put_bytes - self._written_bytes + size > self.settings.max_queued_bytes
-        if (is_full or self._loss is not None) and self._lose(item, is_full=is_full):
+    def put(self, tap: Tap | None, kind: Kind, data: bytes) -> None:
+        """Have it recorded as of now. Never waits. tap: None for what is about no connection."""
+        at = time.time_ns()
+        size = len(data) + OVERHEAD_BYTES
+        is_full = self._put_bytes - self._written_bytes + size > self._most_bytes
+        if (is_full or self._loss is not None) and self._lose(tap, at, len(data), is_full=is_full):
             return
         self._put_bytes += size
-        self._queue.append(item)
+        self._queue.append((tap, kind, at, data))
         if not self.wake.is_set():
             self.wake.set()
 
-    def _lose(self, item: Item, *, is_full: bool) -> bool:
+    def _lose(self, tap: Tap | None, at: int, size: int, *, is_full: bool) -> bool:
         """From the first that is dropped on all are, until the writer has come to that place in the queue. Returns
         whether it is dropped: the writer may have come there just now.
         """
@@ -131,14 +127,14 @@ class WireLog:
             if begins:
                 if not is_full:
                     return False
-                self._loss = Loss(item.at, item.at)
-                self._queue.append(Item(None, Kind.LOST, item.at, b""))
+                self._loss = Loss(at, at)
+                self._queue.append((None, Kind.LOST, at, b""))
                 self._put_bytes += OVERHEAD_BYTES
             loss = self._loss
             assert loss is not None
-            loss.records, loss.data_bytes, loss.until = loss.records + 1, loss.data_bytes + len(item.data), item.at
-            if item.tap is not None:
-                loss.taps.add(item.tap)
+            loss.records, loss.data_bytes, loss.until = loss.records + 1, loss.data_bytes + size, at
+            if tap is not None:
+                loss.taps.add(tap)
         if begins:
             logger.error("wire log: records are dropped, {} bytes wait for the disk", self.settings.max_queued_bytes)
         return True
@@ -156,10 +152,10 @@ class WireLog:
         size = 0
         while self._queue and size < most_bytes:
             item = self._queue.popleft()
-            size += len(item.data) + OVERHEAD_BYTES
+            size += len(item[3]) + OVERHEAD_BYTES
             items.append(item)
         return items
 
     def written(self, items: list[Item]) -> None:
         """They take no memory any more. For the writer."""
-        self._written_bytes += sum(len(item.data) for item in items) + OVERHEAD_BYTES * len(items)
+        self._written_bytes += sum([len(item[3]) for item in items]) + OVERHEAD_BYTES * len(items)

@@ -17,9 +17,9 @@ from pathlib import Path
 
 from loguru import logger
 
-from gateway.front.wire_log import Item, WireLog
+from gateway.front.wire_log import Item, Tap, WireLog
 from gateway.wire.masked_stream import Piece
-from gateway.wire.records import FRAGMENT, MASKED, NO_HASH, Encoder, Kind, SegmentHeader, labels, size_of
+from gateway.wire.records import FRAGMENT, FRAME_BYTES, MASKED, NO_HASH, Encoder, Kind, SegmentHeader, labels
 from gateway.wire.segments import LogReader, segment_files, segment_name, segment_number
 
 _GATHER_S = 0.003
@@ -76,7 +76,7 @@ class WireWriter:
         os.close(self._lock)
 
     def _note(self, kind: Kind, text: str) -> None:
-        self._log.put(Item(None, kind, time.time_ns(), text.encode()))
+        self._log.put(None, kind, text.encode())
 
     # On the thread
 
@@ -98,34 +98,32 @@ class WireWriter:
                     break
             self._end_segment()
         except _GivenUp:
-            waiting = len(self._buffer) + sum(len(item.data) for item in self._log.take(sys.maxsize))
+            waiting = len(self._buffer) + sum(len(data) for _, _, _, data in self._log.take(sys.maxsize))
             logger.error("wire log: {} bytes could not be written: {}", waiting, self._log.failing)
         except Exception:  # a fault of ours must be seen, and met by the policy
             logger.exception("wire log: the writer has failed, nothing is recorded any more")
             self._log.failing = "the writer has failed"
 
     def _write(self, items: Iterable[Item]) -> None:
-        for item in items:
-            if item.tap is None:
-                text = self._end_of_loss() if item.kind == Kind.LOST else item.data
-                self._add(item.at, item.kind, 0, 0, _NO_LABELS, text)
-            elif item.kind in item.tap.streams:
-                self._add_pieces(item, item.kind, item.tap.streams[item.kind].feed(item.data))
+        for tap, kind, at, data in items:
+            if tap is None:
+                self._add(at, kind, 0, 0, _NO_LABELS, self._end_of_loss() if kind == Kind.LOST else data)
+            elif (stream := tap.streams.get(kind)) is not None:
+                self._add_pieces(tap, kind, at, stream.feed(data))
             else:
-                if item.kind in _LAST:
-                    for direction, stream in item.tap.streams.items():
-                        self._add_pieces(item, direction, stream.end())
-                self._add(item.at, item.kind, 0, item.tap.number, item.tap.labels, item.data)
+                if kind in _LAST:
+                    for direction, stream in tap.streams.items():
+                        self._add_pieces(tap, direction, at, stream.end())
+                self._add(at, kind, 0, tap.number, tap.labels, data)
         self._flush()
 
-    def _add_pieces(self, item: Item, kind: Kind, pieces: Iterable[Piece]) -> None:
-        assert item.tap is not None
+    def _add_pieces(self, tap: Tap, kind: Kind, at: int, pieces: Iterable[Piece]) -> None:
         for piece in pieces:
             flags = (FRAGMENT if piece.is_fragment else 0) | (MASKED if piece.is_masked else 0)
-            self._add(item.at, kind, flags, item.tap.number, item.tap.labels, piece.data)
+            self._add(at, kind, flags, tap.number, tap.labels, piece.data)
 
     def _add(self, at: int, kind: Kind, flags: int, number: int, label: bytes, data: bytes) -> None:
-        size = size_of(label, data)
+        size = FRAME_BYTES + len(label) + len(data)
         if self._file < 0 or at >= self._day_end or self._size + size > self._settings.segment_bytes:
             self._begin_segment(at)
         self._size += size

@@ -107,7 +107,8 @@ def parse_stream(buffer: bytes) -> tuple[list[bytes], bytes]:
     return messages, _started(buffer[position:])
 
 
-def _is_one_message(data: bytes) -> bool:
+def is_one_message(data: bytes) -> bool:
+    """Whether parse_stream would find one message in these bytes, and nothing else."""
     head, end = _HEAD.match(data), len(data) - TRAILER_BYTES
     return head is not None and head.end() + int(head[1]) == end and _TRAILER.match(data, end) is not None
 
@@ -146,7 +147,7 @@ class Framer:
             if len(self._kept) < self._needed:
                 return []
             data = bytes(self._kept)
-        elif len(data) <= self._max_bytes and _is_one_message(data):
+        elif len(data) <= self._max_bytes and is_one_message(data):
             return [data]  # as from a client that sends them singly; this spares half of the time
         messages, rest = parse_stream(data)
         self.skipped += len(data) - len(rest) - sum(map(len, messages))

@@ -9,10 +9,9 @@ such a tag also when it comes in pieces, the last bytes are held back until more
 import re
 from typing import NamedTuple
 
-from gateway.wire.framing import FramingError, message_length, parse_stream
+from gateway.wire.framing import FramingError, is_one_message, message_length, parse_stream
 from gateway.wire.raw import mask_secrets, to_bytes, to_text
 
-_HINTS = (b"554=", b"925=", b"96=")
 _IN_A_VALUE = re.compile(rb"(?<![0-9])(0*(?:96|554|925)=)([^\x01]+)")
 # Lax on purpose. At most _LONGEST_HINT bytes.
 _IN_BROKEN_BYTES = re.compile(rb"(?:554|925|96)[^\x01=0-9]{0,8}=|passw", re.IGNORECASE)
@@ -46,6 +45,8 @@ class MaskedStream:
             if len(self._held) < self._needed:
                 return []
             data = bytes(self._held)
+        elif not self._broken and not self._hiding and is_one_message(data):
+            return [_whole(data)]  # as most are
         messages, rest = parse_stream(data)
         if not rest and not self._broken and not self._hiding and sum(map(len, messages)) == len(data):
             self._held.clear()
@@ -113,8 +114,8 @@ class MaskedStream:
 
 def _whole(data: bytes) -> Piece:
     """Of one message, or of several without a hint of secrets."""
-    if not any(hint in data for hint in _HINTS):
-        return Piece(data, is_fragment=False, is_masked=False)
+    if b"554=" not in data and b"925=" not in data and b"96=" not in data:
+        return Piece(data, False, False)
     masked = b"".join(mask_message(message) for message in parse_stream(data)[0])
     return Piece(masked, is_fragment=False, is_masked=masked != data)
 

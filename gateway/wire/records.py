@@ -45,7 +45,10 @@ _MAGIC, _VERSION = b"FIXGWIRE", 1
 _HEADER = struct.Struct(f">8sHQQQQ{HASH_BYTES}s")
 HEADER_BYTES = _HEADER.size
 _HEAD = struct.Struct(">4sIQQBBI")
-SMALLEST_RECORD = _HEAD.size + 2 + HASH_BYTES
+FRAME_BYTES = _HEAD.size + HASH_BYTES
+"""Of a record beside its labels and data."""
+SMALLEST_RECORD = FRAME_BYTES + 2
+_sha256 = hashlib.sha256
 
 
 class Kind(IntEnum):
@@ -157,10 +160,10 @@ class Encoder:
     def encode(self, at: int, kind: int, flags: int, connection: int, labels: bytes, data: bytes) -> bytes:
         """The next record's bytes. labels: see labels()."""
         self.number += 1
-        length = SMALLEST_RECORD - 2 + len(labels) + len(data)
+        length = FRAME_BYTES + len(labels) + len(data)
         head = _HEAD.pack(MARKER, length, self.number, at, kind, flags, connection)
         body = b"%b%b%b" % (head, labels, data)
-        self.hash = hashlib.sha256(self.hash + body).digest()
+        self.hash = _sha256(self.hash + body).digest()
         return body + self.hash
 
 
@@ -168,11 +171,6 @@ def labels(peer: str, session: str) -> bytes:
     """The part of a record that is the same for a connection's records."""
     first, second = peer.encode()[:255], session.encode()[:255]
     return b"%c%b%c%b" % (len(first), first, len(second), second)
-
-
-def size_of(label: bytes, data: bytes) -> int:
-    """Bytes of a record."""
-    return SMALLEST_RECORD - 2 + len(label) + len(data)
 
 
 def decode_header(data: bytes) -> SegmentHeader:

@@ -1,7 +1,8 @@
-"""`scripts/bench front`: what the front adds. A client and an engine, directly, through the front, and with TLS.
+"""`scripts/bench front`: what the front adds. A client and an engine, directly, through the front, and with TLS; the
+front with its wire log and without.
 
 The engine is first a bare QuickFIX echo, so that the front's share is not lost in the rest; then the whole gateway, for
-the throughput that a client sees. The three ways take turns, so that a busy machine is busy for all of them; figures
+the throughput that a client sees. The ways take turns, so that a busy machine is busy for all of them; figures
 are medians of the rounds.
 """
 
@@ -14,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +39,12 @@ sessions = [{{ target_comp_id = "BENCH", accounts = ["A"] }}]
 [front]
 port = 0
 {tls}
+
+[wire_log]
+enabled = {wire_log}
+directory = "{directory}/{name}.wire"
 """
+WAYS = ("direct", "front, no log", "front", "front, TLS")
 TLS = '[front.tls]\ncertificate = "{directory}/server.pem"\nprivate_key = "{directory}/server.key"\n'
 
 
@@ -63,20 +69,19 @@ def running(command: list[str], **options: object) -> Iterator["subprocess.Popen
 
 @contextmanager
 def ways_to(engine: Path, directory: Path) -> Iterator[list[Way]]:
-    """Two fronts before the engine whose socket is in `engine`."""
+    """Fronts before the engine whose socket is in `engine`."""
     authority = Authority(directory)
     authority.issue("server", "CN=bench")
-    files = {"front": "", "front, TLS": TLS.format(directory=directory)}
-    for name, tls in files.items():
-        (directory / f"{name}.toml").write_text(CONFIG.format(engine=engine, tls=tls))
-    plain, encrypted = ([*_front(directory / name)] for name in files)
-    with running(plain), running(encrypted):
-        ports = [_port(directory / f"{name}.json") for name in files]
-        yield [
-            Way("direct", engine / "engine.sock"),
-            Way("front", ports[0]),
-            Way("front, TLS", ports[1], authority.client()),
-        ]
+    tls = TLS.format(directory=directory)
+    fronts = {"front, no log": ("", "false"), "front": ("", "true"), "front, TLS": (tls, "true")}
+    ways = [Way("direct", engine / "engine.sock")]
+    with ExitStack() as stack:
+        for name, (files, wire_log) in fronts.items():
+            path, values = directory / name, {"engine": engine, "directory": directory, "name": name}
+            path.with_suffix(".toml").write_text(CONFIG.format(tls=files, wire_log=wire_log, **values))
+            stack.enter_context(running(_front(path)))
+            ways.append(Way(name, _port(directory / f"{name}.json"), authority.client() if files else None))
+        yield ways
 
 
 def _front(path: Path) -> list[str]:
@@ -163,7 +168,7 @@ def show(figures: dict[str, float]) -> None:
     """For people: what each way costs, compared with the direct one."""
     widths = {"": 14, "p50 us": 10, "added": 10, "p99 us": 10, "added ": 10, "echo/s": 10, "ratio": 8, "gateway/s": 12}
     print("".join(f"{name.strip():>{width}}" for name, width in widths.items()) + f"{'ratio':>8}")
-    for way in ("direct", "front", "front, TLS"):
+    for way in WAYS:
         line = f"{way:<14}"
         for what in ("p50 us", "p99 us"):
             line += f"{figures[f'{way}: {what}']:>10.0f}{figures[f'{way}: {what}'] - figures[f'direct: {what}']:>10.0f}"
@@ -171,6 +176,11 @@ def show(figures: dict[str, float]) -> None:
             value = figures[f"{way}: {what}"]
             line += f"{value:>{width}.0f}{value / figures[f'direct: {what}']:>8.2f}"
         print(line)
+    added = figures["front: p50 us"] - figures["front, no log: p50 us"]
+    echo, gateway = (
+        figures[f"front: {what} orders/s"] / figures[f"front, no log: {what} orders/s"] for what in ("echo", "gateway")
+    )
+    print(f"wire log: adds {added:.0f} us to the p50, throughput {echo:.2f} of that without (gateway {gateway:.2f})")
 
 
 def main() -> None:
