@@ -25,6 +25,7 @@ Then, as a desk would:
   fixgw explain O1                        why it was accepted or refused, limit by limit
   fixgw limits show                       the limits in force
   fixgw sessions                          FIX sessions and their numbers
+  fixgw wire --follow                     every FIX message on the wire, as it passes
   fixgw kill --reason "..."               stop trading: cancel what is open, refuse what is new
 
 Each command explains itself, such as fixgw send --help.
@@ -44,6 +45,7 @@ _COMMANDS = {
     "replay": "gateway.cli.replay",
     "sessions": "gateway.cli.sessions",
     "session": "gateway.cli.session",
+    "wire": "gateway.cli.wire",
     "reconcile": "gateway.cli.reconcile",
     "kill": "gateway.cli.kill",
     "arm": "gateway.cli.arm",

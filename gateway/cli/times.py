@@ -18,6 +18,11 @@ def local_date_time(nanoseconds: int | None) -> str:
     return "never" if nanoseconds is None else f"{_local(nanoseconds):%Y-%m-%d %H:%M:%S}"
 
 
+def local_date_time_exact(nanoseconds: int) -> str:
+    """`2026-01-31 17:40:34.123456`."""
+    return f"{_local(nanoseconds):%Y-%m-%d} {local_time_exact(nanoseconds)}"
+
+
 def utc_text(nanoseconds: int | None) -> str | None:
     """`2026-01-31T17:40:34.123456789Z`, for programs."""
     if nanoseconds is None:

@@ -272,7 +272,7 @@ class ClientSide(asyncio.Protocol):
         if self._closed:
             return
         self._closed = True
-        self._ending = kind, reason
+        self._ending = kind, reason.removeprefix("refused, ")
         if self._session is None:
             self._front.log_refusal(level, f"closed: {reason}", self._number, self._peer, self._sender_comp_id)
         else:

@@ -112,6 +112,7 @@ class LogReader:
         while start < len(data):
             try:
                 record, length = decode_record(data, start)
+                self._check_length(data, start, length)
             except FormatError as error:
                 after = _next_record(data, start + 1, self.last_number)
                 if after is None and isinstance(error, TornError):
@@ -129,6 +130,13 @@ class LogReader:
             yield Found(name, base + start, self._started_at, record)
             start += length
         self._offset = base + start
+
+    def _check_length(self, data: bytes, start: int, length: int) -> None:
+        """Raises FormatError if what follows is no record, and the record is not right either."""
+        if not _can_end(data, start + length):
+            stands, expected = hashes(data, start, length, self.last_hash or NO_HASH)
+            if stands != expected:
+                raise FormatError("a damaged record")
 
     def _begin(self, name: str, data: bytes) -> Iterator[Problem]:
         try:
@@ -169,6 +177,10 @@ def _range(first: int, last: int) -> str:
     return f" {first} is" if first == last else f"s {first} to {last} are"
 
 
+def _can_end(data: bytes, end: int) -> bool:
+    return MARKER.startswith(data[end : end + len(MARKER)])
+
+
 def _next_record(data: bytes, start: int, last_number: int) -> int | None:
     """Where reading can go on after damage: at a record that can be one of the next. A client can send what looks like
     a record, but it would have to guess the number.
@@ -181,8 +193,7 @@ def _next_record(data: bytes, start: int, last_number: int) -> int | None:
             position += 1
             continue
         most = last_number + 2 + (position - start) // SMALLEST_RECORD
-        end = position + length
-        if last_number < record.number <= most and (end == len(data) or MARKER.startswith(data[end : end + 4])):
+        if last_number < record.number <= most and _can_end(data, position + length):
             return position
         position += 1
     return None

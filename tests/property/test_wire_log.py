@@ -1,5 +1,7 @@
 """Whatever bytes come, however cut: all are recorded as they were, but for secrets, which never are."""
 
+from itertools import pairwise
+
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -34,7 +36,7 @@ ORDER = framed(b"FIX.4.4", b"35=D\x0111=196=\x01354=8\x01355=10=000\x01x\x011000
 
 def spoiled(message: bytes, how: int) -> bytes:
     """As a broken client may send it; the secret is still in one piece, and its tag before it."""
-    head, _, body = message.partition(b"\x0135=")
+    _, _, body = message.partition(b"\x0135=")
     at = message.index(SECRET) + len(SECRET)
     return [
         message[:at],  # half of it
@@ -51,7 +53,9 @@ def spoiled(message: bytes, how: int) -> bytes:
 
 
 broken = st.builds(spoiled, secretive.filter(lambda message: SECRET in message), st.integers(0, 9))
-parts = st.one_of(secretive, broken, st.binary(max_size=20), st.sampled_from([HEARTBEAT, ORDER, b"8=FIX", b"55", b"96"]))
+parts = st.one_of(
+    secretive, broken, st.binary(max_size=20), st.sampled_from([HEARTBEAT, ORDER, b"8=FIX", b"55", b"96"])
+)
 streams = st.lists(parts, max_size=5).map(b"".join)
 
 
@@ -59,7 +63,7 @@ def fed(stream: bytes, cuts: list[int]) -> list[Piece]:
     masked = MaskedStream(MAX_BYTES)
     places = sorted({0, len(stream), *(cut % (len(stream) + 1) for cut in cuts)})
     pieces = []
-    for begin, end in zip(places, places[1:], strict=False):
+    for begin, end in pairwise(places):
         pieces += masked.feed(stream[begin:end])
     return pieces + masked.end()
 
@@ -112,7 +116,9 @@ def test_messages_are_recorded_whole_and_unmasked(messages: list[bytes], cuts: l
     st.text(max_size=60),
     st.binary(max_size=300),
 )
-def test_a_record_comes_back(at: int, kind: Kind, flags: int, connection: int, peer: str, session: str, data: bytes) -> None:
+def test_a_record_comes_back(
+    at: int, kind: Kind, flags: int, connection: int, peer: str, session: str, data: bytes
+) -> None:
     encoder = Encoder(6, NO_HASH)
     encoded = encoder.encode(at, kind, flags, connection, labels(peer, session), data)
     record, length = decode_record(b"before" + encoded, 6)

@@ -1,0 +1,119 @@
+"""`fixgw wire`: what passed the front's connections, decoded."""
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from gateway.cli.database import DEFAULT_CONFIG, EXIT_UNUSABLE, ConfigOption
+from gateway.cli.tables import console
+from gateway.cli.window import FromOption, ToOption, asked_window
+from gateway.cli.wire_entries import Entries, as_object, line
+from gateway.compliance.derive.window import Window
+from gateway.config import load_config
+from gateway.errors import ConfigError
+from gateway.wire.records import HEADER_BYTES, FormatError, decode_header
+from gateway.wire.segments import Found, LogReader, Problem, segment_files
+
+EXIT_DAMAGED = 1
+_POLL_S = 0.2
+_SLACK = 60 * 10**9
+"""Records are in the order of their times, unless the clock was set back: by so much at most is thought of (ns)."""
+
+
+def wire(
+    config: ConfigOption = DEFAULT_CONFIG,
+    *,
+    session: Annotated[
+        str | None, typer.Option(metavar="NAME", help="One session: its client's CompID, or the whole SessionID.")
+    ] = None,
+    since: FromOption = None,
+    until: ToOption = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on with what comes, until Ctrl-C.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, times in UTC.")] = False,
+    directory: Annotated[Path | None, typer.Option(help="Copied segments, instead of the gateway's own.")] = None,
+) -> None:
+    r"""Show what passed the wire: every message both ways, connections opened, refused and closed, and why.
+
+    Each line has the time, the connection's number and address, its session, and the message with its MsgSeqNum(34).
+    Passwords and the like are asterisks, here and in the files. What is damaged or missing there is said on standard
+    error, and the exit code is then 1; an incomplete last record, as after a kill, is said and is no damage.
+
+    \b
+    fixgw wire
+    fixgw wire --follow --session DESK
+    fixgw wire --from 2026-01-31T09:30 --to 2026-01-31T09:35 --json
+    """
+    window = asked_window(None, since, until)
+    try:
+        where = directory or load_config(config).wire_log_directory
+        damaged = _Printer(where, Entries(session), window, as_json=as_json).run(follow=follow)
+    except ConfigError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(EXIT_UNUSABLE) from error
+    except OSError as error:
+        typer.echo(f"no wire log can be read: {error.filename}: {error.strerror}", err=True)
+        raise typer.Exit(EXIT_UNUSABLE) from error
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
+    raise typer.Exit(EXIT_DAMAGED if damaged else 0)
+
+
+class _Printer:
+    def __init__(self, directory: Path, entries: Entries, window: Window, *, as_json: bool) -> None:
+        self._reader = LogReader(directory, _first_segment(directory, window.since))
+        self._entries, self._window, self._as_json = entries, window, as_json
+        self._screen = console()
+        self._damaged = False
+
+    def run(self, *, follow: bool) -> bool:
+        """Returns whether something was damaged."""
+        while True:
+            for found in self._reader.read():
+                if isinstance(found, Problem):
+                    self._tell(found)
+                elif found.record.at < self._window.until:
+                    self._show(found)
+                elif found.record.at > self._window.until + _SLACK:
+                    return self._damaged
+            if not follow:
+                break
+            time.sleep(_POLL_S)
+        if self._reader.unfinished:
+            self._tell(self._reader.unfinished)
+        return self._damaged
+
+    def _tell(self, problem: Problem) -> None:
+        self._damaged = self._damaged or not problem.is_end
+        typer.echo(str(problem), err=True)
+
+    def _show(self, found: Found) -> None:
+        for entry in self._entries.of(found):
+            if entry.record.at < self._window.since:
+                continue
+            if self._as_json:
+                typer.echo(json.dumps(as_object(entry)))
+                continue
+            text, style = line(entry)
+            if self._screen.is_terminal:
+                self._screen.print(Text(text, style=style))
+            else:
+                typer.echo(text)
+
+
+def _first_segment(directory: Path, since: int) -> Path | None:
+    """Of those in which something of this time can be: the next one was not begun before."""
+    first = None
+    for path in segment_files(directory):
+        with path.open("rb") as file:
+            try:
+                header = decode_header(file.read(HEADER_BYTES))
+            except FormatError:
+                continue
+        if header.created_at > since:
+            break
+        first = path
+    return first
