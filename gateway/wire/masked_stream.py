@@ -13,10 +13,11 @@ from gateway.wire.framing import FramingError, is_one_message, message_length, p
 from gateway.wire.raw import mask_secrets, to_bytes, to_text
 
 _IN_A_VALUE = re.compile(rb"(?<![0-9])(0*(?:96|554|925)=)([^\x01]+)")
-# Lax on purpose. At most _LONGEST_HINT bytes.
-_IN_BROKEN_BYTES = re.compile(rb"(?:554|925|96)[^\x01=0-9]{0,8}=|passw", re.IGNORECASE)
+# Lax on purpose, and quick, since hostile clients send megabytes. At most _LONGEST_HINT bytes.
+_IN_BROKEN_BYTES = re.compile(rb"(?:554|925|96)[^\x01=0-9]{0,8}=")
+_WORD = b"passw"
 _LONGEST_HINT = 12
-_NOT_SOH = re.compile(rb"[^\x01]")
+_ALL_BUT_SOH = bytes(1 if code == 1 else ord("*") for code in range(256))
 
 
 class Piece(NamedTuple):
@@ -97,9 +98,10 @@ class MaskedStream:
             return
         data = self._broken + data
         self._broken = b""
-        if found := _IN_BROKEN_BYTES.search(data):
+        secret = _secret_start(data)
+        if secret >= 0:
             self._hiding = True
-            pieces.append(_fragment(data[: found.end()] + _stars(data[found.end() :]), masked=True))
+            pieces.append(_fragment(data[:secret] + _stars(data[secret:]), masked=True))
             return
         cut = max(len(data) - _LONGEST_HINT, 0)
         self._broken = data[cut:]
@@ -126,9 +128,18 @@ def mask_message(message: bytes) -> bytes:
     return _IN_A_VALUE.sub(lambda found: found[1] + b"*" * len(found[2]), masked)
 
 
+def _secret_start(data: bytes) -> int:
+    """Behind the first thing in broken bytes that looks like a secret's tag; -1: there is none."""
+    found = _IN_BROKEN_BYTES.search(data)
+    word = data.lower().find(_WORD)
+    ends = [found.end()] if found else []
+    ends += [word + len(_WORD)] if word >= 0 else []
+    return min(ends, default=-1)
+
+
 def _fragment(data: bytes, *, masked: bool = True) -> Piece:
     return Piece(data, is_fragment=True, is_masked=masked)
 
 
 def _stars(data: bytes) -> bytes:
-    return _NOT_SOH.sub(b"*", data)
+    return data.translate(_ALL_BUT_SOH)
