@@ -20,6 +20,8 @@ from gateway.wire.records import Kind, labels
 OVERHEAD_BYTES = 256
 """What an item takes in the queue beside its data, about."""
 
+_PATIENCE_NS = 5 * 10**9
+
 
 @dataclass(frozen=True, slots=True)
 class WireLogSettings:
@@ -103,8 +105,20 @@ class WireLog:
 
     @property
     def refuses_logons(self) -> bool:
-        """Whether nobody may begin to trade, since it would go unrecorded."""
-        return self.settings.on_full == "refuse_logons" and (bool(self.failing) or self._loss is not None)
+        """Whether nobody may begin to trade, since it would go unrecorded.
+
+        Not at once when records are dropped, which a flood of hostile clients can bring about.
+        """
+        return self.settings.on_full == "refuse_logons" and (bool(self.failing) or self._loses_for(_PATIENCE_NS))
+
+    @property
+    def is_losing(self) -> bool:
+        """Whether records are dropped."""
+        return self._loss is not None
+
+    def _loses_for(self, nanoseconds: int) -> bool:
+        loss = self._loss  # the writer may end it at any time
+        return loss is not None and time.time_ns() - loss.since > nanoseconds
 
     def put(self, tap: Tap | None, kind: Kind, data: bytes) -> None:
         """Have it recorded as of now. Never waits. tap: None for what is about no connection."""

@@ -208,7 +208,9 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Blocked]:
     made.go_on.set()
 
 
-async def test_a_slow_disk_loses_records_that_are_counted(wire: WireLogSettings, disk: Blocked, log: list[str]) -> None:
+async def test_a_slow_disk_loses_records_that_are_counted(
+    wire: WireLogSettings, disk: Blocked, log: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = WireLog(replace(wire, max_queued_bytes=20_000))
     writer = WireWriter(made)
     tap = made.tap(1, "peer")
@@ -217,7 +219,7 @@ async def test_a_slow_disk_loses_records_that_are_counted(wire: WireLogSettings,
     assert await asyncio.to_thread(disk.tried.wait, WAIT)
     half = LOGON[: LOGON.index(PASSWORD) + 3]
     kept = 0
-    while not made.refuses_logons:
+    while not made.is_losing:
         tap.received(ORDER)
         kept += 1
     kept -= 1  # the last was dropped
@@ -225,8 +227,12 @@ async def test_a_slow_disk_loses_records_that_are_counted(wire: WireLogSettings,
         tap.received(ORDER)
     tap.received(half)
     assert len([line for line in log if "records are dropped" in line]) == 1
+    refuses_at_once = made.refuses_logons  # then a flood would keep others out
+    monkeypatch.setattr("gateway.front.wire_log._PATIENCE_NS", 0)
+    assert (refuses_at_once, made.refuses_logons) == (False, True)
     disk.go_on.set()
-    await until(lambda: not made.refuses_logons)
+    await until(lambda: not made.is_losing)
+    assert not made.refuses_logons
     tap.received(LOGON[len(half) :] + ORDER)
     await asyncio.to_thread(writer.close)
     records = sound(wire.directory)
