@@ -21,6 +21,7 @@ from gateway.engine.clients import Clients
 from gateway.engine.clock import NANOSECONDS, SystemClock, seconds_of_day
 from gateway.engine.desk import Desk
 from gateway.engine.disconnects import Disconnects
+from gateway.engine.drain import Drainer
 from gateway.engine.emergency import imported, read_aftermaths
 from gateway.engine.flattening import Flattening
 from gateway.engine.halting import Halt
@@ -172,6 +173,7 @@ class EngineProcess:
             clock=clock,
         )
         schedules.roll_missed(self._unsent)
+        self.drainer = Drainer(state.book, state.sessions, clock, schedules.refusal)
         self._control = ControlServer(
             config.engine.control_socket,
             self._inbox.put,
@@ -188,6 +190,7 @@ class EngineProcess:
             clients=Clients(
                 most_waiting=config.engine.most_waiting,
                 throttle=Throttle(throttles_of(config), session_actions.throw_out),
+                order_refusal=lambda: self.drainer.order_refusal,
                 drop_copies=copies.sessions,
                 mass=MassRequests(
                     desk=desk,
@@ -233,6 +236,7 @@ class EngineProcess:
                     clock=clock,
                     prefix=config.deployment + "-",
                 ),
+                drainer=self.drainer,
                 last_action_id=state.action_id,
                 cut_short=state.kills_cut_short,
             ),
@@ -244,15 +248,14 @@ class EngineProcess:
             check_lease=self._check_lease,
             clock_limits=ClockLimits(*config.clock.limits_ns),
         )
-        low, high = config.engine.heart_bt_int_min, config.engine.heart_bt_int_max
         self._application = GatewayApplication(
             put=self._inbox.put,
             sent=self._engine.sent,
             sessions=state.sessions,
-            heart_bt_int=(low, high),
+            heart_bt_int=(config.engine.heart_bt_int_min, config.engine.heart_bt_int_max),
             halt=on_halt,  # on QuickFIX's own thread, which is the one that says goodbye
             check_lease=self._check_lease,
-            logon_refusal=schedules.refusal,
+            logon_refusal=self.drainer.refusal,
             live=config.is_live,
             test_sessions=config.test_sessions,
             shut_out_strangers=partial(shut_out_strangers, config.engine.socket),

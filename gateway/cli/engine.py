@@ -12,7 +12,7 @@ from loguru import logger
 from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
 
-from gateway.cli.exits import ENGINE_MISSING, EXIT_CONFIG, EXIT_HALTED
+from gateway.cli.exits import ENGINE_MISSING, EXIT_CONFIG, EXIT_DRAINED, EXIT_HALTED
 from gateway.cli.parent import stop_with_parent
 from gateway.cli.signals import RELOAD_KEYS, Signals
 from gateway.config import load_config
@@ -61,7 +61,8 @@ def engine(
         process.reload_keys()
     clean = process.stop()
     logger.info("engine stopped clean={}", clean)
-    raise typer.Exit(0 if clean else 1)
+    drained = EXIT_DRAINED if process.drainer.stopped else 0
+    raise typer.Exit(drained if clean else 1)
 
 
 def _halt(error: BaseException) -> None:

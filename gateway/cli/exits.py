@@ -1,6 +1,7 @@
 """Exit codes of the processes, and what the supervisor makes of them."""
 
 EXIT_CONFIG = 2  # what a person has to change: starting again does not help
+EXIT_DRAINED = 3  # the engine was told to empty itself and end: the gateway ends too
 EXIT_HALTED = 70  # SQL may not have the last batch: a fresh start reads what is true
 
 ENGINE_MISSING = (

@@ -50,6 +50,7 @@ _COMMANDS = {
     "kill": "gateway.cli.kill",
     "arm": "gateway.cli.arm",
     "halts": "gateway.cli.halts",
+    "drain": "gateway.cli.drain",
     "db": "gateway.cli.db",
     "user": "gateway.cli.user",
     "engine": "gateway.cli.engine",

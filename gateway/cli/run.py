@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.exits import ENGINE_MISSING, EXIT_CONFIG
+from gateway.cli.exits import ENGINE_MISSING, EXIT_CONFIG, EXIT_DRAINED
 from gateway.cli.kill_signal import KillOnSignal
 from gateway.cli.signals import KILL_SWITCH, RELOAD_KEYS, Signals
 from gateway.cli.supervisor import Child, Supervisor
@@ -67,7 +67,13 @@ def run(
     ready = ready_file or settings.engine.directory / "front.json"
     # The engine comes first when stopping too: its Logouts reach the clients through the front.
     children = [
-        Child("engine", ["engine", "--config", str(config), *live, *ours], fatal, ENGINE_STOP_S, has_keys=True),
+        Child(
+            "engine",
+            ["engine", "--config", str(config), *live, *ours],
+            fatal | {EXIT_DRAINED},
+            ENGINE_STOP_S,
+            has_keys=True,
+        ),
         Child(
             "front",
             ["front", "--config", str(config), "--ready-file", str(ready), *ours],
@@ -81,7 +87,8 @@ def run(
         watchdog = ["watchdog", "--config", str(config), *live, *ours]
         children.append(Child("watchdog", watchdog, fatal, WATCHDOG_STOP_S, given_up=GIVEN_UP))
     signals = Signals(*_stop_signals(), RELOAD_KEYS, KILL_SWITCH)
-    raise typer.Exit(Supervisor(children, signals, KillOnSignal(settings.engine.control_socket)).run())
+    code = Supervisor(children, signals, KillOnSignal(settings.engine.control_socket)).run()
+    raise typer.Exit(0 if code == EXIT_DRAINED else code)
 
 
 def _without_keys(environ: Mapping[str, str]) -> dict[str, str]:

@@ -13,7 +13,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="The answer as a JSON objec
 
 session = typer.Typer(
     no_args_is_help=True,
-    help="Log a FIX session out, or change its sequence numbers. The gateway must be running; all is recorded.",
+    help="Log a FIX session out, disable it, or change its numbers. The gateway must be running; all is recorded.",
 )
 
 
@@ -50,6 +50,24 @@ def set_seq(
     """
     arguments = {"session": name, "next_in": next_in, "next_out": next_out, "new_epoch": new_epoch, "reason": reason}
     show(operate(config, "session.set-seq", arguments), as_json=as_json)
+
+
+@session.command()
+def disable(name: Name, *, reason: Reason, config: ConfigOption = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """Log the session out, and let nobody log on to it until it is enabled again, restarts or not. Its orders stay.
+
+    Example: fixgw session disable DESK --reason "contract ended"
+    """
+    show(operate(config, "session.disable", {"session": name, "reason": reason}), as_json=as_json)
+
+
+@session.command()
+def enable(name: Name, *, reason: Reason, config: ConfigOption = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """Let a disabled session log on again.
+
+    Example: fixgw session enable DESK --reason "contract renewed"
+    """
+    show(operate(config, "session.enable", {"session": name, "reason": reason}), as_json=as_json)
 
 
 @session.command()

@@ -14,7 +14,7 @@ from gateway.store.rows import SessionRow
 # NextIn, NextOut: the gateway's side, the number it expects and the one it sends next.
 _COLUMNS = (
     Column("Session", lambda row: str(row.session)),
-    Column("State", lambda row: "logged on" if row.logged_on else "logged off"),
+    Column("State", lambda row: "disabled" if row.disabled else "logged on" if row.logged_on else "logged off"),
     Column("Epoch", lambda row: str(row.epoch), right=True, spare=True),
     Column("NextIn", lambda row: str(row.next_in), right=True),
     Column("NextOut", lambda row: str(row.next_out), right=True),

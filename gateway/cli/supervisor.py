@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from loguru import logger
 
+from gateway.cli.exits import EXIT_DRAINED
 from gateway.cli.signals import KILL_SWITCH, RELOAD_KEYS, Signals
 
 _BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
@@ -108,7 +109,10 @@ class Supervisor:
                 if child.failures and now - child.started_at > _HEALTHY_AFTER_S:
                     child.failures = 0
             elif code in child.fatal:
-                logger.error("cannot work, giving up process={} exit_code={}", child.name, code)
+                if code == EXIT_DRAINED:
+                    logger.info("drained, stopping process={}", child.name)
+                else:
+                    logger.error("cannot work, giving up process={} exit_code={}", child.name, code)
                 return code
             elif not child.restart_at:
                 wait = _BACKOFF_S[min(child.failures, len(_BACKOFF_S) - 1)]

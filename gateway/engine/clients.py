@@ -1,6 +1,6 @@
 """Messages from FIX clients: recorded, decoded, handed to the desk, or refused."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from loguru import logger
 
@@ -34,11 +34,12 @@ class Clients:
         disconnects: Disconnects,
         mass: MassRequests,
         throttle: Throttle | None = None,
+        order_refusal: Callable[[], str] = lambda: "",
         drop_copies: Collection[str] = (),
         most_waiting: int,
         test_orders: TestOrders,
     ) -> None:
-        """drop_copies: sessions that only listen.
+        """drop_copies: sessions that only listen. order_refusal: why no order is taken; empty where they are.
 
         most_waiting: with more messages of its session behind it, an order or a replace is refused.
         """
@@ -46,6 +47,7 @@ class Clients:
         self._mass = mass
         self._drop_copies = drop_copies
         self._throttle = throttle
+        self._order_refusal = order_refusal
         self._recorder = recorder
         self._codec = codec
         self._sessions = sessions
@@ -116,6 +118,8 @@ class Clients:
         if too_many and isinstance(decoded, c.RequestStatus | c.RequestMassStatus | c.RequestSecurities):
             self._recorder.answer(_not_now(item, decoded, too_many), item.at)
             return ""
+        if self._order_refusal() and isinstance(decoded, c.NewOrder | c.ReplaceOrder):
+            return self._desk.turn_away(decoded, self._order_refusal())
         if item.waiting > self._most_waiting and isinstance(decoded, c.NewOrder | c.ReplaceOrder):
             text = f"TOO_MANY_WAITING limit={self._most_waiting} waiting={item.waiting}"
             return self._desk.turn_away(decoded, text)

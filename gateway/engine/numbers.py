@@ -55,6 +55,7 @@ class SessionState:
     last_in_at: int | None = None
     last_out_at: int | None = None
     off_reason: str | None = None  # see disconnects.py
+    disabled: bool = False  # by an operator: nobody can log on
     waiting: deque[WaitingReport] = field(default_factory=deque)
     changed: bool = False
     reset_required: bool = False  # since a restore: the client has to begin at 1 with us
@@ -161,4 +162,5 @@ class SessionState:
             last_in_at=self.last_in_at,
             last_out_at=self.last_out_at,
             off_reason=self.off_reason,
+            disabled=self.disabled,
         )

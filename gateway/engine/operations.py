@@ -63,6 +63,31 @@ class LogOutSession:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DisableSession:
+    """Log the session out, and let nobody log on to it, over restarts too."""
+
+    session: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnableSession:
+    """Let a disabled session log on again."""
+
+    session: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drain:
+    """Take no logons and orders, and stop when nothing is under way. resume: take that back.
+
+    within_seconds: when to answer at the latest, with what is left.
+    """
+
+    within_seconds: int = 45
+    resume: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SetLimit:
     """Set a limit of orders.
 
@@ -118,13 +143,28 @@ class Arm:
     venue: str = ""
 
 
-Operation = Reconcile | ResetSession | SetSessionNumbers | LogOutSession | SetLimit | RemoveLimit | Kill | Arm
+Operation = (
+    Reconcile
+    | ResetSession
+    | SetSessionNumbers
+    | LogOutSession
+    | DisableSession
+    | EnableSession
+    | Drain
+    | SetLimit
+    | RemoveLimit
+    | Kill
+    | Arm
+)
 
 OPERATIONS: Mapping[str, type[Operation]] = {
     "reconcile": Reconcile,
     "session.reset": ResetSession,
     "session.set-seq": SetSessionNumbers,
     "session.logout": LogOutSession,
+    "session.disable": DisableSession,
+    "session.enable": EnableSession,
+    "drain": Drain,
     "limits.set": SetLimit,
     "limits.remove": RemoveLimit,
     "kill": Kill,
@@ -143,7 +183,19 @@ def open_to_group(operation: Operation) -> bool:
             return isinstance(operation, Arm)
 
 
-NEED_A_REASON = frozenset({"session.reset", "session.set-seq", "limits.set", "limits.remove", "kill", "arm"})
+NEED_A_REASON = frozenset(
+    {
+        "session.reset",
+        "session.set-seq",
+        "session.disable",
+        "session.enable",
+        "drain",
+        "limits.set",
+        "limits.remove",
+        "kill",
+        "arm",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,15 @@ from functools import partial
 import msgspec
 from loguru import logger
 
+from gateway.engine.drain import Drainer
 from gateway.engine.inbox import OperatorRequest
 from gateway.engine.kill_switch import KillSwitch
 from gateway.engine.limits import LimitSetter
 from gateway.engine.operations import (
     Arm,
+    DisableSession,
+    Drain,
+    EnableSession,
     Kill,
     LogOutSession,
     OperationRefused,
@@ -48,6 +52,7 @@ class Operator:
         reconciler: Reconciler,
         limits: LimitSetter,
         kill_switch: KillSwitch,
+        drainer: Drainer,
         last_action_id: int,
         cut_short: Iterable[AdminActionRow] = (),
     ) -> None:
@@ -59,13 +64,21 @@ class Operator:
         self._reconciler = reconciler
         self._limits = limits
         self._kill_switch = kill_switch
-        self.due = kill_switch.due
-        self.wait = kill_switch.wait
+        self._drainer = drainer
         self._last_id = last_action_id
         self._answers: list[tuple[Future[Outcome], Outcome]] = []
         for row in cut_short:
             asked = Kill(**msgspec.json.decode(row.arguments))
             kill_switch.resume(row.action_id, asked, partial(self._finish, row, Future()))
+
+    def due(self, now: int) -> None:
+        """Go on with what takes time."""
+        self._kill_switch.due(now)
+        self._drainer.due(now)
+
+    def wait(self, now: int) -> float:
+        """Seconds until something is due; infinite when nothing is."""
+        return min(self._kill_switch.wait(now), self._drainer.wait(now))
 
     def request(self, item: OperatorRequest) -> None:
         """Record the request and begin with it."""
@@ -119,6 +132,12 @@ class Operator:
                 finish(self._kill_switch.arm(asked, item.caller, item.reason))
             case LogOutSession(session=name):
                 self._sessions.log_out(self._sessions.find(name), _TEXT, None, finish)
+            case DisableSession(session=name):
+                self._sessions.disable(self._sessions.find(name), "disabled by the operator", finish)
+            case EnableSession(session=name):
+                finish(self._sessions.enable(self._sessions.find(name)))
+            case Drain() as asked:
+                self._drainer.drain(asked, finish)
             case SetLimit() | RemoveLimit() as asked:
                 finish(self._limits.set(asked, at=item.at, who=storable(item.caller.who), why=storable(item.reason)))
 

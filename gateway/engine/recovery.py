@@ -126,6 +126,7 @@ def _session(key: str, begin_string: str, row: SessionRow | None, now: int) -> S
         last_logout_at=row.last_logout_at,
         last_in_at=row.last_in_at,
         last_out_at=row.last_out_at,
+        disabled=row.disabled,
         off_reason=row.off_reason or (DISCONNECT if _was_on(row) else None),
         changed=True,
     )

@@ -90,6 +90,19 @@ class SessionActions:
         self._pending[session] = _Pending(change, done)
         self._effects.append(partial(self._fix.close, session, text))
 
+    def disable(self, session: str, text: str, done: Callable[[Outcome], None]) -> None:
+        """Log the session out, and let nobody log on to it until it is enabled. Raises OperationRefused."""
+        self.log_out(session, text, None, done)
+        self._states[session].disabled = self._states[session].changed = True
+
+    def enable(self, session: str) -> Outcome:
+        """Let the client log on again. Raises OperationRefused."""
+        state = self._states[session]
+        if not state.disabled:
+            raise OperationRefused(f"session {session} is not disabled")
+        state.disabled, state.changed = False, True
+        return Outcome(done=True, text=f"session {session} is enabled")
+
     def throw_out(self, session: str, text: str) -> None:
         """Log the session out for what it does. Where something else is being done to it, that goes first."""
         if session not in self._pending:

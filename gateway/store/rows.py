@@ -93,6 +93,7 @@ class SessionRow(NamedTuple):
     last_in_at: int | None = None
     last_out_at: int | None = None
     off_reason: str | None = None
+    disabled: bool = False
 
 
 class MessageRow(NamedTuple):

@@ -109,6 +109,7 @@ sessions = Table(
     Column("last_in_at", BigInteger),
     Column("last_out_at", BigInteger),
     Column("off_reason", Text),  # 'logout' (the client's own) or 'disconnect'; NULL while it is on, or never was
+    Column("disabled", Boolean, nullable=False, server_default=sql("false")),  # by an operator: nobody can log on
 )
 
 # Every FIX message in and out, byte for byte.

@@ -28,6 +28,7 @@ from gateway.engine.clients import Clients
 from gateway.engine.clock import DAY
 from gateway.engine.desk import Desk
 from gateway.engine.disconnects import DISCONNECT, Disconnects
+from gateway.engine.drain import Drainer
 from gateway.engine.flattening import Flattening
 from gateway.engine.kill_switch import KillSwitch
 from gateway.engine.limits import LimitSetter
@@ -142,6 +143,7 @@ class World:
             reconciler=reconciler,
             schedules=Schedules({}, states=states, actions=actions, clock=self),
             operator=Operator(
+                drainer=Drainer(self.book, states, self, lambda _: ""),
                 recorder=recorder,
                 sessions=actions,
                 reconciler=reconciler,
