@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, IPvAnyNetwork, ValidationError, field_validator, model_validator
 
+from gateway.config_audit import AuditConfig
 from gateway.config_clock import ClockConfig
 from gateway.config_front import FrontConfig, LogonConfig
 from gateway.config_limits import FlattenConfig, GivenLimit, LimitsConfig, RiskConfig, ScopedLimitsConfig, given_limits
@@ -210,6 +211,7 @@ class Config(Section):
     log: LogConfig = LogConfig()
     clock: ClockConfig = ClockConfig()
     wire_log: WireLogConfig = WireLogConfig()
+    audit: AuditConfig = AuditConfig()
     venue_accounts: Annotated[tuple[VenueAccountConfig, ...], Field(min_length=1)]
     accounts: Annotated[tuple[AccountConfig, ...], Field(min_length=1)]
     sessions: Annotated[tuple[SessionConfig, ...], Field(min_length=1)]
@@ -299,6 +301,11 @@ class Config(Section):
     def wire_log_directory(self) -> Path:
         """Where the wire log's segments are."""
         return self.wire_log.directory or self.engine.directory / "wire"
+
+    @property
+    def audit_directory(self) -> Path:
+        """Where copies of the seals go."""
+        return self.audit.directory or self.engine.directory / "audit"
 
     def all_limits(self) -> list[GivenLimit]:
         """Those of accounts and sessions, and those of any scope."""

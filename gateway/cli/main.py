@@ -43,6 +43,7 @@ _COMMANDS = {
     "limits": "gateway.cli.limits",
     "positions": "gateway.cli.positions",
     "replay": "gateway.cli.replay",
+    "audit": "gateway.cli.audit",
     "sessions": "gateway.cli.sessions",
     "session": "gateway.cli.session",
     "wire": "gateway.cli.wire",

@@ -14,6 +14,7 @@ from gateway.cli.exits import ENGINE_MISSING, EXIT_CONFIG, EXIT_DRAINED
 from gateway.cli.kill_signal import KillOnSignal
 from gateway.cli.signals import KILL_SWITCH, RELOAD_KEYS, Signals
 from gateway.cli.supervisor import Child, Supervisor
+from gateway.compliance.audit.keys import sealing_key
 from gateway.config import load_config
 from gateway.engine.pulse import GIVEN_UP
 from gateway.errors import ConfigError
@@ -23,8 +24,11 @@ ENGINE_STOP_S = 75.0
 """More than the engine's own deadlines for stopping take together."""
 FRONT_STOP_S = 10.0
 WATCHDOG_STOP_S = 30.0
+AUDIT_STOP_S = 30.0
 
-_KEY_VARIABLE = re.compile(r"FIXGW_.*_(API_KEY|API_SECRET|PRIVATE_KEY)(_FILE)?$|FIXGW_DATABASE_PASSWORD|PG[A-Z]+$")
+_KEY_VARIABLE = re.compile(
+    r"FIXGW_.*_(API_KEY|API_SECRET|PRIVATE_KEY)(_FILE)?$|FIXGW_DATABASE_PASSWORD|FIXGW_AUDIT_KEY_FILE$|PG[A-Z]+$"
+)
 
 
 def run(
@@ -54,6 +58,7 @@ def run(
     try:
         settings = load_config(config)
         settings.engine.directory.mkdir(parents=True, exist_ok=True)
+        seals = sealing_key() is not None
     except OSError as error:
         typer.echo(f"{config}: engine.directory: cannot be made: {error}", err=True)
         raise typer.Exit(EXIT_CONFIG) from error
@@ -86,6 +91,11 @@ def run(
     if settings.engine.emergency_cancel:
         watchdog = ["watchdog", "--config", str(config), *live, *ours]
         children.append(Child("watchdog", watchdog, fatal, WATCHDOG_STOP_S, given_up=GIVEN_UP))
+    if seals:
+        # Last, so that it also seals what the others leave behind when they stop; and nothing stops because of it.
+        every = str(settings.audit.seal_seconds)
+        audit = ["audit", "seal", "--config", str(config), "--every", every, *ours]
+        children.append(Child("audit", audit, frozenset(), AUDIT_STOP_S))
     signals = Signals(*_stop_signals(), RELOAD_KEYS, KILL_SWITCH)
     code = Supervisor(children, signals, KillOnSignal(settings.engine.control_socket)).run()
     raise typer.Exit(0 if code == EXIT_DRAINED else code)

@@ -265,6 +265,28 @@ state_changes = Table(
     Column("text", Text, nullable=False),
 )
 
+# What the record had come to, signed by the deployment's key, see compliance/audit.
+seals = Table(
+    "seals",
+    metadata,
+    Column("number", Key, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("content", Text, nullable=False),  # JSON
+    Column("signature", Text, nullable=False),
+    Column("key_id", Text, nullable=False),
+)
+
+# By which a seal names the record that was changed: a row for a thousand records of a table.
+digests = Table(
+    "digests",
+    metadata,
+    Column("stream", Text, primary_key=True),
+    Column("last_key", Key, primary_key=True, autoincrement=False),
+    Column("total", BigInteger, nullable=False),  # of the stream's records so far
+    Column("hash", LargeBinary, nullable=False),  # of the chain so far
+    Column("locators", LargeBinary, nullable=False),  # keys and beginnings of digests
+)
+
 # Where a venue and the books differed: one row a break, with both sides as JSON, and how it ended.
 breaks = Table(
     "breaks",

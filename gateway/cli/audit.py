@@ -1,0 +1,181 @@
+"""fixgw audit: the proof that the record is as it was written."""
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from loguru import logger
+from sqlalchemy.exc import DBAPIError
+
+from gateway.cli.database import DEFAULT_CONFIG, EXIT_UNUSABLE, ConfigOption, reading
+from gateway.cli.parent import stop_with_parent
+from gateway.cli.signals import Signals
+from gateway.cli.times import utc_text
+from gateway.cli.window import DateOption, FromOption, ToOption, asked_window
+from gateway.compliance.audit.keys import (
+    KEY_VARIABLE,
+    PublicKey,
+    SealingKey,
+    create_key,
+    public_path,
+    read_public_key,
+    sealing_key,
+)
+from gateway.compliance.audit.sealing import seal_all
+from gateway.compliance.audit.seals import copied_seals
+from gateway.compliance.audit.verify import Finding, Verified
+from gateway.compliance.audit.verify import verify as verify_all
+from gateway.config import Config, load_config
+from gateway.errors import GatewayError
+from gateway.logs import setup_logging
+from gateway.store.database import open_existing
+from gateway.store.dialects import see_one_moment
+
+audit = typer.Typer(no_args_is_help=True, help="Seal the record, and prove that nothing of it was altered.")
+
+
+@audit.callback()
+def main() -> None:
+    """Seal the record, and prove that nothing of it was altered."""
+
+
+@audit.command()
+def key(
+    file: Annotated[Path, typer.Argument(help="Where the private key goes; the public one beside it, .pub.")],
+) -> None:
+    """Make the deployment's key. Keep the public half where nobody who can write the database can write."""
+    try:
+        public = create_key(file)
+    except GatewayError as error:
+        _end(str(error))
+    typer.echo(f"key {public.key_id}: {file}, public {public_path(file)}")
+    typer.echo(f"to seal with it, start the gateway with {KEY_VARIABLE}={file.resolve()}")
+
+
+@audit.command()
+def seal(
+    config: ConfigOption = DEFAULT_CONFIG,
+    *,
+    every: Annotated[int | None, typer.Option(help="Go on, and seal again after so many seconds.")] = None,
+    parent: Annotated[int | None, typer.Option(hidden=True)] = None,
+) -> None:
+    """Seal what was recorded since the last seal. `fixgw run` does so by itself when it has the key."""
+    settings, sealer = _settings(config), _sealing_key()
+    if sealer is None:
+        _end(f"no key: {KEY_VARIABLE} names none; fixgw audit key makes one")
+    if every is None:
+        try:
+            typer.echo(f"{_seal(settings, sealer)} new seals, by the key {sealer.public.key_id}")
+        except (GatewayError, DBAPIError, OSError) as error:
+            _end(f"not sealed: {error}")
+        return
+    stop_with_parent(parent)
+    setup_logging(settings.log, "audit")
+    os.nice(10)  # the engine comes first
+    signals = Signals(signal.SIGINT, signal.SIGTERM)
+    is_over = False
+    while not is_over:
+        is_over = signals.wait(every) is not None  # then too, once more: what the engine wrote last
+        try:
+            made = _seal(settings, sealer)
+        except (GatewayError, DBAPIError, OSError) as error:  # the database is away, or another sealed: again later
+            logger.warning("not sealed, again in {} s: {}", every, " ".join(str(error).split()))
+        else:
+            logger.debug("sealed seals={}", made)
+
+
+@audit.command()
+def verify(
+    config: ConfigOption = DEFAULT_CONFIG,
+    *,
+    date: DateOption = None,
+    since: FromOption = None,
+    until: ToOption = None,
+    offline: Annotated[
+        Path | None, typer.Option(help="A directory with copies, kept elsewhere, of what sealing wrote.")
+    ] = None,
+    public_key: Annotated[
+        Path | None, typer.Option(help=f"The public key's file; left out: beside the one that {KEY_VARIABLE} names.")
+    ] = None,
+) -> None:
+    r"""Check every seal, and hash every sealed record again. What was changed, left out, put in or moved is named.
+
+    All seals are checked always; of the records those that were sealed in the time that is asked for. Reads alone.
+    Exit code 0: all is as it was sealed; 1: something is not; 2: it could not be told.
+
+    \b
+    fixgw audit verify
+    fixgw audit verify --date 2026-01-31
+    fixgw audit verify --offline /mnt/seals --public-key /mnt/seals/audit.key.pub
+    """
+    window = asked_window(date, since, until)
+    try:
+        known = _public_key(public_key)
+        copies = list(copied_seals(offline)) if offline is not None else None
+    except (GatewayError, OSError, ValueError, TypeError) as error:
+        _end(str(error))
+    started = time.monotonic()
+
+    def found(finding: Finding) -> None:
+        typer.echo(str(finding))
+
+    with reading(config) as connection:
+        see_one_moment(connection)
+        verified = verify_all(connection, known, found, since=window.since, until=window.until, copies=copies)
+    _show(verified, time.monotonic() - started)
+    if verified.findings:
+        raise typer.Exit(1)
+
+
+def _show(verified: Verified, seconds: float) -> None:
+    rate = verified.records / seconds if seconds else 0.0
+    typer.echo(f"{verified.seals:,} seals, {verified.records:,} records hashed again, {rate:,.0f} records/s")
+    if verified.last_seal is not None:
+        unsealed = sum(verified.unsealed.values())
+        last = verified.last_seal
+        typer.echo(f"last seal {last.number}, {utc_text(last.at)}; {unsealed:,} records since are not sealed yet")
+    typer.echo(
+        f"{verified.findings:,} findings, the first is above all" if verified.findings else "nothing was altered"
+    )
+
+
+def _seal(settings: Config, sealer: SealingKey) -> int:
+    directory = settings.audit_directory
+    directory.mkdir(parents=True, exist_ok=True)
+    database = open_existing(settings.database.url)
+    try:
+        return len(seal_all(database, sealer, time.time_ns(), directory=directory))
+    finally:
+        database.dispose()
+
+
+def _settings(config: Path) -> Config:
+    try:
+        return load_config(config)
+    except GatewayError as error:
+        _end(str(error))
+
+
+def _sealing_key() -> SealingKey | None:
+    try:
+        return sealing_key()
+    except GatewayError as error:
+        _end(str(error))
+
+
+def _public_key(file: Path | None) -> PublicKey:
+    """Raises ConfigError."""
+    if file is None:
+        name = os.environ.get(KEY_VARIABLE)
+        if not name:
+            _end(f"which key? give --public-key, or name the private one's file in {KEY_VARIABLE}")
+        file = public_path(Path(name))
+    return read_public_key(file)
+
+
+def _end(text: str) -> NoReturn:
+    typer.echo(text, err=True)
+    raise typer.Exit(EXIT_UNUSABLE)

@@ -1,0 +1,216 @@
+"""Verifying: every seal's signature and place, and every record under it hashed again.
+
+What a seal says is signed, so a record that was changed, left out, put in or moved cannot come to the same hash. Which
+one it is, the digests tell that were kept with the seal; where those were changed too, the seal's range is named.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from sqlalchemy import Connection, select
+
+from gateway.compliance.audit.keys import PublicKey
+from gateway.compliance.audit.sealing import LOCATOR
+from gateway.compliance.audit.seals import Reached, Seal, stored_seals
+from gateway.compliance.audit.streams import STREAMS, Chain, Sealed, Stream, records
+from gateway.store.tables import digests
+
+_ALL_TIME = 1 << 62
+
+
+class Finding(NamedTuple):
+    """What is wrong. where: the table or file; which: the record, or a range of them."""
+
+    where: str
+    which: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.where} {self.which}: {self.text}"
+
+
+Found = Callable[[Finding], None]
+
+
+@dataclass(slots=True)
+class Verified:
+    """What was looked at. unsealed: records after the last seal, by table."""
+
+    seals: int = 0
+    records: int = 0
+    last_seal: Seal | None = None
+    unsealed: dict[str, int] = field(default_factory=dict)
+    findings: int = 0
+
+
+def verify(
+    connection: Connection,
+    key: PublicKey,
+    found: Found,
+    *,
+    since: int = 0,
+    until: int = _ALL_TIME,
+    copies: Iterable[Seal] | None = None,
+) -> Verified:
+    """Check all seals, and the records of those between the times. copies: seals as they were kept elsewhere.
+
+    connection: nothing was read on it yet; it should see one moment of the database.
+    """
+    return _Verification(connection, key, found, since, until).run(copies)
+
+
+class _Verification:
+    def __init__(self, connection: Connection, key: PublicKey, found: Found, since: int, until: int) -> None:
+        self._connection = connection
+        self._key = key
+        self._told = found
+        self._since, self._until = since, until
+        self._result = Verified()
+        self._reached: dict[str, Reached] = {}
+
+    def run(self, copies: Iterable[Seal] | None) -> Verified:
+        kept = {seal.number: seal for seal in copies} if copies is not None else {}
+        last: Seal | None = None
+        for seal in stored_seals(self._connection):
+            self._result.seals += 1
+            copy = kept.pop(seal.number, None)
+            if copy is not None and copy != seal:
+                self._finds("seals", f"seal {seal.number}", "other than its copy")
+            if self._check_seal(seal, last):
+                self._check_records(seal, last)
+            last = seal
+        if last is None:
+            self._finds("seals", "", "there are none")
+        for number in sorted(kept):
+            self._finds("seals", f"seal {number}", "missing: there is a copy of it")
+        self._result.last_seal = last
+        self._count_unsealed()
+        return self._result
+
+    def _check_seal(self, seal: Seal, last: Seal | None) -> bool:
+        """Whether what it says can be believed."""
+        which = f"seal {seal.number}"
+        expected = last.number + 1 if last is not None else 1
+        if seal.number != expected:
+            text = f"seals {expected} to {seal.number - 1} are missing" if seal.number > expected else "out of order"
+            self._finds("seals", which, text)
+        try:
+            signature = bytes.fromhex(seal.signature)
+            content, _ = seal.fields, seal.reached
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            self._finds("seals", which, f"cannot be read: {error}")
+            return False
+        if not self._key.has_signed(seal.content.encode(), signature):
+            self._finds("seals", which, f"not signed by the key {self._key.key_id} (it says {seal.key_id})")
+            return False
+        if (content["number"], content["at"]) != (seal.number, seal.at):
+            self._finds("seals", which, f"signed as seal {content['number']} of {content['at']}")
+        if content["previous"] != (last.hash if last is not None else ""):
+            self._finds("seals", which, "does not follow from the seal before it")
+        return True
+
+    def _check_records(self, seal: Seal, last: Seal | None) -> None:
+        is_asked_for = seal.at >= self._since and (last is None or last.at < self._until)
+        for name, reached in seal.reached.items():
+            before = self._reached.get(name, Reached())
+            self._reached[name] = reached
+            stream = STREAMS.get(name)
+            if stream is None:
+                self._finds(name, "", "sealed, and not known to this release")
+            elif is_asked_for:
+                self._check_stream(stream, before, reached, seal.number)
+
+    def _check_stream(self, stream: Stream, before: Reached, reached: Reached, number: int) -> None:
+        chain, count = Chain(before.hash), 0
+        named: list[Finding] = []
+        compare = _Comparison(stream.name, self._digests(stream.name, before.last, reached.last), named.append)
+        for record in records(self._connection, stream, reached.columns, before.last, reached.last):
+            chain.add(record)
+            compare.next(record)
+            count += 1
+        compare.finish()
+        self._result.records += count
+        if chain.hash == reached.hash and before.total + count == reached.total:
+            if named:
+                self._finds("digests", stream.name, f"changed: the records are as seal {number} says")
+        elif named and compare.compared == reached.total - before.total:
+            for finding in named:
+                self._found(finding)
+        else:
+            keys = f"{stream.key} above {max(before.last, 0)} up to {reached.last}"
+            text = f"not what seal {number} was made of; the digests that would tell more were changed as well"
+            self._finds(stream.name, keys, text)
+
+    def _digests(self, name: str, after: int, until: int) -> Iterator[tuple[int, bytes]]:
+        """Keys and the beginnings of digests, as they were at the seal."""
+        query = select(digests.c.locators).where(digests.c.stream == name, digests.c.last_key > after)
+        query = query.where(digests.c.last_key <= until).order_by(digests.c.last_key)
+        for (locators,) in self._connection.execute(query.execution_options(yield_per=50)):
+            whole = len(locators) // LOCATOR.size * LOCATOR.size
+            yield from LOCATOR.iter_unpack(bytes(locators)[:whole])
+
+    def _count_unsealed(self) -> None:
+        for name, stream in STREAMS.items():
+            after = self._reached.get(name, Reached()).last
+            count = sum(1 for _ in records(self._connection, stream, (), after))
+            if count:
+                self._result.unsealed[name] = count
+
+    def _found(self, finding: Finding) -> None:
+        self._result.findings += 1
+        self._told(finding)
+
+    def _finds(self, where: str, which: str, text: str) -> None:
+        self._found(Finding(where, which, text))
+
+
+_TOLD_AT_ONCE = 1024
+
+
+class _Comparison:
+    """Records as they are and digests as they were, both in the order of their keys."""
+
+    def __init__(self, name: str, sealed: Iterator[tuple[int, bytes]], found: Found) -> None:
+        self._name = name
+        self._sealed = sealed
+        self._found = found
+        self.compared = 0  # digests
+        self._head = self._next_sealed()
+        self._changed: dict[int, tuple[bytes, bytes]] = {}  # by key: digest as sealed, and as it is
+        self._other: dict[int, str] = {}  # by key: missing or inserted
+
+    def next(self, record: Sealed) -> None:
+        self._pass_over(record.key)
+        if self._head is None or self._head[0] != record.key:
+            self._other[record.key] = "inserted: it was not there when this was sealed"
+            return
+        (_, sealed), self._head = self._head, self._next_sealed()
+        if sealed != record.digest[:8]:
+            self._changed[record.key] = (sealed, record.digest[:8])
+        if len(self._changed) + len(self._other) >= _TOLD_AT_ONCE:
+            self._tell()
+
+    def _next_sealed(self) -> tuple[int, bytes] | None:
+        found = next(self._sealed, None)
+        self.compared += found is not None
+        return found
+
+    def finish(self) -> None:
+        self._pass_over(None)
+        self._tell()
+
+    def _pass_over(self, key: int | None) -> None:
+        while self._head is not None and (key is None or self._head[0] < key):
+            self._other[self._head[0]] = "missing"
+            self._head = self._next_sealed()
+
+    def _tell(self) -> None:
+        was = {sealed: key for key, (sealed, _) in self._changed.items()}
+        for key, (_, now) in self._changed.items():
+            other = was.get(now)
+            self._other[key] = "changed" if other is None else f"reordered: it says what {other} said"
+        for key in sorted(self._other):
+            self._found(Finding(self._name, str(key), self._other[key]))
+        self._changed.clear()
+        self._other.clear()
