@@ -40,6 +40,9 @@ def sim(
     no_limits: Annotated[bool, typer.Option("--no-limits", help="Count but do not enforce rate limits.")] = False,
     weight_per_minute: Annotated[int, typer.Option(help="Request weight allowed a minute.")] = 6_000_000,
     orders_per_10s: Annotated[int, typer.Option(help="New orders allowed in ten seconds.")] = 1_000_000,
+    max_orders: Annotated[
+        int | None, typer.Option(min=1, help="Open orders allowed to an account in a symbol; 200 unless given.")
+    ] = None,
     maker_fee_bps: Annotated[str, typer.Option(help="Commission of resting orders, basis points.")] = "10",
     taker_fee_bps: Annotated[str, typer.Option(help="Commission of taking orders, basis points.")] = "10",
     ready_file: Annotated[Path | None, typer.Option(help='Write {"port": …} there once listening.')] = None,
@@ -67,6 +70,7 @@ def sim(
         accounts=known,
         maker_fee_bps=fees[0],
         taker_fee_bps=fees[1],
+        max_orders=max_orders,
     )
     gc.set_threshold(_GC_THRESHOLD, 50, 50)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

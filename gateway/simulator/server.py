@@ -29,7 +29,10 @@ _BPS = Decimal("0.0001")
 
 @dataclass(slots=True)
 class Settings:
-    """How a simulator runs. Port 0 takes a free one; commission in basis points of the asset received."""
+    """How a simulator runs. Port 0 takes a free one; commission in basis points of the asset received.
+
+    max_orders: how many an account may have open in a symbol; None: as many as the symbol says.
+    """
 
     host: str = "127.0.0.1"
     port: int = 9010
@@ -41,6 +44,7 @@ class Settings:
     accounts: Accounts = field(default_factory=sandbox_accounts)
     maker_fee_bps: Decimal = Decimal(10)
     taker_fee_bps: Decimal = Decimal(10)
+    max_orders: int | None = None
 
 
 class Simulator:
@@ -52,6 +56,9 @@ class Simulator:
         if not settings.limits.enforced:
             for symbol in symbols:
                 symbol.max_orders = symbol.max_algo_orders = _UNLIMITED_ORDERS
+        if settings.max_orders is not None:
+            for symbol in symbols:
+                symbol.max_orders = settings.max_orders
         fees = Fees(settings.maker_fee_bps * _BPS, settings.taker_fee_bps * _BPS)
         self.clock = Clock()
         self.stream = UserStream()

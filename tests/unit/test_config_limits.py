@@ -41,6 +41,9 @@ def test_limits_are_of_accounts_sessions_and_any_scope(tmp_path: Path) -> None:
         (ACCOUNT.replace("TRADING", "NOBODY") + "max_position = 1", "limits.account: 'NOBODY' is not among accounts"),
         ('[[limits]]\nsession = "OMS"\nmax_position = 1', "limits.session: 'OMS' is not among sessions"),
         ((ACCOUNT + "max_position = 1") * 2, "limits, of one scope: given twice: ['MAX_POSITION TRADING"),
+        ('[flatten]\ncollar = "buy=1%"', "flatten.collar: it needs a width for both sides"),
+        ("[flatten]\nmax_slice_notional = 0", "flatten.max_slice_notional: Input should be greater than 0"),
+        ("[flatten]\nmax_slice_notional = 1.5", 'flatten.max_slice_notional: write it as a string, "1.5"'),
         ("[risk]\nwithout_reference = 1", "risk.without_reference: Input should be 'refuse' or 'pass'"),
     ],
 )

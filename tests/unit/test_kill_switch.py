@@ -10,6 +10,7 @@ from sqlalchemy import select
 from gateway.domain.halts import Halt, HaltScope, TradingState
 from gateway.domain.intents import CancelIntent
 from gateway.domain.reconcile import OrderAtVenue, SnapshotRequest, VenueSnapshot
+from gateway.domain.session_names import OWN_SESSION
 from gateway.domain.values import OrdStatus
 from gateway.domain.venue_reports import CloseReason, VenueClosed
 from gateway.engine import inbox as i
@@ -97,6 +98,8 @@ def test_a_scope_that_is_nobodys_is_refused(world: KillWorld) -> None:
         (Kill(session="DASK"), "no session 'DASK'; there are: DESK"),
         (Kill(venue_account="mian"), "no venue account 'mian'; there are: main"),
         (Kill(venue="binanse"), "no venue 'binanse'; there are: binance"),
+        (Kill(flatten=True, session="DESK"), "positions are accounts', not sessions'"),
+        (Kill(flatten=True, reduce_only=True), "it goes with a halt, not with --reduce-only"),
         (Arm(), "firm is not halted"),
     ]
     for asked, says in refused:
@@ -104,6 +107,41 @@ def test_a_scope_that_is_nobodys_is_refused(world: KillWorld) -> None:
         assert not outcome.done
         assert says in outcome.text
     assert world.state() == {}
+
+
+def test_nothing_is_closed_while_orders_may_still_execute(world: KillWorld) -> None:
+    order = world.order("A")
+    world.book.risk.ledger.executed("TRADING", "ETHUSDT", Decimal(3), Decimal(100))
+    world.start()
+    asked = world.ask_for(Kill(flatten=True))
+    wait_until(lambda: any(isinstance(intent, CancelIntent) for intent in world.intents), "the cancel is sent")
+    world.time += CONFIRM_WITHIN + 1
+    outcome = asked.reply.result(10)
+    assert f"NOT CONFIRMED: order {order.order_id} is not over; NOT FLATTENED" in outcome.text
+    assert outcome.result["left"] == [
+        {"account": "TRADING", "symbol": "ETHUSDT", "qty": "3", "why": "NOT_CONFIRMED"},
+    ]
+    assert not any(known.session == OWN_SESSION for known in world.book.orders.values())
+
+
+def test_a_position_without_a_price_is_left(world: KillWorld) -> None:
+    world.book.risk.ledger.executed("TRADING", "ETHUSDT", Decimal(3), Decimal(100))
+    world.book.risk.ledger.executed("GONE", "ETHUSDT", Decimal(1), Decimal(100))
+    world.start()
+    asked = world.ask_for(Kill(flatten=True))
+    world.inbox.put(i.AvailabilityChanged("main", True, "", world.time))
+    wait_until(lambda: world.looks >= 2, "the venue shows nothing open")
+
+    def is_done_a_second_later() -> bool:
+        world.time += 1_000_000_001
+        world.nudge()
+        return asked.reply.done()
+
+    wait_until(is_done_a_second_later, "nothing more can be done")
+    outcome = asked.reply.result(10)
+    why = {one["account"]: one["why"].split()[0] for one in outcome.result["left"]}
+    assert why == {"TRADING": "NO_REFERENCE_PRICE", "GONE": "ACCOUNT_NOT_CONFIGURED"}
+    assert (outcome.result["confirmed"], outcome.result["flat"]) == (True, False)
 
 
 def test_a_venue_is_stopped_by_its_name_or_by_an_account_there(world: KillWorld) -> None:
