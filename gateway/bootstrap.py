@@ -28,6 +28,7 @@ from gateway.engine.halting import Halt
 from gateway.engine.handover import Handover, find_watchdog, hand_over
 from gateway.engine.host_clock import HostClockWatch
 from gateway.engine.inbox import EmergencyOver, Inbox, LogonsAccepted, SignOfLife, StopRequested
+from gateway.engine.key_reloads import KeyReloads
 from gateway.engine.kill_switch import KillSwitch
 from gateway.engine.lease import Lease, take_lease_of
 from gateway.engine.limits import LimitSetter
@@ -237,6 +238,7 @@ class EngineProcess:
                     prefix=config.deployment + "-",
                 ),
                 drainer=self.drainer,
+                keys=KeyReloads({a.name for a in config.venue_accounts}, venues.reload_keys),
                 last_action_id=state.action_id,
                 cut_short=state.kills_cut_short,
             ),

@@ -52,6 +52,7 @@ _COMMANDS = {
     "arm": "gateway.cli.arm",
     "halts": "gateway.cli.halts",
     "drain": "gateway.cli.drain",
+    "keys": "gateway.cli.keys",
     "db": "gateway.cli.db",
     "user": "gateway.cli.user",
     "engine": "gateway.cli.engine",

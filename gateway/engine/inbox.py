@@ -178,6 +178,15 @@ class OperatorRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class KeysReloaded:
+    """A venue account has read its key again. problem: why it keeps the old one; empty when it does not."""
+
+    request: int
+    venue_account: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
 class SessionClosed:
     """A session is off and stays off until it is opened again: whatever QuickFIX had to say of it came before this.
 

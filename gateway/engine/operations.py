@@ -36,6 +36,13 @@ class Reconcile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReloadKeys:
+    """Read venue keys again and move to them. venue_account: None for all."""
+
+    venue_account: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResetSession:
     """Log the session out and begin a new epoch: both numbers at 1."""
 
@@ -145,6 +152,7 @@ class Arm:
 
 Operation = (
     Reconcile
+    | ReloadKeys
     | ResetSession
     | SetSessionNumbers
     | LogOutSession
@@ -159,6 +167,7 @@ Operation = (
 
 OPERATIONS: Mapping[str, type[Operation]] = {
     "reconcile": Reconcile,
+    "keys.reload": ReloadKeys,
     "session.reset": ResetSession,
     "session.set-seq": SetSessionNumbers,
     "session.logout": LogOutSession,

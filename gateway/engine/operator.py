@@ -13,6 +13,7 @@ from loguru import logger
 
 from gateway.engine.drain import Drainer
 from gateway.engine.inbox import OperatorRequest
+from gateway.engine.key_reloads import KeyReloads
 from gateway.engine.kill_switch import KillSwitch
 from gateway.engine.limits import LimitSetter
 from gateway.engine.operations import (
@@ -25,6 +26,7 @@ from gateway.engine.operations import (
     OperationRefused,
     Outcome,
     Reconcile,
+    ReloadKeys,
     RemoveLimit,
     ResetSession,
     SetLimit,
@@ -53,6 +55,7 @@ class Operator:
         limits: LimitSetter,
         kill_switch: KillSwitch,
         drainer: Drainer,
+        keys: KeyReloads,
         last_action_id: int,
         cut_short: Iterable[AdminActionRow] = (),
     ) -> None:
@@ -65,6 +68,8 @@ class Operator:
         self._limits = limits
         self._kill_switch = kill_switch
         self._drainer = drainer
+        self._keys = keys
+        self.keys_reloaded = keys.answered
         self._last_id = last_action_id
         self._answers: list[tuple[Future[Outcome], Outcome]] = []
         for row in cut_short:
@@ -108,6 +113,7 @@ class Operator:
     def release(self) -> None:
         """What was decided is in SQL: do it, and tell those who asked."""
         self._sessions.release()
+        self._keys.release()
         answers, self._answers = self._answers, []
         for reply, outcome in answers:
             if not reply.done():
@@ -122,6 +128,8 @@ class Operator:
         match item.operation:
             case Reconcile() as asked:
                 self._reconcile(asked, finish)
+            case ReloadKeys(venue_account=name):
+                self._keys.ask(name, finish)
             case ResetSession(session=name):
                 self._sessions.log_out(self._sessions.find(name), _TEXT, NewEpoch(), finish)
             case SetSessionNumbers() as asked:

@@ -13,7 +13,7 @@ and answers only by reports (domain/venue_reports.py) handed to its sinks, which
 | amend        | optional | only called when capabilities.amend_qty_down                                  |
 | settle       | yes      | query until the order's fate is known, then report trades before the verdict  |
 | snapshot     | optional | only called when capabilities.snapshot: list open orders, trades and balances         |
-| reload_keys  | yes      | read the account's key again and use it from now on                           |
+| reload_keys  | yes      | read the account's key again, prove it, and use it from then on               |
 
 place, cancel, amend and settle start the work and return at once: an order costs no task of the loop unless its
 adapter needs one. Intents for one venue account are sent in the order they were given.
@@ -29,7 +29,7 @@ what executes in between shows as a trade. A verdict (VenueOrderWorking,
 VenueClosed) tells the moment of the query, so a trade reported just before may be newer than the verdict's cum_qty.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Protocol, runtime_checkable
 
 from gateway.domain.instruments import Capabilities, Instrument
@@ -120,8 +120,12 @@ class Venue(Protocol):
         Raises SnapshotError; it is repeated by venues/reconcile.py, not here.
         """
 
-    def reload_keys(self) -> None:
-        """Read the key again, after it was rotated. Raises VenueSettingsError and keeps the old one."""
+    async def reload_keys(self, others: Collection[str] = ()) -> None:
+        """Read the key again, after it was rotated, and return when orders go with it and no event was lost.
+
+        others: identities that it must not have. Raises VenueSettingsError, and keeps the old key, for one that cannot
+        be read, may do more than it should, or does not work.
+        """
 
 
 @runtime_checkable

@@ -130,9 +130,13 @@ class VenueThread:
         """Whether new orders can be sent."""
         return self._available.get(venue_account, False)
 
-    def reload_keys(self, venue_account: str) -> None:
-        """Have an account read its key again. What is wrong with it is alerted."""
-        self._loop.call_soon_threadsafe(self._reload_keys, self._venues[venue_account])
+    def reload_keys(self, venue_account: str, told: Callable[[str], None] = lambda _: None) -> None:
+        """Have an account read its key again. told: of why it keeps the old one, "" when it has moved.
+
+        What is wrong is alerted, too.
+        """
+        reload = self._reload_keys(self._venues[venue_account], told)
+        asyncio.run_coroutine_threadsafe(reload, self._loop)
 
     def sign_of_life(self) -> threading.Event:
         """Set when the thread has come by."""
@@ -227,11 +231,18 @@ class VenueThread:
         else:
             raise TypeError(f"not an intent: {intent!r}")
 
-    def _reload_keys(self, venue: Venue) -> None:
+    async def _reload_keys(self, venue: Venue, told: Callable[[str], None]) -> None:
+        problem = ""
+        others = {other.identity for other in self._venues.values() if other is not venue}
         try:
-            venue.reload_keys()
+            await venue.reload_keys(others)
         except VenueSettingsError as error:
-            self._sinks.alert("VENUE_KEY_NOT_RELOADED", str(error))
+            problem = str(error)
+        except Exception as error:  # an adapter's defect; its words may hold anything
+            problem = f"the adapter failed: {type(error).__name__}"
+        if problem:
+            self._sinks.alert("VENUE_KEY_NOT_RELOADED", problem)
+        told(problem)
 
 
 class _Tap:

@@ -102,5 +102,11 @@ class Venues:
         """Have a snapshot taken; it comes to the inbox."""
         self._thread.snapshot(request, self._taken)
 
+    def reload_keys(self, venue_account: str, request: int) -> None:
+        """Have an account read its key again; how it went comes to the inbox, with the request's number."""
+        self._thread.reload_keys(
+            venue_account, lambda problem: self._put(i.KeysReloaded(request, venue_account, problem))
+        )
+
     def _taken(self, snapshot: VenueSnapshot) -> None:
         self._put(i.SnapshotTaken(snapshot))

@@ -1,12 +1,15 @@
 """Venue keys: only the engine has them, and they can be exchanged while it runs."""
 
+import json
 import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
+from gateway.store.tables import admin_actions
 from tests.fixtures.processes import Exchange, Gateway, wait_until
 
 
@@ -47,10 +50,49 @@ async def test_a_key_is_exchanged_without_a_restart(gateway: Gateway, key_files:
     key_files["API_KEY"].write_text("a-key-nobody-knows")
     os.kill(pid, signal.SIGUSR2)
     wait_until(lambda: "-2015" in gateway.log() or "-2014" in gateway.log(), "the exchange sees the new key")
+    await place(gateway)  # with the old one
     key_files["API_KEY"].write_text("sim-main-key")
     os.kill(pid, signal.SIGUSR2)
     wait_until(lambda: gateway.log().count("reloading venue keys") == 3, "the right one is read again")
     assert gateway.log().count("started process=engine") == 1
+
+
+async def test_a_command_says_what_became_of_it(tmp_path: Path, exchange: Exchange) -> None:
+    """Keys of commands, told from each other by what the commands print now; the second account is left alone."""
+    key = tmp_path / "key"
+    key.write_text("sim-main-key")
+    keys = {
+        "FIXGW_SIM_MAIN_API_KEY_COMMAND": f"cat {key}",
+        "FIXGW_SIM_MAIN_API_SECRET_COMMAND": "printf sim-main-secret",
+        "FIXGW_SIM_SECOND_API_KEY": "sim-second-key",
+        "FIXGW_SIM_SECOND_API_SECRET": "sim-second-secret",
+    }
+    more = f'[[venue_accounts]]\nname = "second"\n[venue_accounts.settings]\nbase_url = "{exchange.url}"\n'
+    gateway = Gateway(tmp_path, exchange.url, keys=keys, more=more).start()
+    try:
+        await place(gateway)
+        code, out, _ = await gateway.fixgw("keys", "reload")
+        assert (code, out) == (0, "main moved to its new key; second moved to its new key\n")
+        await place(gateway)
+        key.write_text("sim-second-key")
+        code, _, err = await gateway.fixgw("keys", "reload", "--venue-account", "main")
+        assert (code, err.startswith("refused: main kept its old key: ")) == (1, True)
+        assert "another one has this API key already" in err
+        key.write_text("")
+        code, out, err = await gateway.fixgw("keys", "reload", "--json")
+        answer = json.loads(out)
+        assert (code, answer["result"]["second"]) == (1, "moved to its new key")
+        assert "FIXGW_SIM_MAIN_API_KEY_COMMAND printed no key" in answer["result"]["main"]
+        code, _, err = await gateway.fixgw("keys", "reload", "--venue-account", "none")
+        assert (code, "no venue account 'none'; there are: main, second" in err) == (1, True)
+        await place(gateway)
+        with gateway.sql() as sql:
+            outcomes = sql.execute(select(admin_actions.c.outcome).where(admin_actions.c.action == "keys.reload"))
+            assert [text.split(" ")[0] for text in outcomes.scalars()] == ["main", "refused:", "refused:", "refused:"]
+        for secret in ("sim-main-key", "sim-main-secret", "sim-second-secret"):
+            assert secret not in gateway.log()
+    finally:
+        gateway.stop()
 
 
 def test_only_the_engine_has_the_keys(gateway: Gateway) -> None:

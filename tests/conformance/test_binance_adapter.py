@@ -1,5 +1,6 @@
 """What is Binance's own: kinds of keys, channels, bans, the clock, the life of a connection."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import aiohttp
@@ -18,8 +19,11 @@ from gateway.domain.venue_reports import (
     VenueTraded,
 )
 from gateway.venues.base import VenueSettingsError
+from gateway.venues.binance import adapter
 from gateway.venues.binance.adapter import BinanceVenue
+from gateway.venues.binance.environments import Credentials
 from gateway.venues.binance.rest import RestClient
+from gateway.venues.binance.startup import judge_key
 from tests.conformance.binance_exchange import BinanceExchange, SimulatorProcess
 from tests.conformance.exchange import Desk, Intents, eventually
 
@@ -50,6 +54,10 @@ async def make(exchange: BinanceExchange, desk: Desk) -> AsyncIterator[Make]:
     yield build
     for venue in made:
         await venue.stop()
+
+
+def renamed(environ: dict[str, str]) -> dict[str, str]:
+    return {name.replace("_MAIN_", "_OTHER_"): value for name, value in environ.items()}
 
 
 def intents(venue: BinanceVenue, exchange: BinanceExchange, recv_window_ms: int = 5_000) -> Intents:
@@ -324,7 +332,7 @@ class TestConnectionLife:
         environ.clear()
         exchange.ed25519 = True
         environ.update(exchange.environ())
-        venue.reload_keys()
+        await venue.reload_keys()
         assert first is not None
         await first.closed
         order = intents(venue, exchange)
@@ -340,9 +348,80 @@ class TestConnectionLife:
         await venue.start()
         environ.clear()
         with pytest.raises(VenueSettingsError, match="FIXGW_SIM_MAIN_API_KEY"):
-            venue.reload_keys()
+            await venue.reload_keys()
         venue.place(intents(venue, exchange).place())
         await desk.expect(VenueAccepted)
+
+    async def test_fills_while_keys_are_exchanged_are_neither_lost_nor_doubled(
+        self, make: Make, exchange: BinanceExchange, desk: Desk
+    ) -> None:
+        environ = exchange.environ()
+        venue = make(environ)
+        await venue.start()
+        orders = [intents(venue, exchange) for _ in range(40)]
+        for order in orders:
+            venue.place(order.place())
+            await desk.expect(VenueAccepted, client_id=order.client_id)
+        rotated = 0
+
+        async def rotate() -> None:
+            nonlocal rotated
+            while True:
+                exchange.ed25519 = not exchange.ed25519
+                environ.clear()
+                environ.update(exchange.environ())
+                await venue.reload_keys()
+                rotated += 1
+
+        rotating = asyncio.create_task(rotate())
+        for order in orders:
+            await exchange.fill(order.client_id)
+        for order in orders:
+            await desk.expect(VenueClosed, client_id=order.client_id, reason=CloseReason.FILLED)
+        await eventually(lambda: rotated > 2)
+        rotating.cancel()
+        await asyncio.wait({rotating})
+        traded = [report.client_id for report in desk.of(VenueTraded)]
+        assert sorted(traded) == sorted(order.client_id for order in orders)
+        assert desk.availabilities == [(True, "")]
+
+    @pytest.mark.parametrize("flaw", ["may withdraw", "unknown there", "another's"])
+    async def test_a_key_that_will_not_do_leaves_the_old_one(
+        self, make: Make, exchange: BinanceExchange, desk: Desk, flaw: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        environ = exchange.environ()
+        venue = make(environ)
+        await venue.start()
+        first = venue._stream.connection
+        old = venue.identity
+        asked: list[str] = []
+
+        async def check_key(_rest: object, settings: object, credentials: Credentials, *_: object) -> None:
+            asked.append(credentials.api_key)
+            judge_key(b'{"ipRestrict":true,"enableWithdrawals":%s}' % rights, venue._settings, desk.alert)
+
+        rights = b"true" if flaw == "may withdraw" else b"false"
+        monkeypatch.setattr(adapter, "check_key", check_key)
+        others: set[str] = set()
+        if flaw == "unknown there":
+            environ["FIXGW_SIM_MAIN_API_KEY"] = "a-key-nobody-knows"
+        else:
+            exchange.ed25519 = True
+            environ.clear()
+            environ.update(exchange.environ())
+        if flaw == "another's":
+            others = {BinanceVenue("other", venue._settings.model_dump(), desk, environ=renamed(environ)).identity}
+        says = {"may withdraw": "may withdraw funds", "unknown there": "does not work: .*-2015", "another's": "already"}
+        with pytest.raises(VenueSettingsError, match=says[flaw]):
+            await venue.reload_keys(others)
+        assert asked == ([] if others else [environ["FIXGW_SIM_MAIN_API_KEY"]]), "the new key is asked about"
+        assert (venue.identity, venue._stream.connection) == (old, first)
+        order = intents(venue, exchange)
+        venue.place(order.place())
+        accepted = await desk.expect(VenueAccepted)
+        venue.cancel(order.cancel(accepted.venue_order_id))
+        await desk.expect(VenueClosed)
+        assert desk.availabilities == [(True, "")]
 
     async def test_a_silent_stream_is_rebuilt(self, make: Make, exchange: BinanceExchange, desk: Desk) -> None:
         venue = make(event_timeout_ms=300)

@@ -1,13 +1,19 @@
 """Which hosts and whose keys."""
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from gateway.cli.run import _without_keys
 from gateway.config import load_config
 from gateway.errors import ConfigError
 from gateway.venues.base import VenueSettingsError
-from gateway.venues.binance.environments import Environment, endpoints, load_credentials
+from gateway.venues.binance import key_source
+from gateway.venues.binance.environments import Credentials, Environment, endpoints, load_credentials
 from gateway.venues.binance.settings import BinanceSettings
 from gateway.venues.binance.startup import judge_key
 
@@ -74,6 +80,59 @@ def test_two_kinds_of_secret_are_one_too_many(tmp_path: Path) -> None:
     del environ["FIXGW_SIM_A_API_SECRET"]
     with pytest.raises(VenueSettingsError, match=r"PRIVATE_KEY_FILE: cannot read .*key\.pem"):
         load_credentials(Environment.SIM, "a", environ)
+
+
+class TestCommands:
+    def load(self, **variables: str) -> Credentials:
+        environ = {f"FIXGW_SIM_A_{name}": value for name, value in variables.items()}
+        return load_credentials(Environment.SIM, "a", {"PATH": os.environ["PATH"], "ELSE": "seen", **environ})
+
+    def test_what_a_command_prints_is_the_key(self, tmp_path: Path) -> None:
+        """Without a shell, and without our own variables."""
+        program = tmp_path / "my vault"
+        program.write_text(f'#!{sys.executable}\nimport os, sys\nprint("-".join([*sys.argv[1:], os.environ["ELSE"]]))\n'
+                           'assert not [name for name in os.environ if name.startswith("FIXGW")]\n')  # fmt: skip
+        program.chmod(0o700)
+        found = self.load(API_KEY_COMMAND=f"'{program}' get '$HOME;'", API_SECRET="hidden")
+        assert found.api_key == "get-$HOME;-seen"
+
+    def test_a_private_key_may_come_so_too(self, tmp_path: Path) -> None:
+        pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        (tmp_path / "key.pem").write_bytes(pem)
+        found = self.load(API_KEY="key", PRIVATE_KEY_COMMAND=f"cat {tmp_path / 'key.pem'}")
+        assert found.signer.session_logon
+
+    @pytest.mark.parametrize(
+        ("command", "says"),
+        [
+            ("no-such-program --token=hidden", "API_SECRET_COMMAND cannot be run: No such file"),
+            ("sh -c 'echo hidden; echo hidden >&2; exit 3'", "API_SECRET_COMMAND failed: exit code 3$"),
+            ("true hidden", "API_SECRET_COMMAND printed no key"),
+            ("echo hidden twice", "API_SECRET_COMMAND printed no key"),
+            ("sh -c 'sleep 60 & echo hidden; wait'", r"API_SECRET_COMMAND did not end within 0\.3 s"),
+            ("echo 'hidden", "its quotes do not match"),
+        ],
+    )
+    def test_what_goes_wrong_is_named_and_not_shown(
+        self, command: str, says: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(key_source, "COMMAND_S", 0.3 if "sleep" in command else 20)
+        with pytest.raises(VenueSettingsError, match=says) as error:
+            self.load(API_KEY="key", API_SECRET_COMMAND=command)
+        assert "hidden" not in str(error.value)
+        assert error.value.__cause__ is None
+
+    def test_one_way_is_enough(self) -> None:
+        with pytest.raises(VenueSettingsError, match=r"set one of FIXGW_SIM_A_API_SECRET, .*_FILE and .*_COMMAND"):
+            self.load(API_KEY="key", API_SECRET="hidden", API_SECRET_COMMAND="echo hidden")
+        with pytest.raises(VenueSettingsError, match="not both"):
+            self.load(API_KEY="key", API_SECRET="hidden", PRIVATE_KEY_COMMAND="echo hidden")
+
+
+def test_the_front_has_no_command_either() -> None:
+    names = ("API_KEY", "API_KEY_FILE", "API_SECRET_COMMAND", "PRIVATE_KEY_COMMAND", "PRIVATE_KEY_FILE")
+    environ = {f"FIXGW_LIVE_A_{name}": "hidden" for name in names} | {"FIXGW_OTHER": "1"}
+    assert _without_keys(environ) == {"FIXGW_OTHER": "1"}
 
 
 def test_settings_name_what_is_wrong_and_show_no_value() -> None:

@@ -30,6 +30,7 @@ from gateway.engine.desk import Desk
 from gateway.engine.disconnects import DISCONNECT, Disconnects
 from gateway.engine.drain import Drainer
 from gateway.engine.flattening import Flattening
+from gateway.engine.key_reloads import KeyReloads
 from gateway.engine.kill_switch import KillSwitch
 from gateway.engine.limits import LimitSetter
 from gateway.engine.loop import BATCH_LIMIT, Engine
@@ -149,6 +150,7 @@ class World:
                 reconciler=reconciler,
                 limits=LimitSetter(recorder.book.risk, recorder.batch, (), ()),
                 kill_switch=kill_switch,
+                keys=KeyReloads((), lambda *_: None),
                 last_action_id=0,
             ),
             clock=self,

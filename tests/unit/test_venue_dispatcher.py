@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -89,8 +89,9 @@ class FakeVenue:
             raise SnapshotError("not now")
         return VenueSnapshot(request=request, asked_at=1, orders=(), trades=())
 
-    def reload_keys(self) -> None:
-        raise VenueSettingsError("no such variable")
+    async def reload_keys(self, others: Collection[str] = ()) -> None:
+        if self.venue_account not in others:
+            raise VenueSettingsError(f"no such variable, and others have {sorted(others)}")
 
 
 @dataclass
@@ -196,8 +197,11 @@ def test_tells_what_adapters_know() -> None:
     assert instrument.base == "BTC"
     assert built.thread.instrument("a", "ETHUSDT") is None
     assert built.thread.instrument("nobody", "BTCUSDT") is None
-    built.thread.reload_keys("a")
-    until(lambda: "VENUE_KEY_NOT_RELOADED" in built.engine.alerts)
+    told: list[str] = []
+    built.thread.reload_keys("a", told.append)
+    until(lambda: bool(told))
+    assert told[0].startswith("no such variable, and others have")
+    assert "VENUE_KEY_NOT_RELOADED" in built.engine.alerts
     built.thread.stop()
 
 

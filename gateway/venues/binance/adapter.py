@@ -7,7 +7,7 @@ import asyncio
 import hashlib
 import os
 import time
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
 
 import msgspec
 
@@ -17,7 +17,7 @@ from gateway.domain.prices import Quote
 from gateway.domain.reconcile import SnapshotRequest, VenueSnapshot
 from gateway.domain.values import OrdRejReason
 from gateway.domain.venue_reports import Operation
-from gateway.venues.base import Sinks
+from gateway.venues.base import Sinks, VenueSettingsError
 from gateway.venues.binance import parse
 from gateway.venues.binance.book_ticker import BookTickers
 from gateway.venues.binance.calls import UNAVAILABLE, AmendCall, CancelCall, OrderCall, PlaceCall
@@ -43,7 +43,7 @@ from gateway.venues.binance.silence import SilenceWatch
 from gateway.venues.binance.snapshot import Snapshots
 from gateway.venues.binance.startup import check_key, repeat_until_done
 from gateway.venues.binance.upkeep import Upkeep
-from gateway.venues.binance.user_stream import Hooks, UserStream, ws_params
+from gateway.venues.binance.user_stream import Hooks, OpenError, UserStream, ws_params
 from gateway.venues.binance.ws_api import Listener, WsConnection
 
 _QUERIES = {  # method: REST path and weight
@@ -117,13 +117,16 @@ class BinanceVenue:
         self._held: list[CancelIntent] = []
         self._held_timer: asyncio.TimerHandle | None = None
         self._quiet_until = 0.0
+        self._reloading = asyncio.Lock()
         self._silence = SilenceWatch(self._settings.event_timeout_ms / 1_000, self._stream_silent)
 
     @property
     def identity(self) -> str:
         """A digest of host and key."""
-        where = f"{self._endpoints.rest_url} {self._credentials.api_key}"
-        return hashlib.sha256(where.encode()).hexdigest()
+        return self._identity(self._credentials)
+
+    def _identity(self, credentials: Credentials) -> str:
+        return hashlib.sha256(f"{self._endpoints.rest_url} {credentials.api_key}".encode()).hexdigest()
 
     @property
     def instruments(self) -> Mapping[str, Instrument]:
@@ -166,10 +169,20 @@ class BinanceVenue:
         if self._rest is not None:
             await self._rest.close()
 
-    def reload_keys(self) -> None:
-        """Read the key variables and the key file again, and move to a connection that uses them."""
-        self._credentials = self._load_credentials()
-        self._stream.renew()
+    async def reload_keys(self, others: Collection[str] = ()) -> None:
+        """Read the key again, ask what it may do, and move to a connection that it has opened. Raises as promised."""
+        async with self._reloading:
+            fresh = await asyncio.to_thread(self._load_credentials)  # it may have a command run
+            if self._identity(fresh) in others:
+                raise VenueSettingsError(f"venue account {self.venue_account!r}: another one has this API key already")
+            if self._rest is not None:
+                try:
+                    await check_key(self._rest, self._settings, fresh, self._clock, self._sinks.alert)
+                    await self._stream.move(fresh)
+                except (RequestLostError, PayloadError, OpenError) as error:
+                    text = f"venue account {self.venue_account!r}: the new key does not work: {error}"
+                    raise VenueSettingsError(text) from None
+            self._credentials = fresh
 
     # Orders
 
@@ -245,7 +258,7 @@ class BinanceVenue:
     def _over_ws(self, connection: WsConnection, method: str, params: Params, intent: Intent, call: OrderCall) -> None:
         body = msgspec.json.encode(params)
         self._desk.record("out", call.operation, intent, f"{method} {body.decode()}")
-        credentials = self._credentials
+        credentials = connection.credentials
         if not credentials.signer.session_logon:
             body = ws_params(params, credentials, body)
         connection.send(method, body, call, self._settings.answer_timeout_ms / 1_000)
@@ -284,7 +297,7 @@ class BinanceVenue:
         self._record_query("out", f"{method} {text.decode()}", intent)
         connection = self._stream.connection
         if connection is not None:
-            credentials = self._credentials
+            credentials = connection.credentials
             body = text if credentials.signer.session_logon else ws_params(stamped, credentials, text)
             answer = await connection.request(method, body, _QUERY_TIMEOUT_S)
         else:

@@ -7,7 +7,8 @@ Keys come from the process's environment, one set a kind of environment and venu
     FIXGW_<SIM|TESTNET|LIVE>_<ACCOUNT>_API_SECRET        HMAC, or
     FIXGW_<SIM|TESTNET|LIVE>_<ACCOUNT>_PRIVATE_KEY_FILE  Ed25519: the path of a PEM file
 
-The first two may end in _FILE and name a file that has the value, so that it can be changed while the process runs.
+The first two may end in _FILE and name a file that has the value, and each may end in _COMMAND instead and be a command
+that prints it, so that it can be changed while the process runs.
 ACCOUNT is the venue account's name upper-cased, with every character but A-Z and 0-9 replaced by an underscore.
 """
 
@@ -20,6 +21,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from gateway.venues.base import VenueSettingsError
+from gateway.venues.binance.key_source import output_of, value_of
 from gateway.venues.binance.signing import Ed25519Signer, HmacSigner, KeyFileError, Signer
 
 _WS_PATH = "/ws-api/v3"
@@ -100,41 +102,33 @@ class Credentials:
 def load_credentials(environment: Environment, venue_account: str, environ: Mapping[str, str]) -> Credentials:
     """Read an account's key. Raises VenueSettingsError naming the variable or file that is missing or wrong."""
     prefix = f"FIXGW_{environment.upper()}_{re.sub('[^A-Z0-9]', '_', venue_account.upper())}"
-    key_name, secret_name, file_name = (f"{prefix}_{part}" for part in ("API_KEY", "API_SECRET", "PRIVATE_KEY_FILE"))
+    key, secret, private = (f"{prefix}_{part}" for part in ("API_KEY", "API_SECRET", "PRIVATE_KEY"))
     try:
-        api_key, secret = (_value(name, environ) for name in (key_name, secret_name))
+        return Credentials(_api_key(key, environ), _signer(secret, private, environ))
     except KeyFileError as error:
         raise VenueSettingsError(f"venue account {venue_account!r}: {error}") from None
-    key_file = environ.get(file_name, "").strip()
-    if not api_key:
-        raise VenueSettingsError(f"venue account {venue_account!r}: environment variable {key_name} is not set")
-    if secret and key_file:
-        raise VenueSettingsError(f"venue account {venue_account!r}: set {secret_name} or {file_name}, not both")
-    if secret:
-        return Credentials(api_key, HmacSigner(secret))
-    if not key_file:
-        raise VenueSettingsError(
-            f"venue account {venue_account!r}: neither environment variable {secret_name} nor {file_name} is set"
-        )
-    try:
-        return Credentials(api_key, Ed25519Signer.from_pem_file(Path(key_file)))
-    except KeyFileError as error:
-        raise VenueSettingsError(f"venue account {venue_account!r}: {file_name}: {error}") from None
 
 
-def _value(name: str, environ: Mapping[str, str]) -> str:
-    """Of the variable, or of the file that the variable with _FILE names; empty without either."""
-    value, file = (environ.get(variable, "").strip() for variable in (name, f"{name}_FILE"))
-    if value and file:
-        raise KeyFileError(f"set {name} or {name}_FILE, not both")
-    if not file:
-        return value
-    try:
-        value = Path(file).read_text(encoding="ascii").strip()
-    except OSError as error:
-        raise KeyFileError(f"{name}_FILE: cannot read {file}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        value = ""
+def _api_key(name: str, environ: Mapping[str, str]) -> str:
+    value = value_of(name, environ)
     if not value:
-        raise KeyFileError(f"{name}_FILE: {file} holds no key")
+        raise KeyFileError(f"environment variable {name} is not set")
     return value
+
+
+def _signer(secret_name: str, private_name: str, environ: Mapping[str, str]) -> Signer:
+    file, command = (environ.get(private_name + kind, "").strip() for kind in ("_FILE", "_COMMAND"))
+    secret = value_of(secret_name, environ)
+    if sum(map(bool, (secret, file, command))) > 1:
+        raise KeyFileError(f"set {secret_name}, {private_name}_FILE or {private_name}_COMMAND, not both")
+    if secret:
+        return HmacSigner(secret)
+    if command:
+        name = f"{private_name}_COMMAND"
+        return Ed25519Signer.from_pem(output_of(name, command, environ), f"what {name} printed")
+    if not file:
+        raise KeyFileError(f"neither environment variable {secret_name} nor {private_name}_FILE is set")
+    try:
+        return Ed25519Signer.from_pem_file(Path(file))
+    except KeyFileError as error:
+        raise KeyFileError(f"{private_name}_FILE: {error}") from None

@@ -60,14 +60,21 @@ class Ed25519Signer:
     def from_pem_file(cls, path: Path) -> "Ed25519Signer":
         """Load an unencrypted PKCS#8 PEM file. Raises KeyFileError naming the file and what is wrong with it."""
         try:
-            key = load_pem_private_key(path.read_bytes(), password=None)
+            content = path.read_bytes()
         except OSError as error:
             raise KeyFileError(f"cannot read the private key file {path}: {error.strerror}") from None
+        return cls.from_pem(content, str(path))
+
+    @classmethod
+    def from_pem(cls, content: bytes, what: str) -> "Ed25519Signer":
+        """From an unencrypted PKCS#8 PEM text. Raises KeyFileError, which calls it `what`."""
+        try:
+            key = load_pem_private_key(content, password=None)
         except (ValueError, TypeError, UnsupportedAlgorithm):
             # The library's own text may quote the file, so it is left out.
-            raise KeyFileError(f"{path} is not an unencrypted PEM private key") from None
+            raise KeyFileError(f"{what} is not an unencrypted PEM private key") from None
         if not isinstance(key, Ed25519PrivateKey):
-            raise KeyFileError(f"{path} holds another kind of key; Ed25519 is wanted")
+            raise KeyFileError(f"{what} holds another kind of key; Ed25519 is wanted")
         return cls(key)
 
     def sign(self, payload: bytes) -> str:

@@ -9,6 +9,7 @@ events that come twice are deduplicated later.
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import aiohttp
 import msgspec
@@ -27,6 +28,7 @@ from gateway.venues.binance.ws_api import Listener, WsConnection
 _LOGON_TIMEOUT_S = 10.0
 _RETIRE_S = 20.0
 _RECV_WINDOW_MS = 5_000
+_FIRST = asyncio.FIRST_COMPLETED
 
 
 class _Subscribed(msgspec.Struct):
@@ -90,6 +92,8 @@ class UserStream:
         self._session: aiohttp.ClientSession | None = None
         self._renew: asyncio.Event = asyncio.Event()
         self._gap: str | None = None
+        self._next: WsConnection | None = None  # open already, to be used next
+        self._moved = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._retiring: set[asyncio.Task[None]] = set()
 
@@ -104,12 +108,27 @@ class UserStream:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if self.connection is not None:
-            connection, self.connection = self.connection, None
-            await connection.close("stopped")
+        standing, self.connection, self._next = (self.connection, self._next), None, None
+        for connection in standing:
+            if connection is not None:
+                await connection.close("stopped")
 
     def renew(self) -> None:
         """Move to a new connection without a gap: shutdown notice, 24 hours, a new key."""
+        self._renew.set()
+
+    async def move(self, credentials: Credentials) -> None:
+        """Prove a new key by a connection of its own, and leave the old one for that. Raises OpenError.
+
+        Events of both are told until the old one has had its answers, so none is lost.
+        """
+        if self._session is None:
+            return  # nothing stands yet, and what is begun will be with the new key
+        connection = await self._open(credentials)
+        if self._next is not None:
+            await self._next.close("not needed")
+        self._next = connection
+        self._moved.set()
         self._renew.set()
 
     def rebuild(self, reason: str) -> None:
@@ -163,10 +182,14 @@ class UserStream:
     async def _open_until_done(self) -> WsConnection | None:
         old, attempt = self.connection, 0
         while True:
+            ready, self._next = self._next, None
+            self._moved.clear()
+            if ready is not None and not ready.closed.done():
+                return ready
             paused_s = self._limits.paused_for_ms(self._clock.clock_ms()) / 1_000
             try:
                 if not paused_s:
-                    return await self._open()
+                    return await self._open(self._credentials())
             except OpenError as error:
                 if attempt in (0, 5) or attempt % 50 == 0:
                     self._hooks.alert("VENUE_CONNECT_FAILED", str(error))
@@ -177,14 +200,22 @@ class UserStream:
                 return None
             attempt += 1
             paused_s = self._limits.paused_for_ms(self._clock.clock_ms()) / 1_000
-            await _sleep(max(backoff_s(attempt), paused_s), old)
+            await self._wait(max(backoff_s(attempt), paused_s), old)
 
-    async def _open(self) -> WsConnection:
+    async def _wait(self, seconds: float, old: WsConnection | None) -> None:
+        """Or until the connection that is still in use is lost, or another one is there."""
+        moved = asyncio.ensure_future(self._moved.wait())
+        wanted: set[asyncio.Future[Any]] = {moved} if old is None else {moved, old.closed}
+        try:
+            await asyncio.wait(wanted, timeout=seconds, return_when=_FIRST)
+        finally:
+            moved.cancel()
+
+    async def _open(self, credentials: Credentials) -> WsConnection:
         """Connect, log on, subscribe. Raises OpenError."""
         assert self._session is not None
-        credentials = self._credentials()
         try:
-            connection = await WsConnection.open(self._session, self._url, self._listener)
+            connection = await WsConnection.open(self._session, self._url, self._listener, credentials)
         except aiohttp.WSServerHandshakeError as error:
             if error.status in (418, 429):
                 self._pause(error.headers.get("Retry-After", "") if error.headers else "")
@@ -228,14 +259,6 @@ class UserStream:
                 self._limits.pause(self._clock.clock_ms(), failure.retry_at_ms)
             raise OpenError(f"{method}: {failure.text}", failure.code)
         return bytes(answer.result)
-
-
-async def _sleep(seconds: float, connection: WsConnection | None) -> None:
-    """Wait, or until the connection that is still in use is lost."""
-    if connection is None:
-        await asyncio.sleep(seconds)
-    else:
-        await asyncio.wait((connection.closed,), timeout=seconds)
 
 
 async def _retire(connection: WsConnection) -> None:

@@ -16,6 +16,7 @@ import msgspec
 
 from gateway.engine.crash_points import crash_point
 from gateway.venues.binance.channel import Answer, Handler, RequestLostError
+from gateway.venues.binance.environments import Credentials
 from gateway.venues.binance.filters import RateLimit
 from gateway.venues.binance.payload import PayloadError, Raw, decode, shown
 
@@ -68,8 +69,12 @@ class Listener:
 class WsConnection:
     """An open connection. `closed` resolves with the reason once it is over; it never comes back."""
 
-    def __init__(self, socket: "aiohttp.ClientWebSocketResponse[Literal[False]]", listener: Listener) -> None:
+    def __init__(
+        self, socket: "aiohttp.ClientWebSocketResponse[Literal[False]]", listener: Listener, credentials: Credentials
+    ) -> None:
         self._socket = socket
+        self.credentials = credentials
+        """What its requests are signed with, and it is logged on with."""
         self._listener = listener
         self._loop = asyncio.get_running_loop()
         self._pending: dict[int, _Pending] = {}
@@ -83,13 +88,15 @@ class WsConnection:
         self._sweeper = self._loop.call_later(_SWEEP_S, self._sweep)
 
     @classmethod
-    async def open(cls, session: aiohttp.ClientSession, url: str, listener: Listener) -> "WsConnection":
+    async def open(
+        cls, session: aiohttp.ClientSession, url: str, listener: Listener, credentials: Credentials
+    ) -> "WsConnection":
         """Connect. Raises aiohttp.ClientError, OSError or TimeoutError."""
         async with asyncio.timeout(10):
             socket = await session.ws_connect(
                 url, heartbeat=_HEARTBEAT_S, max_msg_size=_MAX_FRAME, decode_text=False, autoclose=True
             )
-        return cls(socket, listener)
+        return cls(socket, listener, credentials)
 
     @property
     def idle(self) -> bool:

@@ -9,9 +9,13 @@ import pytest
 from aiohttp import web
 
 from gateway.venues.binance.channel import Answer
+from gateway.venues.binance.environments import Credentials
 from gateway.venues.binance.payload import Raw
+from gateway.venues.binance.signing import HmacSigner
 from gateway.venues.binance.ws_api import Listener, WsConnection
 from tests.unit.binance_ws.support import Heard, Waiter, answer
+
+CREDENTIALS = Credentials("key", HmacSigner("secret"))
 
 
 class TestConnection:
@@ -25,7 +29,7 @@ class TestConnection:
                     await socket.send_str(answer(asked, asked["params"]["n"]).decode())
 
         server = await serve(script)
-        connection = await WsConnection.open(session, server.url, Heard().listener())
+        connection = await WsConnection.open(session, server.url, Heard().listener(), CREDENTIALS)
         waiters = [Waiter() for _ in range(3)]
         for number, waiter in enumerate(waiters):
             connection.send("order.place", b'{"n":%d}' % number, waiter, 5)
@@ -49,7 +53,7 @@ class TestConnection:
 
         server = await serve(script)
         heard = Heard()
-        connection = await WsConnection.open(session, server.url, heard.listener())
+        connection = await WsConnection.open(session, server.url, heard.listener(), CREDENTIALS)
         waiter = Waiter()
         connection.send("ping", b"{}", waiter, 5)
         await waiter.news()
@@ -64,7 +68,7 @@ class TestConnection:
             await socket.send_str(msgspec.json.encode({"id": request["id"], "status": "two hundred"}).decode())
 
         server = await serve(script)
-        connection = await WsConnection.open(session, server.url, Heard().listener())
+        connection = await WsConnection.open(session, server.url, Heard().listener(), CREDENTIALS)
         waiter = Waiter()
         connection.send("order.place", b"{}", waiter, 5)
         await waiter.news()
@@ -79,7 +83,7 @@ class TestConnection:
             arrived.set()
 
         server = await serve(script)
-        connection = await WsConnection.open(session, server.url, Heard().listener())
+        connection = await WsConnection.open(session, server.url, Heard().listener(), CREDENTIALS)
         written, unwritten, late = Waiter(), Waiter(), Waiter()
         connection.send("order.place", b"{}", written, 5)
         await arrived.wait()
@@ -100,7 +104,7 @@ class TestConnection:
             await socket.send_str(answer(request, {}).decode())
 
         server = await serve(script)
-        connection = await WsConnection.open(session, server.url, Heard().listener())
+        connection = await WsConnection.open(session, server.url, Heard().listener(), CREDENTIALS)
         waiter = Waiter()
         connection.send("order.place", b"{}", waiter, 0.05)
         await waiter.news()
@@ -122,7 +126,7 @@ class TestConnection:
                 raise ZeroDivisionError
 
         server = await serve(script)
-        connection = await WsConnection.open(session, server.url, Heard().listener())
+        connection = await WsConnection.open(session, server.url, Heard().listener(), CREDENTIALS)
         broken, other = Broken(), Waiter()
         connection.send("order.place", b"{}", broken, 5)
         connection.send("order.place", b"{}", other, 5)
@@ -143,7 +147,7 @@ class TestConnection:
 
         server = await serve(script)
         listener = Listener(event=fail, rate_limits=lambda limits, n, age: None, unreadable=lambda text: None)
-        connection = await WsConnection.open(session, server.url, listener)
+        connection = await WsConnection.open(session, server.url, listener, CREDENTIALS)
         waiter = Waiter()
         connection.send("order.place", b"{}", waiter, 5)
         await waiter.news()

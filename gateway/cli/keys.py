@@ -1,0 +1,29 @@
+"""`fixgw keys`: the keys of venue accounts."""
+
+from typing import Annotated
+
+import typer
+
+from gateway.cli.database import DEFAULT_CONFIG, ConfigOption
+from gateway.cli.operate import operate, show
+
+keys = typer.Typer(no_args_is_help=True, help="The keys of venue accounts, which are never shown.")
+
+
+@keys.callback()
+def _group() -> None:
+    """A group, however many commands it has."""
+
+
+@keys.command("reload")
+def reload_keys(
+    config: ConfigOption = DEFAULT_CONFIG,
+    *,
+    venue_account: Annotated[str | None, typer.Option(help="Only this one; all when left out.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Have the running engine read keys again, from where they came, and move to them without losing its stream.
+
+    A key that cannot be read, may do too much, or is not taken by the exchange leaves the old one in use (exit code 1).
+    """
+    show(operate(config, "keys.reload", {"venue_account": venue_account}), as_json=as_json)
