@@ -99,7 +99,7 @@ def _table(findings: list[Finding], limits: Mapping[int, LimitRow], width: int) 
         Column("Scope", lambda f: " ".join(f"{name}={part}" for name, part in f.limit.where.items())),
         Column("Value", lambda f: f.limit.text, right=True),
         Column("Figures", lambda f: " ".join(f"{name}={_text(value)}" for name, value in f.figures.items())),
-        Column("Says", lambda f: "passes" if f.denial is None else "refuses" if f.refuses else "alerts"),
+        Column("Says", _says),
         Column("Set by", lambda f: limits[f.limit.limit_id].who, spare=True),
         Column("Why", lambda f: limits[f.limit.limit_id].why, spare=True),
     )
@@ -108,6 +108,18 @@ def _table(findings: list[Finding], limits: Mapping[int, LimitRow], width: int) 
 
 def _shown(value: object) -> str:
     return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def check_line(finding: Finding) -> str:
+    """`MAX_ORDER_QTY 5 account=ACME: order_qty=0.1 passes`."""
+    limit = finding.limit
+    scope = "".join(f" {name}={part}" for name, part in limit.where.items())
+    figures = "".join(f" {name}={_text(value)}" for name, value in finding.figures.items())
+    return f"{limit.code} {limit.text}{scope}:{figures} {_says(finding)}"
+
+
+def _says(finding: Finding) -> str:
+    return "passes" if finding.denial is None else "refuses" if finding.refuses else "alerts"
 
 
 def _text(value: Figure) -> str:

@@ -1,48 +1,77 @@
 """fixgw order: one order's story."""
 
 import json
-from typing import Annotated
+import time
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 from rich.text import Text
+from sqlalchemy import Connection, Row, select
 
-from gateway.cli.database import DEFAULT_CONFIG, EXIT_UNUSABLE, ConfigOption, reading
+from gateway.cli.database import DEFAULT_CONFIG, EXIT_UNUSABLE, ConfigOption, ImportedOption, reading
+from gateway.cli.order_page import order_page
 from gateway.cli.orders import order_object, orders_table
-from gateway.cli.story import Entry, entries
+from gateway.cli.story import Entry, entries, entries_of_messages
 from gateway.cli.tables import console
 from gateway.cli.times import duration, local_date_time, local_time_exact, utc_text
-from gateway.store.queries import OrderStory, find_order_ids, order_story
+from gateway.compliance.search import messages_about
+from gateway.store.limits import load_limits
+from gateway.store.queries import find_order_ids, order_story
+from gateway.store.tables import meta
+from gateway.wire.readable import printable
 
 
 def order(
     order_id: Annotated[str, typer.Argument(metavar="ID", help="OrderID(37), or ClOrdID(11) of it or a request.")],
     config: ConfigOption = DEFAULT_CONFIG,
     *,
+    database: ImportedOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object, times in UTC.")] = False,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write a page to hand on, with times in UTC.")
+    ] = None,
 ) -> None:
-    r"""Tell one order's story in time order: FIX in and out, decisions with their figures, events, venue calls.
+    r"""Tell one order's story in time order: FIX in and out, checks with their figures, states, venue calls.
+
+    An imported database has messages alone: the story is what names the order, one of its ids, or theirs.
 
     \b
     fixgw order O4
     fixgw order 0131093000-a1b2-1
     fixgw order O4 --json
+    fixgw order O4 --html order-O4.html
     """
-    with reading(config) as connection:
+    with reading(config, database) as connection:
         found = find_order_ids(connection, order_id)
         story = order_story(connection, found[0]) if found else None
-    if story is None:
+        if story is not None:
+            told = entries(story, {row.limit_id: row for row in load_limits(connection)})
+        else:
+            told = list(entries_of_messages(messages_about(connection, order_id))) if database is not None else []
+        origin = _origin(connection)
+    if not told:
         typer.echo(f"no order has the OrderID or ClOrdID {order_id!r}; fixgw orders lists them", err=True)
         raise typer.Exit(EXIT_UNUSABLE)
-    if as_json:
-        typer.echo(json.dumps(_object(story)))
-        return
+    row = story.order if story is not None else None
+    if html is not None:
+        _write(html, order_id, origin, row, told)
+    elif as_json:
+        typer.echo(json.dumps(_object(row, told)))
+    else:
+        _print(order_id, found, row, told)
+
+
+def _print(name: str, found: list[str], row: Row[Any] | None, told: list[Entry]) -> None:
     screen = console()
     if len(found) > 1:
-        screen.print(f"{order_id} was used more than once; this is the newest, also: {', '.join(found[1:])}")
-    screen.print(orders_table([story.order], screen.width))
-    screen.print(f"\nreceived {local_date_time(story.order.received_at)}, times are local, + since the line before\n")
-    screen.print(_table(entries(story)))
+        screen.print(f"{name} was used more than once; this is the newest, also: {', '.join(found[1:])}")
+    if row is not None:
+        screen.print(orders_table([row], screen.width))
+    received = told[0].at if row is None else row.received_at
+    screen.print(f"\nreceived {local_date_time(received)}, times are local, + since the line before\n")
+    screen.print(_table(told))
 
 
 def _table(story: list[Entry]) -> Table:
@@ -56,15 +85,61 @@ def _table(story: list[Entry]) -> Table:
         since = Text(f"+{duration(entry.at - previous)}" if entry.at > previous else "", style="dim")
         text = Text(entry.text, style=entry.style)
         table.add_row(Text(local_time_exact(entry.at), style="dim"), since, f"{entry.kind:<9}", text)
+        if entry.kind == "decision":  # of a message the text has what matters
+            for note in entry.notes:
+                table.add_row("", "", "", Text(f"  {note}", style="dim"))
         previous = entry.at
     return table
 
 
-def _object(story: OrderStory) -> dict[str, object]:
+def _object(row: Row[Any] | None, story: list[Entry]) -> dict[str, object]:
     told = []
     previous: int | None = None
-    for entry in entries(story):
+    for entry in story:
         since = None if previous is None else (entry.at - previous) // 1000
-        told.append({"at": utc_text(entry.at), "since_previous_us": since, "kind": entry.kind, **entry.details})
+        one = {"at": utc_text(entry.at), "since_previous_us": since, "kind": entry.kind, **entry.details}
+        told.append(one | ({"checks": list(entry.notes)} if entry.kind == "decision" else {}))
         previous = entry.at
-    return {"order": order_object(story.order), "story": told}
+    return {"order": None if row is None else order_object(row), "story": told}
+
+
+def _write(path: Path, name: str, origin: str, row: Row[Any] | None, told: list[Entry]) -> None:
+    title = f"Order {printable(name if row is None else row.order_id)}"
+    about = f"Recorded by a FIX gateway ({origin}); written {utc_text(time.time_ns())}. All times are UTC."
+    try:
+        path.write_text(order_page(title, about, {} if row is None else _summary(row), told), encoding="utf-8")
+    except OSError as error:
+        typer.echo(f"{path}: {error.strerror}", err=True)
+        raise typer.Exit(EXIT_UNUSABLE) from error
+    typer.echo(f"written to {path}")
+
+
+def _summary(row: Row[Any]) -> dict[str, str]:
+    """The order's terms and state by FIX's names."""
+    names = {
+        "OrderID(37)": "order_id",
+        "ClOrdID(11), first": "first_cl_ord_id",
+        "ClOrdID(11), last": "cl_ord_id",
+        "Session": "session",
+        "Account(1)": "account",
+        "Symbol(55)": "symbol",
+        "Side(54)": "side",
+        "OrdType(40)": "ord_type",
+        "OrderQty(38)": "order_qty",
+        "Price(44)": "price",
+        "StopPx(99)": "stop_px",
+        "OrdStatus(39)": "ord_status",
+        "CumQty(14)": "cum_qty",
+        "LeavesQty(151)": "leaves_qty",
+        "AvgPx(6)": "avg_px",
+        "Received": "received_at",
+        "Last change": "updated_at",
+        "Text(58)": "text",
+    }
+    values = order_object(row)
+    return {name: printable(str(values[key])) for name, key in names.items() if values[key] not in (None, "")}
+
+
+def _origin(connection: Connection) -> str:
+    known = {row.key: row.value for row in connection.execute(select(meta))}
+    return ", ".join(f"{key} {known[key]}" for key in ("environment", "deployment", "instance") if known.get(key))

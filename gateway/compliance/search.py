@@ -27,6 +27,7 @@ _ROWS_AT_ONCE = 500
 _IDS_AT_ONCE = 5000
 _MOST_EPOCHS = 30_000  # as many values as SQLite takes in a statement
 _MOST_DIGITS = 18
+_MOST_OF_A_STORY = 10_000  # messages: an id that means nothing could be on very many
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,3 +172,26 @@ def _has_all(row: Row[Any], wanted: MessageFilter) -> bool:
         return True
     fields = set(split_leniently(to_text(row.raw)))
     return all(field in fields for field in wanted.tags)
+
+
+def messages_about(connection: Connection, name: str) -> list[Row[Any]]:
+    """Messages that go by this ClOrdID(11) or OrderID(37), or by an id that those share a message with, by id.
+
+    For databases that have messages alone. Of several sessions that use the name, the last is meant.
+    """
+    named = (messages.c.cl_ord_id == storable(name)) | (messages.c.order_id == storable(name))
+    last = select(messages.c.session).where(named).order_by((messages.c.id + 0).desc()).limit(1)
+    session = connection.execute(last).scalar()
+    if session is None:
+        return []
+    cl_ord_ids, order_ids = {storable(name)}, {storable(name)}
+    found: dict[int, Row[Any]] = {}
+    while True:
+        named = messages.c.cl_ord_id.in_(cl_ord_ids) | messages.c.order_id.in_(order_ids)
+        query = select(messages).where(named, messages.c.session == session).limit(_MOST_OF_A_STORY)
+        found = {row.id: row for row in connection.execute(query)}
+        before = len(cl_ord_ids) + len(order_ids)
+        cl_ord_ids |= {row.cl_ord_id for row in found.values() if row.cl_ord_id}
+        order_ids |= {row.order_id for row in found.values() if row.order_id and row.order_id != NO_ORDER}
+        if len(cl_ord_ids) + len(order_ids) == before or len(found) == _MOST_OF_A_STORY:
+            return [found[id_] for id_ in sorted(found)]
