@@ -15,7 +15,7 @@ from gateway.cli.order_page import order_page
 from gateway.cli.story import Entry
 from gateway.domain import venue_reports as v
 from gateway.store.database import open_database
-from tests.fixtures.logs import conversation, quickfix_log
+from tests.fixtures.logs import conversation, message, quickfix_log
 from tests.fixtures.recorded import RecordedDay
 from tests.unit.test_cli_queries import CONFIG
 
@@ -115,17 +115,17 @@ def test_no_text_becomes_an_element_or_an_attribute(texts: list[str], summary: d
 
 
 def test_an_imported_order_is_told_by_its_messages(tmp_path: Path) -> None:
-    (tmp_path / "it.log").write_bytes(quickfix_log(conversation()))
+    later = ("09:00:06.000", message("8", 4, "BROKER", "CLIENT", "09:00:06.000", "37=O1", "11=ABC-2", "150=I"))
+    (tmp_path / "it.log").write_bytes(quickfix_log([*conversation(), later]))
     assert fixgw("replay", "import", tmp_path / "it.log", "--into", tmp_path / "it.db").exit_code == 0
-    for name in ("ABC", "O1"):
+    for name in ("ABC", "O1", "ABC-2"):
         told: dict[str, Any] = json.loads(fixgw("order", name, "--database", tmp_path / "it.db", "--json").stdout)
         assert told["order"] is None
         assert [(entry["kind"], entry["msg_type"]) for entry in told["story"]] == [
             ("FIX in", "D"),
-            ("FIX out", "8"),
-            ("FIX out", "8"),
+            *[("FIX out", "8")] * 3,
         ]
-        assert [entry["since_previous_us"] for entry in told["story"]] == [None, 4000, 5000]
+        assert [entry["since_previous_us"] for entry in told["story"]] == [None, 4000, 5000, 4_991_000]
     result = fixgw("order", "NIX", "--database", tmp_path / "it.db")
     assert (result.exit_code, result.stderr[:30]) == (2, "no order has the OrderID or Cl")
 
