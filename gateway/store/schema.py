@@ -13,7 +13,7 @@ from gateway.store.dialects import open_error
 if TYPE_CHECKING:
     from alembic.config import Config
 
-CURRENT_REVISION = "0013"
+CURRENT_REVISION = "0014"
 """The newest of migrations/versions (a test compares them)."""
 
 
