@@ -113,6 +113,11 @@ class EngineProcess:
             Codec(config.timestamp_precisions),
         )
         copies = drop_copies_of(config)
+        state.book.risk.connect_funds(
+            assets=venues.assets,
+            balances=venues.balances,
+            venue_accounts={a.name: a.venue_account for a in config.accounts},
+        )
         recorder = Recorder(
             book=state.book,
             sessions=state.sessions,

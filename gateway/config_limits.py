@@ -54,6 +54,7 @@ class LimitsConfig(BaseModel):
     max_gross_exposure: Text = None
     max_net_exposure: Text = None
     short_sale: Text = None
+    buying_power: Text = None
     max_daily_loss: Text = None
     max_open_orders: Text = None
     max_orders_per_day: Text = None

@@ -93,6 +93,8 @@ class Book:
             self.risk.record(event, after)
         if type(event) in _TRADES:
             self.risk.ledger.record(event, after)
+            if self.risk.funds.watched:
+                self.risk.funds.executed(event, after)
 
     def roll_day(self, day_start: int) -> None:
         """A trading day began: ids of orders that are over are free again.
@@ -102,6 +104,7 @@ class Book:
         self.day_start = day_start
         self.risk.totals.start_day()
         self.risk.ledger.start_day()
+        self.risk.funds.start_day()
         over = {order_id for order_id, order in self.orders.items() if not (order.is_open or order.is_unknown)}
         self._by_cl_ord_id = {
             key: order_id
@@ -144,6 +147,8 @@ class Book:
             return
         was = before.exposed_qty if before is not None and before.legs else ZERO
         now = after.exposed_qty
+        if self.risk.funds.watched:
+            self.risk.funds.opened(before, after)
         if was != now:
             self.risk.totals.opened(after, was, now)
         if bool(was) is not bool(now):  # an order is open as long as anything of it can execute

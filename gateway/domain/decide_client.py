@@ -1,6 +1,7 @@
 """What a client's request means: an order, a change to one, or a refusal with its reason."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from gateway.domain import commands as c
@@ -9,6 +10,7 @@ from gateway.domain import risk
 from gateway.domain.advance import advance
 from gateway.domain.book import Book
 from gateway.domain.changes import Changes
+from gateway.domain.funds import binds, would_bind
 from gateway.domain.halts import HaltScope
 from gateway.domain.instruments import Capabilities, Instrument
 from gateway.domain.money import ZERO, subtract
@@ -84,7 +86,7 @@ def _received_or_denied(
 ) -> Changes:
     changes = Changes()
     expire_time = day_close if command.time_in_force is TimeInForce.DAY else command.expire_time
-    changes.emit(_received(command, order_id, account, profile, expire_time))
+    changes.emit(_received(command, order_id, account, profile, expire_time, decision.market_px))
     if decision.denial is not None:
         denial = decision.denial
         changes.emit(
@@ -167,7 +169,12 @@ def _too_old(command: c.NewOrder | c.ReplaceOrder, profile: SessionProfile) -> r
 
 
 def _received(
-    command: c.NewOrder, order_id: str, account: Account, profile: SessionProfile, expire_time: int | None
+    command: c.NewOrder,
+    order_id: str,
+    account: Account,
+    profile: SessionProfile,
+    expire_time: int | None,
+    market_px: Decimal | None,
 ) -> e.OrderReceived:
     return e.OrderReceived(
         order_id=order_id,
@@ -188,6 +195,7 @@ def _received(
         remainder_expires=profile.remainder_expires,
         report_pending_new=profile.report_pending_new,
         echo=command.echo,
+        market_px=market_px,
     )
 
 
@@ -336,6 +344,7 @@ def _check_replace(
     if denial is not None:
         return risk.Decision(denial)
     grows = subtract(subtract(terms.order_qty, order.cum_qty), order.exposed_qty)
+    adds = subtract(would_bind(order, terms), binds(order))
     change = risk.OrderTerms(
         symbol=order.symbol,
         side=order.side,
@@ -350,6 +359,7 @@ def _check_replace(
         is_new=False,
         old_qty=base.order_qty,
         old_price=base.price if base.price is not None else base.stop_px,
+        adds=max(adds, ZERO),
     )
     return _check(change, account, profile, market, book, command.at)
 

@@ -49,6 +49,7 @@ class OrderReceived(Event):
     remainder_expires: bool
     report_pending_new: bool
     echo: Echo
+    market_px: Decimal | None = None  # what a market order to buy was valued at, where its cost matters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

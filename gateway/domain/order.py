@@ -139,6 +139,7 @@ class Order(NamedTuple):
     requests: tuple[Request, ...] = ()
     legs: tuple[Leg, ...] = ()
     text: str = ""
+    market_px: Decimal | None = None  # see OrderReceived
 
     @property
     def leg(self) -> Leg | None:

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from gateway.domain.book import Book
+from gateway.domain.funds import Balance
 from gateway.domain.order import Leg, LegState, Order
 from gateway.domain.values import Value
 from gateway.domain.venue_reports import VenueTraded
@@ -23,14 +24,6 @@ class OrderAtVenue(NamedTuple):
     venue_order_id: str
     qty: Decimal
     cum_qty: Decimal
-
-
-class Balance(NamedTuple):
-    """What an account holds of an asset."""
-
-    asset: str
-    free: Decimal
-    locked: Decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

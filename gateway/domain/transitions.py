@@ -65,6 +65,7 @@ def _received(event: e.OrderReceived) -> Order:
         post_only=event.post_only,
         remainder_expires=event.remainder_expires,
         echo=event.echo,
+        market_px=event.market_px,
     )
 
 

@@ -329,12 +329,13 @@ class Reconciler:
 
     def _note(self, venue_account: str, snapshot: VenueSnapshot, found: int) -> None:
         logger.info("reconciled account={} orders={} breaks={}", venue_account, len(snapshot.orders), found)
+        held = [balance for balance in snapshot.balances if balance.free or balance.locked]
         seen = encode_json(
             {
                 "open_orders": len(snapshot.orders),
                 "trades": len(snapshot.trades),
                 "breaks": found,
-                "balances": {b.asset: {"free": b.free, "locked": b.locked} for b in snapshot.balances},
+                "balances": {b.asset: {"free": b.free, "locked": b.locked} for b in held},
             }
         )
         row = VenueCallRow(snapshot.asked_at, venue_account, "in", RECONCILE, None, None, storable(seen, 50_000))

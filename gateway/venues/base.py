@@ -32,6 +32,7 @@ VenueClosed) tells the moment of the query, so a trade reported just before may 
 from collections.abc import Collection, Mapping
 from typing import Protocol, runtime_checkable
 
+from gateway.domain.funds import Balance
 from gateway.domain.instruments import Capabilities, Instrument
 from gateway.domain.intents import AmendIntent, CancelIntent, PlaceIntent, SettleIntent
 from gateway.domain.prices import Quote
@@ -89,6 +90,13 @@ class Venue(Protocol):
     @property
     def quotes(self) -> Mapping[str, Quote]:
         """Best prices by symbol, of those that are followed; read from other threads, each entry is replaced whole."""
+
+    @property
+    def balances(self) -> Mapping[str, Balance] | None:
+        """What the account holds, by asset, kept up to date; None while that is not known, as after a lost stream.
+
+        Read from other threads: each entry is replaced whole.
+        """
 
     def clock_ms(self) -> int:
         """The venue's time now, milliseconds UTC, by the last measured offset. Safe from any thread."""

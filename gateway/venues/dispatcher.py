@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import uvloop
 
+from gateway.domain.funds import Balance
 from gateway.domain.instruments import Capabilities, Instrument
 from gateway.domain.intents import AmendIntent, CancelIntent, Intent, PlaceIntent, SettleIntent
 from gateway.domain.prices import Quote
@@ -121,6 +122,11 @@ class VenueThread:
         """A symbol's best prices; None where it is not followed, or nothing was heard yet."""
         venue = self._venues.get(venue_account)
         return None if venue is None else venue.quotes.get(symbol)
+
+    def balances(self, venue_account: str) -> Mapping[str, Balance] | None:
+        """What a venue account holds, by asset; None while that is not known."""
+        venue = self._venues.get(venue_account)
+        return None if venue is None else venue.balances
 
     def capabilities(self, venue_account: str) -> Capabilities:
         """What the account's venue can do."""

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from gateway.domain.decide_client import Market
+from gateway.domain.funds import Assets
 from gateway.domain.instruments import NO_CAPABILITIES, Capabilities
 from gateway.domain.intents import Intent
 from gateway.domain.prices import Prices
@@ -65,6 +66,7 @@ class Venues:
         self._put = put
         self.release: Callable[[Sequence[Intent]], None] = thread.release
         self.clock_ms = thread.clock_ms
+        self.balances = thread.balances
 
     def capabilities(self, venue_account: str) -> Capabilities:
         """What the account's venue can do; nothing, where the account is not configured."""
@@ -87,6 +89,11 @@ class Venues:
             without_reference=self._without_reference,
             prices=self._prices.get(venue_account) or self._prices_of(venue_account),
         )
+
+    def assets(self, venue_account: str, symbol: str) -> Assets | None:
+        """What a symbol is made of; None while the venue has not told."""
+        instrument = self._thread.instrument(venue_account, symbol)
+        return None if instrument is None else Assets(instrument.base, instrument.quote)
 
     def _prices_of(self, venue_account: str) -> Prices:
         made = Prices(

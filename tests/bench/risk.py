@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from gateway.domain import events as e
 from gateway.domain.book import Book
+from gateway.domain.funds import Assets, Balance
 from gateway.domain.instruments import Instrument
 from gateway.domain.prices import Prices, Quote
 from gateway.domain.risk import Limit, OrderTerms, RuleBook, Snapshot, check_order, make_limit
@@ -44,6 +45,7 @@ _OF_ALL = {
     "SHORT_SALE": "yes",
     "MAX_GROSS_EXPOSURE": "1000000000000",
     "MAX_NET_EXPOSURE": "1000000000000",
+    "BUYING_POWER": "venue",
     "MAX_DAILY_LOSS": "1000000000000",
     "MAX_OPEN_ORDERS": "1000000",
     "MAX_ORDERS_PER_DAY": "100000000",
@@ -88,6 +90,11 @@ class RiskBench:
     def __init__(self, open_orders: int) -> None:
         self.random = random.Random(7)
         self.book = Book(RuleBook(make_limits()))
+        self.book.risk.connect_funds(
+            assets=lambda _, symbol: Assets(symbol.removesuffix("USDT"), "USDT"),
+            balances=lambda _: _BALANCES,
+            venue_accounts={f"A{n}": "main" for n in range(ACCOUNTS)},
+        )
         self.position = 0
         for number in range(open_orders):
             self.place(number, *self.any_order(), _START)
@@ -184,6 +191,7 @@ _INSTRUMENTS = {
     for symbol in SYMBOLS
 }
 
+_BALANCES = {"USDT": Balance("USDT", Decimal(10**15), Decimal(0))}
 _QUOTES = {symbol: Quote(Decimal("1499.99"), Decimal("1500.01"), _START, "bench") for symbol in SYMBOLS}
 _PRICES = Prices(_QUOTES.get, _INSTRUMENTS.get, currency="USDT", max_age=1 << 62)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from gateway.domain.funds import Balance
 from gateway.domain.instruments import Capabilities, Instrument
 from gateway.domain.intents import AmendIntent, CancelIntent, Intent, PlaceIntent, SettleIntent
 from gateway.domain.prices import Quote
@@ -46,6 +47,7 @@ class FakeVenue:
         self.stopped = False
         self.looks = 0
         self.quotes: Mapping[str, Quote] = {}
+        self.balances: Mapping[str, Balance] | None = None
         self.instruments: Mapping[str, Instrument] = {"BTCUSDT": Instrument(symbol="BTCUSDT", base="BTC", quote="USDT")}
 
     @property

@@ -3,9 +3,11 @@ here. Cancels are never checked.
 """
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from gateway.domain.instruments import Capabilities, Instrument
+from gateway.domain.risk.collar import market_px
 from gateway.domain.risk.control import Control, Figures
 from gateway.domain.risk.denial import Denial, deny
 from gateway.domain.risk.filters import check_instrument
@@ -14,7 +16,7 @@ from gateway.domain.risk.limit import Limit
 from gateway.domain.risk.parsing import shown
 from gateway.domain.risk.rulebook import Rules
 from gateway.domain.risk.terms import UNPRICED, OrderTerms, Snapshot
-from gateway.domain.values import OrdRejReason
+from gateway.domain.values import OrdRejReason, Side
 
 
 class Caution(NamedTuple):
@@ -31,12 +33,14 @@ class Decision:
     inputs: empty where no limit applies; else `limits`, the figures that each was checked on, by limit_id, and `order`,
     what was checked, where no event of the journal says it (a replace).
     quiet: limits that were checked and have nothing to warn of.
+    market_px: what a unit of a market order to buy may cost, where that is known.
     """
 
     denial: Denial | None
     inputs: dict[str, Any] = field(default_factory=dict)
     cautions: tuple[Caution, ...] = ()
     quiet: tuple[int, ...] = ()
+    market_px: Decimal | None = None
 
 
 def check_order(
@@ -51,7 +55,7 @@ def check_order(
             else deny("UNKNOWN_SYMBOL", OrdRejReason.UNKNOWN_SYMBOL, symbol=order.symbol)
         )
     if denial is not None or not rules.checks:
-        return Decision(denial)
+        return Decision(denial, market_px=_market_px(order, snapshot))
     return check_limits(order, rules, snapshot)
 
 
@@ -80,7 +84,14 @@ def check_limits(order: OrderTerms, rules: Rules, snapshot: Snapshot) -> Decisio
     inputs: dict[str, Any] = {"limits": looked_at} if looked_at else {}
     if not order.is_new:
         inputs["order"] = order
-    return Decision(denial, inputs, tuple(cautions), tuple(quiet))
+    return Decision(denial, inputs, tuple(cautions), tuple(quiet), _market_px(order, snapshot))
+
+
+def _market_px(order: OrderTerms, snapshot: Snapshot) -> Decimal | None:
+    if not order.is_new or order.side is Side.SELL or order.value_px is not None:
+        return None
+    px = market_px(order, snapshot)
+    return px if isinstance(px, Decimal) else None
 
 
 def _warning(order: OrderTerms, control: Control, limit: Limit, figures: Figures, denial: Denial | None) -> str:

@@ -66,6 +66,16 @@ def _width(text: str) -> Width:
     return Width(parsing.amount(found[1]), found[2] == "t")
 
 
+def market_px(order: OrderTerms, snapshot: Snapshot) -> Decimal | str | None:
+    """What a market order is valued at: the reference price, and as much more as the collar leaves it."""
+    reference = snapshot.reference(order.symbol)
+    width = snapshot.collar.of(order.side) if snapshot.collar is not None else None
+    if width is None or not isinstance(reference, Decimal):
+        return reference
+    tick_size = snapshot.instrument.tick_size if snapshot.instrument is not None else ZERO
+    return trim(add(reference, width.distance(reference, tick_size)))
+
+
 def _reference(order: OrderTerms, source: None, snapshot: Snapshot, limit: Limit) -> Figures:  # noqa: ARG001 - one signature
     tick = snapshot.instrument.tick_size if snapshot.instrument is not None else ZERO
     if order.ord_type is OrdType.STOP_LIMIT:

@@ -29,6 +29,7 @@ class Reads(Enum):
     SCOPE = "scope"  # the total of the limit's scope
     SYMBOL = "symbol"  # the total of the limit's scope in the order's symbol
     SYMBOLS = "symbols"  # the totals of every symbol in the limit's scope
+    FUNDS = "funds"  # balances, and what orders bind, of the limit's account or the account's venue account
     RESULTS = "results"  # what the limit's scope earned, and the account's total in the order's symbol
     TRACKER = "tracker"  # what the control itself keeps for the limit's scope
 

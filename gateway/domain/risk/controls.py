@@ -1,5 +1,6 @@
 """Every control, in the order in which an order meets them."""
 
+from gateway.domain.risk.buying_power import BUYING_POWER
 from gateway.domain.risk.collar import PRICE_COLLAR
 from gateway.domain.risk.control import Control
 from gateway.domain.risk.counts import CANCEL_RATIO, MAX_OPEN_ORDERS, MAX_ORDERS_PER_DAY
@@ -32,6 +33,7 @@ CONTROLS: dict[str, Control] = {
         MAX_GROSS_EXPOSURE,
         MAX_NET_EXPOSURE,
         SHORT_SALE,
+        BUYING_POWER,
         MAX_DAILY_LOSS,
         MAX_OPEN_ORDERS,
         MAX_ORDERS_PER_DAY,

@@ -39,9 +39,10 @@ def new_terms(event: OrderReceived) -> OrderTerms:
 
 def stored_terms(values: Sequence[Any]) -> OrderTerms:
     """What was checked of a replace, from the decision's `order`."""
-    given = dict(zip(OrderTerms._fields, values, strict=True))
-    for name in ("order_qty", "price", "stop_px", "opens_qty", "cum_qty", "old_qty", "old_price"):
-        given[name] = None if given[name] is None else Decimal(given[name])
+    given = dict(zip(OrderTerms._fields, values, strict=False))  # an older decision has fewer
+    for name in ("order_qty", "price", "stop_px", "opens_qty", "cum_qty", "old_qty", "old_price", "adds"):
+        if given.get(name) is not None:
+            given[name] = Decimal(given[name])
     given |= {"side": Side(given["side"]), "ord_type": OrdType(given["ord_type"])}
     return OrderTerms(**given | {"time_in_force": TimeInForce(given["time_in_force"])})
 

@@ -3,8 +3,9 @@
 from decimal import Decimal
 from typing import Any
 
-from gateway.domain.money import ZERO, add, multiply, trim
+from gateway.domain.money import multiply
 from gateway.domain.risk import parsing
+from gateway.domain.risk.collar import market_px
 from gateway.domain.risk.control import Control, Figures, exceeds
 from gateway.domain.risk.denial import Denial, deny
 from gateway.domain.risk.limit import Limit
@@ -24,17 +25,7 @@ def _max_qty(order: OrderTerms, limit: Limit, value: Decimal, figures: Figures) 
 
 def _px(order: OrderTerms, source: None, snapshot: Snapshot, limit: Limit) -> Figures:  # noqa: ARG001 - one signature
     px = order.value_px
-    return (px if px is not None else _market_px(order, snapshot),)
-
-
-def _market_px(order: OrderTerms, snapshot: Snapshot) -> Decimal | str | None:
-    """What a market order is valued at: the reference price, and as much more as the collar leaves it."""
-    reference = snapshot.reference(order.symbol)
-    width = snapshot.collar.of(order.side) if snapshot.collar is not None else None
-    if width is None or not isinstance(reference, Decimal):
-        return reference
-    tick_size = snapshot.instrument.tick_size if snapshot.instrument is not None else ZERO
-    return trim(add(reference, width.distance(reference, tick_size)))
+    return (px if px is not None else market_px(order, snapshot),)
 
 
 def _max_notional(order: OrderTerms, limit: Limit, value: Decimal, figures: Figures) -> Denial | None:

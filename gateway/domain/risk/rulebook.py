@@ -4,8 +4,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from gateway.domain.events import Event
+from gateway.domain.funds import FIRM_POOL, Assets, Balance, Funds
 from gateway.domain.order import Order
 from gateway.domain.positions import Ledger
+from gateway.domain.risk.buying_power import Purse
 from gateway.domain.risk.control import Control, Reads, Tracker
 from gateway.domain.risk.controls import CONTROLS
 from gateway.domain.risk.exposure import Exposure, gross_qty, long_qty, short_qty
@@ -49,6 +51,7 @@ class RuleBook:
         self.open_orders: Callable[[], Iterable[Order]] = tuple  # the book sets it
         self.totals = Totals()
         self.ledger = Ledger()
+        self.funds = Funds()
         self._worth: dict[str, Worth] = {}  # of the firm
         self._by_scope: dict[Scope, list[Limit]] = {}
         self._rules: dict[tuple[str, str, str], Rules] = {}
@@ -81,6 +84,21 @@ class RuleBook:
         gross = any(x.code == "MAX_GROSS_EXPOSURE" and x.scope == FIRM for x in self._in_force.values())
         self.totals.watch({k for x in self._in_force.values() if (k := _kind(x)) is not None}, gross=gross)
         self._trackers = {key: tracker for key, tracker in self._trackers.items() if not CONTROLS[key[0]].rebuilds}
+        if not self.funds.watched and any(CONTROLS[x.code].reads is Reads.FUNDS for x in self._in_force.values()):
+            self.funds.rebuild(self.open_orders(), self.ledger)
+
+    def connect_funds(
+        self,
+        *,
+        assets: Callable[[str, str], Assets | None],
+        balances: Callable[[str], Mapping[str, Balance] | None],
+        venue_accounts: Mapping[str, str],
+    ) -> None:
+        """Where funds come from, see Funds.connect."""
+        self.funds.connect(assets=assets, balances=balances, venue_accounts=venue_accounts)
+        self._rules.clear()
+        if self.funds.watched:
+            self.funds.rebuild(self.open_orders(), self.ledger)
 
     def rules(self, account: str, session: str, symbol: str, at: int) -> Rules:
         """What applies to an order at this time. session: its key."""
@@ -166,6 +184,11 @@ class RuleBook:
             symbol = limit.scope.symbol
             symbols = {symbol: total} if symbol else self.totals.by_symbol(limit.scope)
             return Exposure(symbols, total, self._worth_of_firm(symbols) if limit.scope == FIRM else None)
+        if control.reads is Reads.FUNDS:
+            venue_account = self.funds.venue_account(base.account)
+            if limit.value.amounts is None:
+                return Purse(self.funds, ("venue", venue_account), venue_account)
+            return Purse(self.funds, ("account", base.account) if limit.scope.account else FIRM_POOL, venue_account)
         if control.reads is Reads.RESULTS:
             positions = self.ledger.of(base.account) if limit.scope.account else self.ledger.firm
             return Results(positions, self.totals.total(part_of(base, (True, False, True))))

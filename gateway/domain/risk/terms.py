@@ -26,6 +26,7 @@ class OrderTerms(NamedTuple):
     is_new: bool = True
     old_qty: Decimal = ZERO  # what a replace changes from
     old_price: Decimal | None = None  # likewise, price or stop price
+    adds: Decimal = ZERO  # what a replace adds to what the order can cost, see funds.binds
 
     @property
     def value_px(self) -> Decimal | None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
 
 import msgspec
 
+from gateway.domain.funds import Balance
 from gateway.domain.instruments import Instrument
 from gateway.domain.intents import AmendIntent, CancelIntent, Intent, PlaceIntent, SettleIntent
 from gateway.domain.prices import Quote
@@ -19,6 +20,7 @@ from gateway.domain.values import OrdRejReason
 from gateway.domain.venue_reports import Operation
 from gateway.venues.base import Sinks, VenueSettingsError
 from gateway.venues.binance import parse
+from gateway.venues.binance.balances import ACCOUNT_POSITION, Balances
 from gateway.venues.binance.book_ticker import BookTickers
 from gateway.venues.binance.calls import UNAVAILABLE, AmendCall, CancelCall, OrderCall, PlaceCall
 from gateway.venues.binance.channel import Answer, RequestLostError, status_line
@@ -94,6 +96,7 @@ class BinanceVenue:
         self._desk = Desk(venue_account, sinks, self._clock, self._limits, self._resync_clock)
         self._settlements = Settlements(self._desk, self._ask)
         self._snapshots = Snapshots(self._desk, self._ask)
+        self._balances = Balances()
         self._stream = UserStream(
             self._endpoints.ws_url,
             credentials=lambda: self._credentials,
@@ -137,6 +140,11 @@ class BinanceVenue:
     def quotes(self) -> Mapping[str, Quote]:
         """Best prices of the symbols that are followed; each entry is replaced whole."""
         return self._tickers.quotes
+
+    @property
+    def balances(self) -> Mapping[str, Balance] | None:
+        """By asset, as snapshot and stream tell; None until there was a snapshot under the stream that stands."""
+        return self._balances.known
 
     def clock_ms(self) -> int:
         """The venue's time, ms UTC. Safe from any thread."""
@@ -251,7 +259,10 @@ class BinanceVenue:
 
     async def snapshot(self, request: SnapshotRequest) -> VenueSnapshot:
         """Look at the whole account. Raises SnapshotError."""
-        return await self._snapshots.take(request)
+        stream = self._balances.stream
+        taken = await self._snapshots.take(request)
+        self._balances.shown(taken.balances, stream)
+        return taken
 
     # Sending
 
@@ -332,6 +343,8 @@ class BinanceVenue:
     def _event(self, raw: Raw) -> None:
         try:
             reports = parse.event(self.venue_account, raw)
+            if reports == ACCOUNT_POSITION:
+                self._balances.told(raw)
         except PayloadError as error:
             # It may have been a fill: settling everything is the only way to know.
             self._desk.note("in", "event", raw)
@@ -364,6 +377,7 @@ class BinanceVenue:
 
     def _down(self, reason: str) -> None:
         self._silence.forget()
+        self._balances.forget()
         self._sinks.availability(self.venue_account, available=False, reason=reason)
 
     def _stream_silent(self, text: str) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from gateway.domain.reconcile import Balance, OrderAtVenue, SnapshotRequest, VenueSnapshot
+from gateway.domain.funds import Balance
+from gateway.domain.reconcile import OrderAtVenue, SnapshotRequest, VenueSnapshot
 from gateway.domain.venue_reports import VenueTraded
 from gateway.venues.base import SnapshotError
 from gateway.venues.binance import answers
@@ -45,6 +46,7 @@ class _Balance(msgspec.Struct):
 
 class _Account(msgspec.Struct):
     balances: list[_Balance]
+    updateTime: int = 0  # noqa: N815
 
 
 _OPEN_ORDERS = msgspec.json.Decoder(list[_OpenOrder])
@@ -65,10 +67,14 @@ def open_orders(raw: Raw) -> tuple[OrderAtVenue, ...]:
     )
 
 
-def balances(raw: Raw) -> tuple[Balance, ...]:
-    """Answer to account.status, without assets of which there is nothing. Raises PayloadError."""
-    every = (Balance(b.asset, number(b.free), number(b.locked)) for b in decode(_ACCOUNT, raw).balances)
-    return tuple(balance for balance in every if balance.free or balance.locked)
+def balances(raw: Raw, asked_at_ms: int) -> tuple[Balance, ...]:
+    """Answer to account.status. Raises PayloadError.
+
+    asked_at_ms: by the venue's clock; what had happened by then is in the answer, whenever the account last changed.
+    """
+    account = decode(_ACCOUNT, raw)
+    at_ms = max(account.updateTime, asked_at_ms)
+    return tuple(Balance(b.asset, number(b.free), number(b.locked), at_ms) for b in account.balances)
 
 
 class Snapshots:
@@ -91,7 +97,8 @@ class Snapshots:
         trades: list[VenueTraded] = []
         for symbol, since_ms in request.trades_since_ms.items():
             trades += await self._trades(symbol, since_ms)
-        held = balances(await self._query("account.status", {}))
+        asked_at_ms = self._desk.clock.clock_ms()
+        held = balances(await self._query("account.status", {}), asked_at_ms)
         return VenueSnapshot(request=request, asked_at=asked_at, orders=orders, trades=tuple(trades), balances=held)
 
     async def _trades(self, symbol: str, since_ms: int) -> list[VenueTraded]:

@@ -1,0 +1,65 @@
+"""What an account holds, by snapshots and events, in whatever order they come."""
+
+import json
+from decimal import Decimal
+
+import pytest
+
+from gateway.domain.funds import Balance
+from gateway.venues.binance.balances import Balances
+from gateway.venues.binance.payload import PayloadError
+from gateway.venues.binance.snapshot import balances
+
+D = Decimal
+
+
+def event(at_ms: int, **free: str) -> bytes:
+    entries = [{"a": asset, "f": qty, "l": "1"} for asset, qty in free.items()]
+    return json.dumps({"e": "outboundAccountPosition", "E": at_ms, "u": at_ms, "B": entries}).encode()
+
+
+def account(at_ms: int, **free: str) -> tuple[Balance, ...]:
+    entries = [{"asset": asset, "free": qty, "locked": "0"} for asset, qty in free.items()]
+    return balances(json.dumps({"updateTime": 1, "balances": entries}).encode(), at_ms)
+
+
+def free(kept: Balances) -> dict[str, str]:
+    return {asset: f"{balance.free:f}" for asset, balance in (kept.known or {}).items()}
+
+
+def test_nothing_is_known_before_a_snapshot_and_later_events_stay() -> None:
+    kept = Balances()
+    kept.told(event(90, BTC="1"))
+    kept.told(event(110, USDT="50"))
+    assert free(kept) == {}
+    kept.shown(account(100, BTC="2", USDT="70", ETH="0"), kept.stream)
+    assert free(kept) == {"BTC": "2", "USDT": "50", "ETH": "0"}
+    kept.told(event(120, ETH="3"))
+    kept.told(event(115, ETH="4", BTC="5"))  # late: of before
+    assert free(kept) == {"BTC": "5", "USDT": "50", "ETH": "3"}
+    assert kept.known is not None
+    assert kept.known["ETH"] == Balance("ETH", D(3), D(1), 120)
+    kept.shown(account(118, BTC="6"), kept.stream)
+    assert free(kept) == {"BTC": "6", "ETH": "3"}
+
+
+def test_what_was_asked_under_a_lost_stream_is_not_believed() -> None:
+    kept = Balances()
+    stream = kept.stream
+    kept.told(event(90, BTC="1"))
+    kept.forget()
+    kept.shown(account(100, BTC="2"), stream)
+    assert kept.known is None
+    kept.shown(account(80, USDT="2"), kept.stream)
+    assert free(kept) == {"USDT": "2"}
+
+
+def test_the_account_changed_after_it_was_asked_for() -> None:
+    raw = json.dumps({"updateTime": 105, "balances": [{"asset": "BTC", "free": "1", "locked": "2"}]}).encode()
+    assert balances(raw, 100) == (Balance("BTC", D(1), D(2), 105),)
+
+
+def test_rubbish_is_told() -> None:
+    for raw in (b'{"e":"outboundAccountPosition"}', event(1, BTC="much"), b"{"):
+        with pytest.raises(PayloadError):
+            Balances().told(raw)
