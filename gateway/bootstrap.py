@@ -15,6 +15,7 @@ from sqlalchemy import Engine as Database
 from gateway.config import Config, SessionConfig
 from gateway.configured import accounts_of, configured_of, drop_copies_of, profile_of, throttles_of
 from gateway.control.server import ANSWER_S, ControlServer
+from gateway.domain.book import Book
 from gateway.domain.risk.terms import UNPRICED
 from gateway.engine.breaks import Breaks
 from gateway.engine.clients import Clients
@@ -101,23 +102,9 @@ class EngineProcess:
             self._database, self._locks[0], config.engine.directory, config.engine.lease_seconds, halt, go_on
         )
         state = recover(self._database, configured_of(config), clock, day_end)
-        without_reference = UNPRICED if config.risk.without_reference == "pass" else None
-        venues, codec = (
-            Venues(
-                self._venue_thread,
-                self._inbox.put,
-                currency=config.risk.currency,
-                max_age=config.risk.reference_max_age_seconds * NANOSECONDS,
-                without_reference=without_reference,
-            ),
-            Codec(config.timestamp_precisions),
-        )
+        venues = _venues(config, self._venue_thread, self._inbox, state.book)
+        codec = Codec(config.timestamp_precisions)
         copies = drop_copies_of(config)
-        state.book.risk.connect_funds(
-            assets=venues.assets,
-            balances=venues.balances,
-            venue_accounts={a.name: a.venue_account for a in config.accounts},
-        )
         recorder = Recorder(
             book=state.book,
             sessions=state.sessions,
@@ -372,6 +359,20 @@ def _venue_thread(
         return VenueThread(builders, sinks, on_death, check_lease)
     except VenueSettingsError as error:
         raise ConfigError(str(error)) from error
+
+
+def _venues(config: Config, thread: VenueThread, inbox: Inbox, book: Book) -> Venues:
+    """The venue thread as the engine sees it; what covers orders comes from there too."""
+    venues = Venues(
+        thread,
+        inbox.put,
+        currency=config.risk.currency,
+        max_age=config.risk.reference_max_age_seconds * NANOSECONDS,
+        without_reference=UNPRICED if config.risk.without_reference == "pass" else None,
+    )
+    of_accounts = {account.name: account.venue_account for account in config.accounts}
+    book.risk.connect_funds(assets=venues.assets, balances=venues.balances, venue_accounts=of_accounts)
+    return venues
 
 
 def _session_settings(session: SessionConfig) -> SessionSettings:

@@ -91,7 +91,7 @@ async def test_no_more_is_bound_than_the_exchange_says_is_there(exchange: Exchan
         await s.until_told("0", "buy", "24.9")
         code, out, _ = await gateway.fixgw("explain", f"O{s.count}")
         assert code == 0
-        assert "BUYING_POWER" in out
-        assert "asset=USDT" in out
+        assert "asset=USDT px=50 free=1248.25075 " in out
+        assert "derived again from these figures: the same" in out
     finally:
         gateway.stop()
