@@ -1,6 +1,7 @@
 """A FIX client that costs next to nothing: messages are encoded before the clock starts, answers are only counted."""
 
 import asyncio
+import contextlib
 import ssl
 import time
 from dataclasses import dataclass, field
@@ -32,7 +33,7 @@ class LoadClient(asyncio.Protocol):
         self._buffer = b""
         self._count = 0
         self._progress = asyncio.Event()
-        self._logged_on = asyncio.Event()
+        self._logged_on, self._ended = asyncio.Event(), asyncio.Event()
         self._result: Result | None = None
         self._transport: asyncio.Transport | None = None
 
@@ -40,6 +41,9 @@ class LoadClient(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._ended.set()
 
     def data_received(self, data: bytes) -> None:
         if not self._logged_on.is_set():
@@ -110,10 +114,11 @@ class LoadClient(asyncio.Protocol):
         return result
 
     async def logout(self) -> None:
-        """Leave in order, so that a following run finds a clean session."""
+        """Leave in order, so that a following run finds a clean session: the engine ends the connection."""
         assert self._transport is not None
         self._transport.write(self._encode("5", ""))
-        await asyncio.sleep(0.2)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._ended.wait(), 10)
         self._transport.close()
 
     async def _wait(self) -> None:
