@@ -91,7 +91,9 @@ async def test_an_engine_that_hangs(exchange: Exchange, watched: Gateway) -> Non
         told = sql.execute(select(alerts.c.text).where(alerts.c.code == "EMERGENCY_CANCEL")).scalar_one()
         assert told.startswith("4 open orders, 4 of them over before this start")
         assert "ENGINE_HUNG its process lives and gives no sign of progress" in told
-        said = select(venue_calls.c.order_id).where(venue_calls.c.text.startswith("watchdog: 200"))
+        said = select(venue_calls.c.order_id).where(
+            venue_calls.c.text.startswith("watchdog: 200"), venue_calls.c.operation == "cancel"
+        )
         assert set(sql.execute(said).scalars()) == {"O1", "O2", "O3", "O4"}
 
     # A commit that never returns is as good as that. Nothing stays to be imported twice.
