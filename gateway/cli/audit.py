@@ -3,11 +3,13 @@
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 from loguru import logger
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from gateway.cli.database import DEFAULT_CONFIG, EXIT_UNUSABLE, ConfigOption, reading
@@ -15,6 +17,7 @@ from gateway.cli.parent import stop_with_parent
 from gateway.cli.signals import Signals
 from gateway.cli.times import utc_text
 from gateway.cli.window import DateOption, FromOption, ToOption, asked_window
+from gateway.compliance.audit.cross_check import cross_check
 from gateway.compliance.audit.keys import (
     KEY_VARIABLE,
     PublicKey,
@@ -25,14 +28,19 @@ from gateway.compliance.audit.keys import (
     sealing_key,
 )
 from gateway.compliance.audit.sealing import seal_all
-from gateway.compliance.audit.seals import copied_seals
+from gateway.compliance.audit.seals import copied_seals, stored_seals
 from gateway.compliance.audit.verify import Finding, Verified
 from gateway.compliance.audit.verify import verify as verify_all
+from gateway.compliance.audit.wire import WireHead, has_segments, verify_wire
+from gateway.compliance.derive.window import Window
 from gateway.config import Config, load_config
 from gateway.errors import GatewayError
 from gateway.logs import setup_logging
 from gateway.store.database import open_existing
 from gateway.store.dialects import see_one_moment
+
+_UNDER_WAY = 5 * 10**9
+"""Of a running gateway: what is younger may be in one of the two records alone (ns)."""
 
 audit = typer.Typer(no_args_is_help=True, help="Seal the record, and prove that nothing of it was altered.")
 
@@ -66,9 +74,10 @@ def seal(
     settings, sealer = _settings(config), _sealing_key()
     if sealer is None:
         _end(f"no key: {KEY_VARIABLE} names none; fixgw audit key makes one")
+    wire_head = WireHead(settings.wire_log_directory)
     if every is None:
         try:
-            typer.echo(f"{_seal(settings, sealer)} new seals, by the key {sealer.public.key_id}")
+            typer.echo(f"{_seal(settings, sealer, wire_head)} new seals, by the key {sealer.public.key_id}")
         except (GatewayError, DBAPIError, OSError) as error:
             _end(f"not sealed: {error}")
         return
@@ -80,7 +89,7 @@ def seal(
     while not is_over:
         is_over = signals.wait(every) is not None  # then too, once more: what the engine wrote last
         try:
-            made = _seal(settings, sealer)
+            made = _seal(settings, sealer, wire_head)
         except (GatewayError, DBAPIError, OSError) as error:  # the database is away, or another sealed: again later
             logger.warning("not sealed, again in {} s: {}", every, " ".join(str(error).split()))
         else:
@@ -112,22 +121,47 @@ def verify(
     fixgw audit verify --offline /mnt/seals --public-key /mnt/seals/audit.key.pub
     """
     window = asked_window(date, since, until)
+    settings = _settings(config)
+    wire = offline if offline is not None and has_segments(offline) else settings.wire_log_directory
     try:
         known = _public_key(public_key)
         copies = list(copied_seals(offline)) if offline is not None else None
     except (GatewayError, OSError, ValueError, TypeError) as error:
         _end(str(error))
     started = time.monotonic()
+    findings = 0
 
     def found(finding: Finding) -> None:
+        nonlocal findings
+        findings += 1
         typer.echo(str(finding))
 
     with reading(config) as connection:
         see_one_moment(connection)
         verified = verify_all(connection, known, found, since=window.since, until=window.until, copies=copies)
-    _show(verified, time.monotonic() - started)
-    if verified.findings:
+        _show(verified, time.monotonic() - started)
+        if has_segments(wire):
+            _verify_wire(connection, wire, window, found)
+    typer.echo(f"{findings:,} findings, the first is above all" if findings else "nothing was altered")
+    if findings:
         raise typer.Exit(1)
+
+
+def _verify_wire(connection: Connection, directory: Path, window: Window, found: Callable[[Finding], None]) -> None:
+    """The files, and whether they and SQL tell of the same messages."""
+    try:
+        count = verify_wire(directory, stored_seals(connection), found)
+        until = min(window.until, time.time_ns() - _UNDER_WAY)
+        both = cross_check(connection, directory, window.since, until, found)
+    except OSError as error:
+        found(Finding("wire log", str(error.filename), f"cannot be read: {error.strerror}"))
+        return
+    typer.echo(f"{count:,} records of the wire log; {both.matched:,} messages are in it and in SQL")
+    for name, counts in (("wire log", both.wire_alone), ("SQL", both.sql_alone)):
+        if counts:
+            typer.echo(f"in the {name} alone: " + ", ".join(f"{n:,} {why}" for why, n in sorted(counts.items())))
+    if both.masked:
+        typer.echo(f"{both.masked:,} with secrets masked, which were not compared")
 
 
 def _show(verified: Verified, seconds: float) -> None:
@@ -137,17 +171,14 @@ def _show(verified: Verified, seconds: float) -> None:
         unsealed = sum(verified.unsealed.values())
         last = verified.last_seal
         typer.echo(f"last seal {last.number}, {utc_text(last.at)}; {unsealed:,} records since are not sealed yet")
-    typer.echo(
-        f"{verified.findings:,} findings, the first is above all" if verified.findings else "nothing was altered"
-    )
 
 
-def _seal(settings: Config, sealer: SealingKey) -> int:
+def _seal(settings: Config, sealer: SealingKey, wire_head: WireHead) -> int:
     directory = settings.audit_directory
     directory.mkdir(parents=True, exist_ok=True)
     database = open_existing(settings.database.url)
     try:
-        return len(seal_all(database, sealer, time.time_ns(), directory=directory))
+        return len(seal_all(database, sealer, time.time_ns(), directory=directory, wire_head=wire_head))
     finally:
         database.dispose()
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Generator, Iterator, Mapping
 import pytest
 
 from gateway.client import FixClient
+from gateway.compliance.audit.keys import KEY_VARIABLE, create_key
 from tests.acceptance.injecting import InjectingGateway
 from tests.acceptance.scenario import SYMBOL, Scenario
 from tests.fixtures.processes import Exchange, Gateway
@@ -80,9 +81,14 @@ def injected_gateway(tmp_path_factory: pytest.TempPathFactory, injected_exchange
 
 
 def _is_derived(gateway: Gateway) -> None:
-    """All that the scenarios left in SQL follows from the journal."""
-    code, out, err = asyncio.run(gateway.fixgw("replay", "derive"))
-    assert code == 0, out + err
+    """All that the scenarios left in SQL follows from the journal, and is what passed the wire."""
+    key = gateway.directory / "audit.key"
+    create_key(key)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(KEY_VARIABLE, str(key))
+        for command in (("replay", "derive"), ("audit", "seal"), ("audit", "verify")):
+            code, out, err = asyncio.run(gateway.fixgw(*command))
+            assert code == 0, out + err
 
 
 # --- scenarios

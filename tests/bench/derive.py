@@ -1,7 +1,8 @@
 """`scripts/bench derive`: a day of orders folded again from the journal and compared with all that is stored.
 
-The day is written by the engine's own parts, with limits, as many orders as are asked for; what a day of a million
-takes is reckoned from that, since each order costs the same however many there were before it (the growth is shown).
+The day is written by the engine's own parts, with limits, as many orders as are asked for; then it is sealed and verified
+as well. What a day of a million takes is reckoned from that, since each order costs the same however many there were
+before it (the growth is shown).
 """
 
 import resource
@@ -10,11 +11,14 @@ import time
 from decimal import Decimal
 from pathlib import Path
 
+from gateway.compliance.audit.keys import KEY_VARIABLE, create_key, sealing_key
+from gateway.compliance.audit.sealing import seal_all
+from gateway.compliance.audit.verify import verify
 from gateway.compliance.derive.run import Derived, derive
 from gateway.compliance.derive.window import Window
 from gateway.domain import venue_reports as v
 from gateway.fix.codec import Codec
-from gateway.store.database import open_database, open_for_reading
+from gateway.store.database import open_database, open_existing, open_for_reading
 from gateway.store.dialects import see_one_moment
 from tests.bench.stores import new_database
 from tests.fixtures.recorded import RecordedDay
@@ -66,6 +70,30 @@ def measure(url: str, orders: int) -> tuple[float, Derived]:
     return taken, derived
 
 
+def measure_proof(url: str, directory: Path) -> dict[str, float]:
+    """Sealing and verifying all that is stored, in CPU time of one thread and of the clock."""
+    create_key(directory / "key")
+    key = sealing_key({KEY_VARIABLE: str(directory / "key")})
+    assert key is not None
+    database = open_existing(url)
+    started, worked = time.perf_counter(), time.process_time()
+    seal_all(database, key, time.time_ns())
+    sealing, sealing_cpu = time.perf_counter() - started, time.process_time() - worked
+    started, worked = time.perf_counter(), time.process_time()
+    with database.connect() as connection:
+        see_one_moment(connection)
+        verified = verify(connection, key.public, print)
+    verifying, cpu = time.perf_counter() - started, time.process_time() - worked
+    database.dispose()
+    assert not verified.findings
+    records = verified.records
+    print(
+        f"{records:>8,} records: sealed {records / sealing:,.0f}/s ({sealing_cpu / records * 1e6:.1f} us CPU each), "
+        f"verified {records / verifying:,.0f}/s ({cpu / records * 1e6:.1f} us CPU each)"
+    )
+    return {"seal_records_per_s": records / sealing, "verify_records_per_s": records / verifying}
+
+
 def bench_derive(*, quick: bool, store: str) -> dict[str, float]:
     """Print the figures; by their JSON keys."""
     figures: dict[str, float] = {}
@@ -74,6 +102,7 @@ def bench_derive(*, quick: bool, store: str) -> dict[str, float]:
             url = database or f"sqlite:///{Path(directory) / 'day.db'}"
             write_day(url, orders)
             seconds, derived = measure(url, orders)
+            figures |= measure_proof(url, Path(directory))
         figures |= {
             "derive_events_per_s": derived.events / seconds,
             "derive_orders_per_s": orders / seconds,

@@ -1,0 +1,175 @@
+"""The wire log against SQL, message by message: two records of the same words, kept by different processes.
+
+Messages are compared as multisets of fields, since QuickFIX may put a message's fields in another order. BodyLength(9),
+CheckSum(10) and the values of secrets, which both records have masked, do not count.
+"""
+
+import hashlib
+import heapq
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from sqlalchemy import Connection, select
+
+from gateway.compliance.audit.verify import Finding, Found
+from gateway.store.tables import messages
+from gateway.wire.raw import SECRET_TAGS
+from gateway.wire.records import Kind, Record
+from gateway.wire.segments import Found as Placed
+from gateway.wire.segments import LogReader, Problem
+
+_SOH = b"\x01"
+_IGNORED = (b"9=", b"10=")
+_SECRETS = tuple(b"%d=" % tag for tag in SECRET_TAGS)
+_NEAR = 60 * 10**9
+"""How near to a gap of the wire log a message must be to have fallen into it (ns)."""
+
+_Connection = tuple[int, int]
+
+
+class _Message(NamedTuple):
+    """One message of either record. connection: of the wire's; rank: of SQL's id or the wire's record."""
+
+    at: int
+    in_sql: bool
+    rank: int
+    direction: str
+    key: bytes
+    msg_type: str
+    number: str
+    poss_dup: bool
+    connection: _Connection
+
+
+@dataclass(slots=True)
+class CrossChecked:
+    """How many messages both have, and why one of them alone has others."""
+
+    matched: int = 0
+    masked: int = 0  # of these
+    wire_alone: Counter[str] = field(default_factory=Counter)
+    sql_alone: Counter[str] = field(default_factory=Counter)
+
+
+def cross_check(connection: Connection, directory: Path, since: int, until: int, found: Found) -> CrossChecked:
+    """Match the two, and name what only one of them has and no reason explains. Times are nanoseconds UTC.
+
+    Raises OSError. Memory holds what is not matched, not what is.
+    """
+    return _Check(connection, directory, since, until, found).run()
+
+
+class _Check:
+    def __init__(self, connection: Connection, directory: Path, since: int, until: int, found: Found) -> None:
+        self._connection = connection
+        self._directory = directory
+        self._since, self._until = since, until
+        self._found = found
+        self._result = CrossChecked()
+        self._waiting: dict[tuple[str, bytes], deque[_Message]] = defaultdict(deque)
+        self._begins: int | None = None  # the wire log
+        self._gaps: list[int] = []  # when it may lack something
+        self._let_in: set[_Connection] = set()
+        self._rejected: set[tuple[_Connection, str]] = set()  # by RefSeqNum(45)
+        self._sent_again: set[tuple[str, str]] = set()  # type and number of what came with PossDupFlag(43)=Y
+
+    def run(self) -> CrossChecked:
+        for message in heapq.merge(self._of_wire(), self._of_sql(), key=lambda message: message.at):
+            waiting = self._waiting[message.direction, message.key]
+            if waiting and waiting[0].in_sql is not message.in_sql:
+                waiting.popleft()
+                self._result.matched += 1
+            else:
+                waiting.append(message)
+            if not waiting:
+                del self._waiting[message.direction, message.key]
+        left = sorted(message for waiting in self._waiting.values() for message in waiting)
+        for message in left:
+            self._explain(message)
+        return self._result
+
+    def _explain(self, message: _Message) -> None:
+        counts = self._result.sql_alone if message.in_sql else self._result.wire_alone
+        reason = self._of_sql_alone(message) if message.in_sql else self._of_wire_alone(message)
+        counts[reason or "unexplained"] += 1
+        if not reason:
+            has, lacks = ("SQL", "the wire log") if message.in_sql else ("the wire log", "SQL")
+            where = f"message {message.rank}" if message.in_sql else f"record {message.rank}"
+            text = f"35={message.msg_type} 34={message.number} {message.direction} is in {has} and not in {lacks}"
+            self._found(Finding("messages" if message.in_sql else "wire log", where, text))
+
+    def _of_wire_alone(self, message: _Message) -> str:
+        if message.connection not in self._let_in:
+            return "never logged on"
+        if message.direction == "out":
+            return ""
+        if (message.connection, message.number) in self._rejected:
+            return "refused by the session layer"
+        if message.poss_dup:
+            return "seen before"
+        if (message.msg_type, message.number) in self._sent_again:
+            return "not consumed, and sent again"
+        return ""
+
+    def _of_sql_alone(self, message: _Message) -> str:
+        if self._begins is None or message.at < self._begins:
+            return "before the wire log begins"
+        if any(abs(message.at - gap) < _NEAR for gap in self._gaps):
+            return "at a gap of the wire log"
+        return "never left: the client was gone" if message.direction == "out" else ""
+
+    # --- both records
+
+    def _of_sql(self) -> Iterator[_Message]:
+        m = messages.c
+        query = select(m.at, m.id, m.direction, m.raw).where(m.at >= self._since, m.at < self._until).order_by(m.id)
+        for at, number, direction, raw in self._connection.execute(query.execution_options(yield_per=2000)):
+            # SQLite takes text in a column of bytes, from whoever tampers with it.
+            yield self._message(at, number, direction, raw.encode() if isinstance(raw, str) else bytes(raw), None)
+
+    def _of_wire(self) -> Iterator[_Message]:
+        was_stopped = True
+        for item in LogReader(self._directory).read():
+            if isinstance(item, Problem):
+                continue  # named where the chain is verified
+            record = item.record
+            if self._begins is None:
+                self._begins = record.at
+            if record.kind is Kind.STARTED and not was_stopped:
+                self._gaps.append(record.at)
+            was_stopped = record.kind is Kind.STOPPED
+            if record.kind is Kind.LOST:
+                self._gaps.append(record.at)
+            elif record.kind is Kind.LOGON:
+                self._let_in.add((item.started_at, record.connection))
+            elif record.kind in (Kind.IN, Kind.OUT) and self._since <= record.at < self._until:
+                yield from self._of_record(item, record)
+
+    def _of_record(self, item: Placed, record: Record) -> Iterator[_Message]:
+        direction = "in" if record.kind is Kind.IN else "out"
+        for data, is_whole in record.messages():
+            if not is_whole:
+                self._result.wire_alone["no whole message"] += 1
+                continue
+            yield self._message(record.at, record.number, direction, data, (item.started_at, record.connection))
+
+    def _message(self, at: int, rank: int, direction: str, raw: bytes, connection: _Connection | None) -> _Message:
+        fields = [part for part in raw.split(_SOH) if part and not part.startswith(_IGNORED)]
+        if any(part.startswith(_SECRETS) for part in fields):
+            fields = [part.partition(b"=")[0] if part.startswith(_SECRETS) else part for part in fields]
+            self._result.masked += connection is not None
+        msg_type, number = _value(fields, b"35="), _value(fields, b"34=")
+        poss_dup = b"43=Y" in fields
+        if poss_dup and direction == "in":
+            self._sent_again.add((msg_type, number))
+        if connection is not None and direction == "out" and msg_type == "3":
+            self._rejected.add((connection, _value(fields, b"45=")))
+        key = hashlib.sha256(_SOH.join(sorted(fields))).digest()[:16]
+        return _Message(at, connection is None, rank, direction, key, msg_type, number, poss_dup, connection or (0, 0))
+
+
+def _value(fields: list[bytes], tag: bytes) -> str:
+    return next((part[len(tag) :].decode("ascii", "replace") for part in fields if part.startswith(tag)), "")

@@ -1,0 +1,223 @@
+"""The wire log under the seals, and beside SQL: what was done to the files is found, and what one of the two lacks."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, select, text
+
+from gateway.compliance.audit.cross_check import CrossChecked, cross_check
+from gateway.compliance.audit.keys import SealingKey, create_key, sealing_key
+from gateway.compliance.audit.sealing import DAY, seal_all
+from gateway.compliance.audit.seals import copied_seals
+from gateway.compliance.audit.verify import Finding
+from gateway.compliance.audit.wire import WireHead, has_segments, verify_wire
+from gateway.store.database import open_database
+from gateway.store.tables import messages
+from gateway.wire.records import Encoder, Kind, SegmentHeader, labels
+from gateway.wire.segments import segment_name
+from tests.fixtures.recorded import DESK, START, busy_day
+
+NOW = START + 3 * DAY
+LABELS = labels("127.0.0.1:1", DESK)
+LOGON = b"8=FIX.4.4\x0135=A\x0134=1\x0149=DESK\x0156=FIXGW\x01554=%b\x0110=000\x01"
+
+
+class Log:
+    """A wire log being written: two segments, a connection that is let in."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        directory.mkdir()
+        self.encoder = Encoder(0, bytes(32))
+        self.segment = 0
+        self.begin()
+        self.put(Kind.STARTED, b"started", START)
+        self.put(Kind.LOGON, b"Logon let in", START)
+
+    def begin(self) -> None:
+        self.segment += 1
+        header = SegmentHeader(self.segment, START, START, self.encoder.number + 1, self.encoder.hash)
+        self.file = self.directory / segment_name(self.segment, "20260725")
+        self.file.write_bytes(self.encoder.begin_segment(header))
+
+    def put(self, kind: Kind, data: bytes, at: int, connection: int = 1) -> None:
+        with self.file.open("ab") as file:
+            file.write(self.encoder.encode(at, kind, 0, connection, LABELS, data))
+
+
+def whole(raw: bytes) -> bytes:
+    """The message with its BodyLength(9) and CheckSum(10) as on the wire."""
+    fields = [part for part in raw.split(b"\x01") if part and not part.startswith((b"8=", b"9=", b"10="))]
+    body = b"".join(part + b"\x01" for part in fields)
+    head = b"%b\x019=%d\x01" % (raw.partition(b"\x01")[0], len(body))
+    return b"%b%b10=%03d\x01" % (head, body, sum(head + body) % 256)
+
+
+def turned(raw: bytes) -> bytes:
+    """The message with its last two body fields in the other order."""
+    *rest, last, end, check, nothing = raw.split(b"\x01")
+    return b"\x01".join([*rest, end, last, check, nothing])
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Engine]:
+    database = open_database(f"sqlite:///{tmp_path / 'gateway.db'}", "sim")
+    busy_day(database)
+    with database.begin() as connection:  # as the engine has it: its secret masked
+        row = f"1, 'in', 1, 'A', false, false, {START}, NULL, NULL, NULL"
+        connection.execute(
+            text(
+                "INSERT INTO messages (session, epoch, direction, msg_seq_num, msg_type, poss_dup, first_use, at, "
+                f"cl_ord_id, order_id, report_id, raw) VALUES ('{DESK}', {row}, :raw)"
+            ),
+            {"raw": LOGON % b"******"},
+        )
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def log(database: Engine, tmp_path: Path) -> Log:
+    """All messages that SQL has, a little earlier or later, in two segments."""
+    log = Log(tmp_path / "wire")
+    log.put(Kind.IN, whole(LOGON % b"***"), START)
+    with database.connect() as connection:
+        rows = connection.execute(select(messages).where(messages.c.msg_type != "A").order_by(messages.c.id)).all()
+    for number, row in enumerate(rows):
+        if number == 10:
+            log.begin()
+        raw = whole(bytes(row.raw)) if row.direction == "out" else turned(whole(bytes(row.raw)))
+        log.put(Kind.IN if row.direction == "in" else Kind.OUT, raw, row.at + 1_000)
+    log.put(Kind.STOPPED, b"stopped", START + 2 * DAY)
+    return log
+
+
+def checked(database: Engine, log: Log) -> tuple[CrossChecked, list[str]]:
+    found: list[Finding] = []
+    with database.connect() as connection:
+        result = cross_check(connection, log.directory, 0, NOW, found.append)
+    return result, [str(finding) for finding in found]
+
+
+def run(database: Engine, statement: str) -> None:
+    with database.begin() as connection:
+        assert connection.execute(text(statement)).rowcount == 1, statement
+
+
+def test_both_tell_of_the_same_messages(database: Engine, log: Log) -> None:
+    result, found = checked(database, log)
+    assert not found
+    with database.connect() as connection:
+        assert result.matched == len(connection.execute(select(messages.c.id)).all())
+    assert (result.masked, result.wire_alone, result.sql_alone) == (1, {}, {})
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        (
+            "UPDATE messages SET raw = CAST(REPLACE(raw, '38=5', '38=6') AS BLOB) "  # noqa: ISC004 -- one statement
+            "WHERE cl_ord_id = 'F' AND msg_type = 'D'",
+            ["35=D", "is in SQL and not in the wire log", "35=D", "is in the wire log and not in SQL"],
+        ),
+        (
+            "DELETE FROM messages WHERE cl_ord_id = 'G' AND direction = 'in'",
+            ["35=D", "is in the wire log and not in SQL"],
+        ),
+        (
+            "UPDATE messages SET direction = 'in', msg_seq_num = 999 WHERE report_id = 2",
+            ["is in SQL and not in the wire log"],
+        ),
+    ],
+)
+def test_what_one_of_them_lacks_is_named(database: Engine, log: Log, statement: str, said: list[str]) -> None:
+    run(database, statement)
+    found = "\n".join(checked(database, log)[1])
+    for words in said:
+        assert words in found
+        found = found.partition(words)[2]
+
+
+def test_what_the_session_layer_refused_is_classified(database: Engine, log: Log) -> None:
+    at = START + DAY
+    log.put(Kind.IN, whole(b"8=FIX.4.4\x0135=D\x0134=900\x0158=x\x0110=0\x01"), at)
+    log.put(Kind.OUT, whole(b"8=FIX.4.4\x0135=3\x0134=901\x0145=900\x0110=0\x01"), at)
+    log.put(Kind.IN, whole(b"8=FIX.4.4\x0135=D\x0134=7\x0143=Y\x0110=0\x01"), at)
+    log.put(Kind.IN, whole(b"8=FIX.4.4\x0135=A\x0134=1\x0110=0\x01"), at, connection=2)
+    log.put(Kind.IN, b"GET / HTTP/1.1\r\n", at, connection=2)
+    run(database, "UPDATE messages SET at = 5 WHERE report_id = 2")
+    result, found = checked(database, log)
+    assert result.wire_alone == {
+        "refused by the session layer": 1,
+        "seen before": 1,
+        "never logged on": 1,
+        "no whole message": 1,
+        "unexplained": 1,
+    }
+    assert len(found) == 1, "the Reject itself, which SQL should have"
+    log.put(Kind.LOST, b"3 records", at)
+    run(database, f"UPDATE messages SET raw = 'x', at = {at} WHERE report_id = 3")
+    run(database, "UPDATE messages SET raw = 'x', at = 6 WHERE report_id = 4")
+    assert checked(database, log)[0].sql_alone == {"at a gap of the wire log": 1, "before the wire log begins": 1}
+
+
+# --- the files
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> SealingKey:
+    create_key(tmp_path / "audit.key")
+    found = sealing_key({"FIXGW_AUDIT_KEY_FILE": str(tmp_path / "audit.key")})
+    assert found is not None
+    return found
+
+
+def problems(directory: Path, tmp_path: Path) -> list[str]:
+    found: list[Finding] = []
+    verify_wire(directory, copied_seals(tmp_path), found.append)
+    return [str(finding) for finding in found]
+
+
+def test_seals_say_what_the_wire_log_had_come_to(database: Engine, log: Log, key: SealingKey, tmp_path: Path) -> None:
+    head = WireHead(log.directory)
+    assert WireHead(tmp_path / "nowhere")() is None
+    seal_all(database, key, NOW, directory=tmp_path, wire_head=head)
+    assert not seal_all(database, key, NOW, directory=tmp_path, wire_head=head), "nothing is new"
+    log.put(Kind.CLOSED, b"gone", NOW)
+    assert len(seal_all(database, key, NOW, directory=tmp_path, wire_head=head)) == 1
+    assert has_segments(log.directory)
+    assert not problems(log.directory, tmp_path)
+    whole_log = tmp_path / "whole"
+    shutil.copytree(log.directory, whole_log)
+    first, second = sorted(log.directory.iterdir())
+
+    data = bytearray(second.read_bytes())
+    data[data.index(b"35=8") + 3] = ord("9")
+    second.write_bytes(data)
+    assert "was changed, or what was before it" in problems(log.directory, tmp_path)[0]
+
+    second.write_bytes((whole_log / second.name).read_bytes()[:-200])
+    assert any("missing: seal 3 says there was one" in line for line in problems(log.directory, tmp_path))
+
+    second.unlink()
+    assert any("missing: seal" in line for line in problems(log.directory, tmp_path))
+
+    first.rename(first.with_name(second.name))
+    shutil.copy(whole_log / second.name, first)
+    assert problems(log.directory, tmp_path), "segments that were swapped"
+
+
+def test_a_log_that_was_chained_anew_is_not_what_was_sealed(
+    database: Engine, log: Log, key: SealingKey, tmp_path: Path
+) -> None:
+    seal_all(database, key, NOW, directory=tmp_path, wire_head=WireHead(log.directory))
+    number = log.encoder.number
+    forged = Log(tmp_path / "forged")
+    while forged.encoder.number < number:
+        forged.put(Kind.IN, b"other words", START)
+    found = problems(forged.directory, tmp_path)
+    assert found == [
+        f"wire log record {number}: it, or one before it, is other than seal 2 says; all were chained anew"
+    ]
