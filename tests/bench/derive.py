@@ -1,8 +1,8 @@
 """`scripts/bench derive`: a day of orders folded again from the journal and compared with all that is stored.
 
 The day is written by the engine's own parts, with limits, as many orders as are asked for; then it is sealed and
-verified as well. What a day of a million takes is reckoned from that, since each order costs the same however many there
-were before it (the growth is shown).
+verified as well. What a day of a million takes is reckoned from that, since each order costs the same however many
+there were before it (the growth is shown).
 """
 
 import resource
