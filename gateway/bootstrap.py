@@ -1,6 +1,5 @@
 """The one place that wires: configuration in, a running engine process out."""
 
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -8,12 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import TextIO
 
-import quickfix
 from loguru import logger
 from sqlalchemy import Engine as Database
 
 from gateway.config import Config, SessionConfig
 from gateway.configured import accounts_of, configured_of, drop_copies_of, profile_of, throttles_of
+from gateway.control.front_link import FrontLink
 from gateway.control.server import ANSWER_S, ControlServer
 from gateway.domain.book import Book
 from gateway.domain.risk.terms import UNPRICED
@@ -44,16 +43,17 @@ from gateway.engine.records import ClockLimits
 from gateway.engine.recovery import Recovered, recover
 from gateway.engine.schedules import Schedules
 from gateway.engine.session_actions import SessionActions
+from gateway.engine.session_use import SessionUse
 from gateway.engine.test_orders import TestOrders
 from gateway.engine.throttle import Throttle
-from gateway.engine.timers import Timers
+from gateway.engine.timers import timers_of
 from gateway.engine.withdrawals import Withdrawals
 from gateway.errors import ConfigError
-from gateway.fix.acceptor import Acceptor, SessionSettings, dictionary_path
+from gateway.fix.acceptor import Acceptor, SessionSettings
 from gateway.fix.application import GatewayApplication
 from gateway.fix.codec import Codec
 from gateway.fix.hydrate import fresh_directory, hydrate
-from gateway.fix.sender import Sender
+from gateway.fix.sender import make_sender
 from gateway.fix.session_control import SessionControl
 from gateway.fix.strangers import shut_out_strangers
 from gateway.store import readers
@@ -133,11 +133,7 @@ class EngineProcess:
             recovering=state.unsettled,
             unreconciled={a.name for a in config.venue_accounts},
         )
-        timers = Timers(day_end, clock.now())
-        for order in state.book.orders.values():
-            if order.is_open:
-                timers.watch_expiry(order)
-                timers.watch(order, clock.now())
+        timers = timers_of(state.book.orders.values(), day_end, clock.now())
         reconciler = Reconciler(
             accounts=[a.name for a in config.venue_accounts],
             desk=desk,
@@ -167,9 +163,12 @@ class EngineProcess:
         )
         schedules.roll_missed(self._unsent)
         self.drainer = Drainer(state.book, state.sessions, clock, schedules.refusal)
+        self._front_link = FrontLink(config.front_socket, self._inbox.put)
+        throttle = Throttle(throttles_of(config), session_actions.throw_out)
         self._control = ControlServer(
             config.engine.control_socket,
             self._inbox.put,
+            sessions=SessionUse(ids, throttle, clock),
             answer_s=ANSWER_S + config.flatten.within_seconds,
             group=config.engine.control_gid,
         )
@@ -182,7 +181,7 @@ class EngineProcess:
             recorder=recorder,
             clients=Clients(
                 most_waiting=config.engine.most_waiting,
-                throttle=Throttle(throttles_of(config), session_actions.throw_out),
+                throttle=throttle,
                 order_refusal=lambda: self.drainer.order_refusal,
                 drop_copies=copies.sessions,
                 mass=MassRequests(
@@ -230,6 +229,7 @@ class EngineProcess:
                     prefix=config.deployment + "-",
                 ),
                 drainer=self.drainer,
+                front=self._front_link,
                 keys=KeyReloads({a.name for a in config.venue_accounts}, venues.reload_keys),
                 last_action_id=state.action_id,
                 cut_short=state.kills_cut_short,
@@ -260,7 +260,7 @@ class EngineProcess:
         self._numbers = {key: (found.next_in, found.next_out) for key, found in state.sessions.items()}
         halt.farewell = self._acceptor.say_goodbye
         halt.hand_over = partial(hand_over, handover, recorder, self._check_lease)
-        self._sender = _sender(self._application, settings)
+        self._sender = make_sender(self._application, settings)
 
     def _check_lease(self) -> None:
         if self._lease is not None:
@@ -289,6 +289,7 @@ class EngineProcess:
         self._acceptor.start(self._config.engine.socket, self._numbers)
         self._inbox.put(LogonsAccepted(time.time_ns()))
         self._session_control.start()
+        self._front_link.start()
         self._control.start()
         self._host_clock.start()
         if self._pulse is not None:
@@ -321,6 +322,7 @@ class EngineProcess:
         self._disconnects.retire()
         self._host_clock.stop()
         self._control.stop()
+        self._front_link.stop()
         self._session_control.stop()
         self._acceptor.stop()
         self._venue_thread.stop()
@@ -394,11 +396,3 @@ def _hydrate(store: Path, settings: list[SessionSettings], database: Database, s
                 next_in=found.next_in,
                 sent=readers.sent_messages(connection, found.key, found.epoch),
             )
-
-
-def _sender(application: GatewayApplication, settings: list[SessionSettings]) -> Sender:
-    ids = {s.session_id.toString(): s.session_id for s in settings}
-    dictionaries = {
-        s.session_id.toString(): quickfix.DataDictionary(os.fspath(dictionary_path(s.version))) for s in settings
-    }
-    return Sender(application, ids, dictionaries)

@@ -298,6 +298,11 @@ class Config(Section):
         return {s.key: s.timestamp_precision for s in self.sessions}
 
     @property
+    def front_socket(self) -> Path:
+        """Where the front tells who is connected."""
+        return self.front.control_socket or self.engine.directory / "front.sock"
+
+    @property
     def wire_log_directory(self) -> Path:
         """Where the wire log's segments are."""
         return self.wire_log.directory or self.engine.directory / "wire"

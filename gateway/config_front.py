@@ -37,6 +37,7 @@ class FrontConfig(Section):
     max_buffered_bytes, slow_reader_seconds: a client that leaves so much unread for so long is disconnected.
     users_file: who logs on with a password, see `fixgw user`. max_logon_failures: of one user, who is then locked for
     lockout_seconds.
+    control_socket: where it tells who is connected; left out: front.sock in engine.directory.
     proxies: where a load balancer connects from that says, with PROXY protocol version 2, for whom. It must.
     """
 
@@ -55,6 +56,7 @@ class FrontConfig(Section):
     users_file: Path = Path("var/users.json")
     max_logon_failures: Annotated[int, Field(ge=1, le=1000)] = 5
     lockout_seconds: Annotated[int, Field(ge=1, le=86_400)] = 300
+    control_socket: Path | None = None
 
 
 class PasswordLogonConfig(Section):

@@ -58,6 +58,8 @@ def front_settings(config: Config) -> FrontSettings:
         host=front.host,
         port=front.port,
         engine_socket=config.engine.socket,
+        control_socket=config.front_socket,
+        control_gid=config.engine.control_gid,
         live=config.is_live,
         sessions=tuple(_policy(session) for session in config.sessions),
         logon_deadline_seconds=front.logon_deadline_seconds,

@@ -13,7 +13,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="The answer as a JSON objec
 
 session = typer.Typer(
     no_args_is_help=True,
-    help="Log a FIX session out, disable it, or change its numbers. The gateway must be running; all is recorded.",
+    help="Log a FIX session out, disconnect or disable it, or change its numbers. The gateway must run; all is kept.",
 )
 
 
@@ -50,6 +50,15 @@ def set_seq(
     """
     arguments = {"session": name, "next_in": next_in, "next_out": next_out, "new_epoch": new_epoch, "reason": reason}
     show(operate(config, "session.set-seq", arguments), as_json=as_json)
+
+
+@session.command()
+def disconnect(name: Name, *, reason: Reason, config: ConfigOption = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """Cut the client's connection at once, without a Logout. It may connect again; see disable.
+
+    Example: fixgw session disconnect DESK --reason "certificate revoked"
+    """
+    show(operate(config, "session.disconnect", {"session": name, "reason": reason}), as_json=as_json)
 
 
 @session.command()

@@ -1,1 +1,1 @@
-"""The engine's control socket: HTTP on a Unix socket of its user, for operators' commands."""
+"""The engine's control socket: HTTP on a Unix socket of its user, for operators' commands; and asking the front's."""

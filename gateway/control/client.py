@@ -1,4 +1,4 @@
-"""Asking the running engine for something, from another process of the same user."""
+"""Asking the running engine, or the front, for something, from another process of the same user."""
 
 import http.client
 import json
@@ -9,10 +9,12 @@ from typing import Any, NamedTuple
 from gateway.errors import GatewayError
 
 _TIMEOUT_S = 90.0
+LOOK_S = 2.0
+"""How long a process may take to tell what it has at hand."""
 
 
 class ControlError(GatewayError):
-    """The engine could not be asked."""
+    """The process could not be asked."""
 
 
 class Answer(NamedTuple):
@@ -28,10 +30,8 @@ def ask(path: Path, command: str, arguments: dict[str, Any], more_s: float = 0) 
 
     more_s: how much longer than others the command may take.
     """
-    connection = _Connection(path, _TIMEOUT_S + more_s)
     try:
-        connection.request("POST", f"/commands/{command}", json.dumps(arguments))
-        body = json.loads(connection.getresponse().read())
+        body = exchange(path, "POST", f"/commands/{command}", arguments, _TIMEOUT_S + more_s)
         return Answer(bool(body["done"]), str(body["text"]), dict(body["result"]))
     except (FileNotFoundError, ConnectionRefusedError) as error:
         raise ControlError(f"no engine runs here: nobody listens on {path}") from error
@@ -44,6 +44,32 @@ def ask(path: Path, command: str, arguments: dict[str, Any], more_s: float = 0) 
             f"the engine did not answer ({type(error).__name__}: {error}); whether it did anything, admin_actions in "
             "SQL tells"
         ) from error
+
+
+def look(path: Path, who: str) -> dict[str, dict[str, Any]]:
+    """What a running process has of its sessions, by SessionID. who: "front" or "engine". Raises ControlError, soon."""
+    try:
+        body = exchange(path, "GET", "/sessions", None, LOOK_S)
+        return {str(key): dict(value) for key, value in body.items()}
+    except (FileNotFoundError, ConnectionRefusedError) as error:
+        raise ControlError(f"the {who} does not run") from error
+    except PermissionError as error:
+        raise ControlError(f"this user may not ask the {who} (engine.control_group)") from error
+    except TimeoutError as error:
+        raise ControlError(f"the {who} did not answer within {LOOK_S:g} s") from error
+    except (OSError, http.client.HTTPException, ValueError, AttributeError, TypeError) as error:
+        raise ControlError(f"the {who} cannot be asked ({type(error).__name__}: {error})") from error
+
+
+def exchange(path: Path, method: str, target: str, body: Any, timeout_s: float) -> Any:
+    """One request and its answer, both JSON. body: None for none. timeout_s: of each wait for the other side.
+
+    Raises OSError, http.client.HTTPException, and ValueError for an answer that is not JSON.
+    """
+    connection = _Connection(path, timeout_s)
+    try:
+        connection.request(method, target, None if body is None else json.dumps(body))
+        return json.loads(connection.getresponse().read())
     finally:
         connection.close()
 

@@ -1,4 +1,5 @@
 """The control socket's server: POST /commands/<name> with a JSON object; the answer comes when the outcome is in SQL.
+GET /sessions: what SQL does not have of them, at once, whatever the engine's loop is doing.
 
 The answer is a JSON object too: done, text, result. 200: done. 409: refused, and nothing was done. 400: not
 understood. 504: the engine goes on with it, and the audit row will say how it ended.
@@ -33,9 +34,16 @@ class ControlServer:
     """
 
     def __init__(
-        self, path: Path, put: Callable[[Any], None], *, group: int | None = None, answer_s: float = ANSWER_S
+        self,
+        path: Path,
+        put: Callable[[Any], None],
+        *,
+        sessions: Callable[[], Mapping[str, Any]] = dict,
+        group: int | None = None,
+        answer_s: float = ANSWER_S,
     ) -> None:
-        """put: into the engine's inbox."""
+        """put: into the engine's inbox. sessions: what GET /sessions answers."""
+        self._sessions = sessions
         self._path = path
         self._group = group
         self._put = put
@@ -67,6 +75,7 @@ class ControlServer:
     async def _serve(self, listener: socket.socket) -> None:
         app = web.Application(client_max_size=_MAX_BODY)
         app.router.add_post("/commands/{name}", self._command)
+        app.router.add_get("/sessions", self._look)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         await web.SockSite(self._runner, listener).start()
@@ -74,6 +83,9 @@ class ControlServer:
     async def _close(self) -> None:
         if self._runner is not None:
             await self._runner.cleanup()
+
+    async def _look(self, _: web.Request) -> web.Response:
+        return web.json_response(dict(self._sessions()))
 
     async def _command(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]

@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway.domain.reconcile import VenueSnapshot
 from gateway.engine.emergency import Aftermath
-from gateway.engine.operations import Caller, Operation, Outcome
+from gateway.engine.operations import Caller, Finish, Operation, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +197,14 @@ class SessionClosed:
     next_in: int
     next_out: int
     problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OperationEnded:
+    """How something ended that was done for an operator outside of the loop."""
+
+    finish: Finish
+    outcome: Outcome
 
 
 @dataclass(frozen=True, slots=True)

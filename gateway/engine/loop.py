@@ -125,6 +125,7 @@ class Engine:
             i.AlertRaised: self._alert_raised,
             i.OperatorRequest: operator.request,
             i.SessionClosed: operator.session_closed,
+            i.OperationEnded: lambda item: item.finish(item.outcome),
             i.KeysReloaded: operator.keys_reloaded,
             i.StopRequested: self._stop_requested,
             i.SignOfLife: lambda item: self._waiters.append(item.done),

@@ -70,6 +70,13 @@ class LogOutSession:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DisconnectSession:
+    """Have the front cut the session's connection, without a Logout(5). The client may connect again at once."""
+
+    session: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DisableSession:
     """Log the session out, and let nobody log on to it, over restarts too."""
 
@@ -156,6 +163,7 @@ Operation = (
     | ResetSession
     | SetSessionNumbers
     | LogOutSession
+    | DisconnectSession
     | DisableSession
     | EnableSession
     | Drain
@@ -171,6 +179,7 @@ OPERATIONS: Mapping[str, type[Operation]] = {
     "session.reset": ResetSession,
     "session.set-seq": SetSessionNumbers,
     "session.logout": LogOutSession,
+    "session.disconnect": DisconnectSession,
     "session.disable": DisableSession,
     "session.enable": EnableSession,
     "drain": Drain,
@@ -196,6 +205,7 @@ NEED_A_REASON = frozenset(
     {
         "session.reset",
         "session.set-seq",
+        "session.disconnect",
         "session.disable",
         "session.enable",
         "drain",

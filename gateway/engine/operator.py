@@ -4,7 +4,7 @@ The row is there before anything is done: a request that a crash cut short stays
 whose end the next start tells.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from functools import partial
 
@@ -19,6 +19,7 @@ from gateway.engine.limits import LimitSetter
 from gateway.engine.operations import (
     Arm,
     DisableSession,
+    DisconnectSession,
     Drain,
     EnableSession,
     Kill,
@@ -33,6 +34,7 @@ from gateway.engine.operations import (
     SetSessionNumbers,
     open_to_group,
 )
+from gateway.engine.ports import FrontPort
 from gateway.engine.reconciler import Reconciler
 from gateway.engine.recorder import Recorder
 from gateway.engine.session_actions import NewEpoch, Numbers, SessionActions
@@ -56,6 +58,7 @@ class Operator:
         kill_switch: KillSwitch,
         drainer: Drainer,
         keys: KeyReloads,
+        front: FrontPort,
         last_action_id: int,
         cut_short: Iterable[AdminActionRow] = (),
     ) -> None:
@@ -69,6 +72,8 @@ class Operator:
         self._kill_switch = kill_switch
         self._drainer = drainer
         self._keys = keys
+        self._front = front
+        self._effects: list[Callable[[], None]] = []  # after the commit
         self.keys_reloaded = keys.answered
         self._last_id = last_action_id
         self._answers: list[tuple[Future[Outcome], Outcome]] = []
@@ -114,6 +119,9 @@ class Operator:
         """What was decided is in SQL: do it, and tell those who asked."""
         self._sessions.release()
         self._keys.release()
+        effects, self._effects = self._effects, []
+        for effect in effects:
+            effect()
         answers, self._answers = self._answers, []
         for reply, outcome in answers:
             if not reply.done():
@@ -140,6 +148,9 @@ class Operator:
                 finish(self._kill_switch.arm(asked, item.caller, item.reason))
             case LogOutSession(session=name):
                 self._sessions.log_out(self._sessions.find(name), _TEXT, None, finish)
+            case DisconnectSession(session=name):
+                session = self._sessions.find(name)
+                self._effects.append(partial(self._front.disconnect, session, item.reason, finish))
             case DisableSession(session=name):
                 self._sessions.disable(self._sessions.find(name), "disabled by the operator", finish)
             case EnableSession(session=name):

@@ -18,6 +18,7 @@ from gateway.domain.instruments import Capabilities
 from gateway.domain.intents import Intent
 from gateway.domain.reconcile import SnapshotRequest
 from gateway.domain.reports import BusinessReject, DontKnowTrade, Report
+from gateway.engine.operations import Finish
 
 Decoded = (
     NewOrder
@@ -73,6 +74,13 @@ class FixSessions(Protocol):
 
     def open(self, session: str) -> None:
         """Let the client log on again."""
+
+
+class FrontPort(Protocol):
+    """The front process, seen from the engine's thread."""
+
+    def disconnect(self, session: str, reason: str, finish: Finish) -> None:
+        """Have the session's connection cut. OperationEnded comes to the inbox. Returns at once."""
 
 
 class VenuePort(Protocol):

@@ -1,6 +1,7 @@
 """When orders have to be looked at again: the end of DAY and GTD orders, and requests that wait to be repeated."""
 
 import heapq
+from collections.abc import Iterable
 from itertools import islice
 
 from gateway.domain.order import Order, Phase, RequestKind
@@ -71,3 +72,13 @@ class Timers:
 
 def _waits(kind: RequestKind, phase: Phase) -> bool:
     return phase is Phase.RETURNED or (kind.is_ours and phase is Phase.REFUSED)
+
+
+def timers_of(orders: Iterable[Order], day_end_seconds: int, now: int) -> Timers:
+    """At a start: those that are open are watched."""
+    timers = Timers(day_end_seconds, now)
+    for order in orders:
+        if order.is_open:
+            timers.watch_expiry(order)
+            timers.watch(order, now)
+    return timers

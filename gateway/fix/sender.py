@@ -1,10 +1,12 @@
 """Gives reports to QuickFIX. Only the engine's thread sends, one report at a time."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import quickfix
 
+from gateway.fix.acceptor import SessionSettings, dictionary_path
 from gateway.fix.application import GatewayApplication
 from gateway.fix.outgoing import to_quickfix
 
@@ -38,3 +40,12 @@ class Sender:
         """Send a TestRequest(1). Raises a quickfix exception."""
         message = to_quickfix(f"35=1\x01112={test_req_id}\x01")
         quickfix.Session.sendToTarget(message, self._session_ids[session])
+
+
+def make_sender(application: GatewayApplication, sessions: Sequence[SessionSettings]) -> Sender:
+    """For these sessions, each with its version's data dictionary."""
+    ids = {s.session_id.toString(): s.session_id for s in sessions}
+    dictionaries = {
+        s.session_id.toString(): quickfix.DataDictionary(os.fspath(dictionary_path(s.version))) for s in sessions
+    }
+    return Sender(application, ids, dictionaries)

@@ -286,6 +286,27 @@ class ClientSide(asyncio.Protocol):
             self._engine.transport.close()
         self._deadline = asyncio.get_running_loop().call_later(self._settings.slow_reader_seconds, self.abort)
 
+    def cut(self, reason: str) -> None:
+        """End it at once, delivering nothing more."""
+        self.close("WARNING", reason)
+        self.abort()
+
+    def shown(self) -> dict[str, str | int | None]:
+        """What there is to know of a connection that holds a session, as JSON has it.
+
+        certificate: its subject. unread_bytes: waiting for the client to read them, of buffer_bytes at most;
+        to_engine_bytes: for the engine.
+        """
+        engine = self._engine
+        return {
+            "address": str(self._peer),
+            "certificate": self._certificate.subject if self._certificate else None,
+            "connection": self._number,
+            "unread_bytes": self._transport.get_write_buffer_size(),
+            "to_engine_bytes": engine.transport.get_write_buffer_size() if engine is not None else 0,
+            "buffer_bytes": self._settings.max_buffered_bytes,
+        }
+
     def abort(self) -> None:
         """Cut both sides without delivering what is buffered."""
         self._transport.abort()

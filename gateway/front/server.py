@@ -9,6 +9,8 @@ from pathlib import Path
 
 from loguru import logger
 
+from gateway.engine.private_socket import ListenerError
+from gateway.front.control import FrontControl
 from gateway.front.listener import Listener
 from gateway.front.settings import FrontSettings, PasswordLogon
 from gateway.front.signatures import PublicKeyError
@@ -39,12 +41,14 @@ class Front:
             raise FrontError(f"sessions.logon.public_keys: {error}") from error
         self._listener = Listener(self._state)
         self._wire_writer: WireWriter | None = None
+        path = settings.control_socket
+        self._control = FrontControl(self._state, path, settings.control_gid) if path is not None else None
         self._stopped = True
         self.port = settings.port
         """The TCP port in use; after start() also when port 0 was configured."""
 
     async def start(self) -> None:
-        """Listen. Raises FrontError if the address or the wire log's directory cannot be used."""
+        """Listen. Raises FrontError if the address, the control socket or the wire log's directory cannot be used."""
         host, port = self._settings.host, self._settings.port
         _allow_descriptors(2 * self._settings.max_connections + _OTHER_DESCRIPTORS)
         if self._state.wire_log is not None:
@@ -59,6 +63,12 @@ class Front:
             self._close_wire_log()
             raise FrontError(f"cannot listen on {host} port {port}: {error}") from error
         self._stopped = False
+        if self._control is not None:
+            try:
+                await self._control.start()
+            except ListenerError as error:
+                await self.stop()
+                raise FrontError(f"front.control_socket: {error}") from error
         if self._settings.tls is None and any(isinstance(s.logon, PasswordLogon) for s in self._settings.sessions):
             logger.warning("passwords come in clear text, since front.tls is not configured")
         logger.info("front listens on {}:{}, engine at {}", host, self.port, self._settings.engine_socket)
@@ -73,6 +83,8 @@ class Front:
             return
         self._stopped = True
         self._listener.close()
+        if self._control is not None:
+            await self._control.stop()
         for connection in list(self._state.clients):
             connection.close("INFO", "the front is stopping")
         await self._wait_for_clients()

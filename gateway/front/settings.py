@@ -69,6 +69,10 @@ class FrontSettings:
     """None: clients speak plain TCP."""
     wire_log: WireLogSettings | None = None
     """None: no wire log is kept."""
+    control_socket: Path | None = None
+    """Where to tell who is connected, see front/control.py; None: nowhere."""
+    control_gid: int | None = None
+    """The group of the host whose members may ask as well."""
     users_file: Path = Path("users.json")
     max_logon_failures: int = 5
     """Of one user, until it is locked."""

@@ -13,13 +13,17 @@ from typing import Any
 import aiohttp
 import pytest
 
-from gateway.control.client import ControlError, ask
+from gateway.control.client import ControlError, ask, look
 from gateway.control.peer import caller_of
 from gateway.control.requests import BadRequest, read_request
 from gateway.control.server import ControlServer
+from gateway.domain.risk.parsing import rate
+from gateway.engine.clock import SystemClock
 from gateway.engine.inbox import OperatorRequest
 from gateway.engine.operations import Arm, Kill, LogOutSession, Outcome, Reconcile, SetSessionNumbers, open_to_group
 from gateway.engine.private_socket import ListenerError, private_listener
+from gateway.engine.session_use import SessionUse
+from gateway.engine.throttle import Allowed, Throttle
 
 
 @pytest.fixture
@@ -138,3 +142,21 @@ async def test_a_caller_that_hangs_up_does_not_break_the_answer(
     seen: list[OperatorRequest] = []
     answer_next(asked, Outcome(done=True, text="next"), seen)
     assert (await asyncio.to_thread(ask, path, "reconcile", {})).text == "next"
+
+
+def test_the_sessions_are_told_while_the_engine_does_nothing(
+    tmp_path: Path, asked: SimpleQueue[OperatorRequest]
+) -> None:
+    throttle = Throttle({"A": Allowed(rate("10/1s"))}, lambda *_: None)
+    throttle.take("A", "D", SystemClock().now() + 10**10)  # in ten seconds, so that it is still full when asked
+    server = ControlServer(tmp_path / "other.sock", asked.put, sessions=SessionUse(["A", "B"], throttle, SystemClock()))
+    server.start()
+    try:
+        assert look(tmp_path / "other.sock", "engine") == {
+            "A": {"throttle_used": 10, "throttle_limit": 10},
+            "B": {"throttle_used": None, "throttle_limit": None},
+        }
+    finally:
+        server.stop()
+    with pytest.raises(ControlError, match="the engine does not run"):
+        look(tmp_path / "other.sock", "engine")

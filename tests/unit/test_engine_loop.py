@@ -51,7 +51,7 @@ from gateway.store.database import open_database
 from gateway.store.tables import alerts, messages, reports, venue_calls
 from gateway.store.writer import BatchWriter
 from gateway.venues.binance.requests import CAPABILITIES
-from tests.fixtures.fix_sessions import NoSessions
+from tests.fixtures.fix_sessions import NoFront, NoSessions
 from tests.fixtures.processes import wait_until
 
 SESSION = "FIX.4.4:FIXGW->DESK"
@@ -151,6 +151,7 @@ class World:
                 limits=LimitSetter(recorder.book.risk, recorder.batch, (), ()),
                 kill_switch=kill_switch,
                 keys=KeyReloads((), lambda *_: None),
+                front=NoFront(),
                 last_action_id=0,
             ),
             clock=self,

@@ -1,0 +1,72 @@
+"""The front's control socket: HTTP on a Unix socket, to see who is connected, and for the engine to act on that.
+
+GET /sessions for whom the socket lets in. POST /disconnect for the gateway's user and root alone: operators ask the
+engine for it (`fixgw session disconnect`), which records who did, and why, before it asks us.
+"""
+
+import os
+import socket
+from pathlib import Path
+
+import msgspec
+from aiohttp import web
+
+from gateway.engine.private_socket import peer_of, private_listener
+from gateway.front.state import FrontState
+
+_MAX_BODY = 64 * 1024
+
+
+class Disconnect(msgspec.Struct, forbid_unknown_fields=True):
+    """session: by its SessionID."""
+
+    session: str
+    reason: str = ""
+
+
+class FrontControl:
+    """Runs in the front's event loop."""
+
+    def __init__(self, state: FrontState, path: Path, group: int | None) -> None:
+        """group: of the host, whose members may look; None: only our user and root."""
+        self._state = state
+        self._path = path
+        self._group = group
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> None:
+        """Listen. Raises ListenerError."""
+        listener = private_listener(self._path, self._group)
+        app = web.Application(client_max_size=_MAX_BODY)
+        app.router.add_get("/sessions", self._sessions)
+        app.router.add_post("/disconnect", self._disconnect)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.SockSite(self._runner, listener).start()
+
+    async def stop(self) -> None:
+        """Hang up."""
+        if self._runner is not None:
+            self._path.unlink(missing_ok=True)
+            await self._runner.cleanup()
+
+    async def _sessions(self, _: web.Request) -> web.Response:
+        return web.json_response({key: client.shown() for key, client in self._state.sessions.items()})
+
+    async def _disconnect(self, request: web.Request) -> web.Response:
+        _check_owner(request)
+        try:
+            asked = msgspec.json.decode(await request.read(), type=Disconnect)
+        except msgspec.DecodeError as error:
+            raise web.HTTPBadRequest(text=str(error)) from error
+        client = self._state.sessions.get(asked.session)
+        if client is None:
+            return web.json_response({"done": False, "text": f"nobody is connected to session {asked.session}"})
+        client.cut(f"disconnected by the operator: {asked.reason}")
+        return web.json_response({"done": True, "text": f"session {asked.session} is disconnected, it was {client}"})
+
+
+def _check_owner(request: web.Request) -> None:
+    connection: socket.socket = request.get_extra_info("socket")
+    if peer_of(connection).uid not in (os.geteuid(), 0):
+        raise web.HTTPForbidden(text="this is for the gateway's own user")
