@@ -38,6 +38,7 @@ sessions = [{{ target_comp_id = "BENCH", accounts = ["A"] }}]
 
 [front]
 port = 0
+control_socket = "{directory}/{name}.sock"
 {tls}
 
 [wire_log]

@@ -81,7 +81,7 @@ async def test_who_is_connected_is_told(told: FrontSettings, engine: Engine, pat
 async def test_a_connection_is_cut_at_once_and_others_stay(
     told: FrontSettings, engine: Engine, path: Path, log: list[str]
 ) -> None:
-    async with running(told) as front:
+    async with running(replace(told, slow_reader_seconds=600)) as front:
         session, other = await log_on(front, engine), await log_on(front, engine, "DESK01")
         session.writer.transport.pause_reading()  # type: ignore[attr-defined]  # see above
         session.engine_writer.write(b"x" * (64 << 20))  # what is unread does not keep it
@@ -89,6 +89,7 @@ async def test_a_connection_is_cut_at_once_and_others_stay(
         assert outcome.done
         assert outcome.text.startswith(f"session {KEY} is disconnected, it was connection 1 from 127.0.0.1:")
         await until(session.engine_writer.transport.is_closing)
+        await until(lambda: len(front._state.clients) == 1)
         assert any("closed: disconnected by the operator: they asked for it" in line for line in log)
         other.writer.write(ORDER)
         assert await exactly(other.engine_reader, ORDER)
