@@ -28,7 +28,11 @@ from gateway.engine.withdrawals import Withdrawals
 from gateway.store.rows import AlertRow, storable
 
 CONFIRM_WITHIN = 30 * NANOSECONDS
-"""How long nothing more may end before it counts as not confirmed: very many cancels take the venue's rate budget."""
+"""What has not begun to end by then counts as not confirmed."""
+
+GOES_ON_WITHIN = 75 * NANOSECONDS
+"""Likewise, when some have ended: very many cancels wait for the venue's rate budget, which begins anew each minute."""
+
 ARM_WITHIN = 15 * 60 * NANOSECONDS
 """How long the first person's wish to arm waits for the second's."""
 
@@ -189,7 +193,7 @@ class KillSwitch:
     def _goes_on(self, kill: _Kill, now: int) -> bool:
         """Whether orders ended since this was last asked."""
         before, kill.left_at = kill.left_at, self._count_left(kill)
-        kill.until = now + CONFIRM_WITHIN
+        kill.until = now + GOES_ON_WITHIN
         return kill.left_at < before
 
     def _count_left(self, kill: _Kill) -> int:

@@ -8,6 +8,10 @@ from gateway.domain.order import Order, Phase, RequestKind
 from gateway.engine.clock import DAY, NANOSECONDS, day_start
 
 RETRY_EVERY = NANOSECONDS
+RETRY_LONGEST = 8 * NANOSECONDS
+"""Each time in a row an order's requests wait twice as long, up to this: when thousands wait for the venue's budget,
+they must not keep the engine busy with themselves.
+"""
 EXPIRE_AGAIN_AFTER = 5 * NANOSECONDS
 
 AT_ONCE = 500
@@ -23,13 +27,16 @@ class Timers:
         self._today = day_start(now, day_end_seconds)
         self._expiries: list[tuple[int, str]] = []
         self._restless: dict[str, int] = {}  # order id -> when to look again
+        self._patience: dict[str, int] = {}  # order id -> how long it waits, where it has waited before
 
     def watch(self, order: Order, at: int) -> None:
         """Take note of what the order's requests need; call it after each change to them."""
         if any(_waits(r.kind, r.phase) for r in order.requests):
-            self._restless.setdefault(order.order_id, at + RETRY_EVERY)
-        elif self._restless:
+            self._restless.setdefault(order.order_id, at + self._patience.get(order.order_id, RETRY_EVERY))
+        elif self._restless or self._patience:
             self._restless.pop(order.order_id, None)
+            if not order.requests:
+                self._patience.pop(order.order_id, None)
 
     def watch_expiry(self, order: Order) -> None:
         """Call it once for each order that has an end."""
@@ -51,7 +58,9 @@ class Timers:
         """Orders with a request that waits to be sent again, at most AT_ONCE."""
         due = list(islice((order_id for order_id, when in self._restless.items() if when <= now), AT_ONCE))
         for order_id in due:
-            self._restless[order_id] = now + RETRY_EVERY
+            patience = min(2 * self._patience.get(order_id, RETRY_EVERY), RETRY_LONGEST)
+            self._patience[order_id] = patience
+            self._restless[order_id] = now + patience
         return due
 
     def new_day(self, now: int) -> int | None:

@@ -14,7 +14,7 @@ from gateway.domain.session_names import OWN_SESSION
 from gateway.domain.values import OrdStatus
 from gateway.domain.venue_reports import CloseReason, VenueClosed
 from gateway.engine import inbox as i
-from gateway.engine.kill_switch import ARM_WITHIN, CONFIRM_WITHIN
+from gateway.engine.kill_switch import ARM_WITHIN, CONFIRM_WITHIN, GOES_ON_WITHIN
 from gateway.engine.operations import Arm, Caller, Kill, Operation, Outcome
 from gateway.store.tables import admin_actions, alerts, decisions, halts
 from tests.fixtures.processes import wait_until
@@ -177,6 +177,8 @@ def test_many_cancels_have_the_time_they_take(world: KillWorld) -> None:
     wait_until(lambda: not world.book.orders[first.order_id].is_open, "one has ended")
     assert not asked.reply.done()
     world.time += CONFIRM_WITHIN + 1
+    world.nudge()
+    world.time += GOES_ON_WITHIN + 1
     assert asked.reply.result(10).result["confirmed"] is False
 
 
