@@ -4,11 +4,9 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import TextIO
 
 from loguru import logger
-from sqlalchemy import Engine as Database
 
 from gateway.config import Config, SessionConfig
 from gateway.configured import accounts_of, configured_of, drop_copies_of, profile_of, throttles_of
@@ -35,12 +33,13 @@ from gateway.engine.limits import LimitSetter
 from gateway.engine.lock import hold
 from gateway.engine.loop import Engine
 from gateway.engine.mass import MASS_CANCEL, MassRequests
+from gateway.engine.opening import OpeningPositions
 from gateway.engine.operator import Operator
 from gateway.engine.pulse import Pulse, pulse_socket
 from gateway.engine.reconciler import Reconciler
 from gateway.engine.recorder import Recorder
 from gateway.engine.records import ClockLimits
-from gateway.engine.recovery import Recovered, recover
+from gateway.engine.recovery import recover
 from gateway.engine.schedules import Schedules
 from gateway.engine.session_actions import SessionActions
 from gateway.engine.session_use import SessionUse
@@ -52,7 +51,7 @@ from gateway.errors import ConfigError
 from gateway.fix.acceptor import Acceptor, SessionSettings
 from gateway.fix.application import GatewayApplication
 from gateway.fix.codec import Codec
-from gateway.fix.hydrate import fresh_directory, hydrate
+from gateway.fix.hydrate import fresh_directory, hydrate_all
 from gateway.fix.sender import make_sender
 from gateway.fix.session_control import SessionControl
 from gateway.fix.strangers import shut_out_strangers
@@ -211,6 +210,14 @@ class EngineProcess:
                 limits=LimitSetter(
                     state.book.risk, recorder.batch, accounts, {s.target_comp_id for s in config.sessions}
                 ),
+                positions=OpeningPositions(
+                    recorder=recorder,
+                    reconciler=reconciler,
+                    venue=venues,
+                    accounts=accounts,
+                    currency=config.risk.currency,
+                    clock=clock,
+                ),
                 kill_switch=KillSwitch(
                     withdrawals=withdrawals,
                     recorder=recorder,
@@ -255,7 +262,7 @@ class EngineProcess:
             shut_out_strangers=partial(shut_out_strangers, config.engine.socket),
         )
         fresh_directory(store)
-        _hydrate(store, settings, self._database, state, clock.now())
+        hydrate_all(store, [s.session_id for s in settings], self._database, state.sessions, clock.now())
         self._acceptor = Acceptor(self._application, settings, store)
         self._numbers = {key: (found.next_in, found.next_out) for key, found in state.sessions.items()}
         halt.farewell = self._acceptor.say_goodbye
@@ -381,18 +388,3 @@ def _session_settings(session: SessionConfig) -> SessionSettings:
     return SessionSettings(
         session.begin_string, session.sender_comp_id, session.target_comp_id, session.timestamp_precision
     )
-
-
-def _hydrate(store: Path, settings: list[SessionSettings], database: Database, state: Recovered, now: int) -> None:
-    with database.connect() as connection:
-        for session in settings:
-            session_id = session.session_id
-            found = state.sessions[session_id.toString()]
-            hydrate(
-                store,
-                session_id,
-                now=now,
-                next_out=found.next_out,
-                next_in=found.next_in,
-                sent=readers.sent_messages(connection, found.key, found.epoch),
-            )

@@ -23,6 +23,7 @@ from gateway.domain.totals import Scope, Total, Totals, worst_of
 from gateway.engine.clock import day_start, seconds_of_day
 from gateway.store import readers
 from gateway.store.limits import limit_of, load_limits
+from gateway.store.positions import load_ledger
 from gateway.store.rows import LimitRow
 
 limits = typer.Typer(help="Which limits orders are checked by, who set them, and how much of them is used.")
@@ -78,6 +79,9 @@ def show(
                 book.fold(position, event)
             for (key, holder, of), qty in readers.load_positions(connection, today).items():
                 book.risk.totals.hold(holder, of, qty, session_name(key))
+            load_ledger(connection, book.risk.ledger, today)
+            for holder, of, held in book.risk.ledger.items():
+                book.risk.totals.hold(holder, of, held.given)
             figures = {row.limit_id: _used(row, book.risk.totals) for row in rows}
     rows = [r for r in rows if _fits(r.account, account) and _fits(r.session, session) and _fits(r.symbol, symbol)]
     if as_json:

@@ -1,20 +1,82 @@
-"""fixgw positions: what each account holds, what that cost, and what it earned."""
+"""fixgw positions: what each account holds, what that cost, and what it earned; and setting it for a new day."""
 
 import json
+from dataclasses import asdict
 from decimal import Decimal
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
-from gateway.cli.database import DEFAULT_CONFIG, ConfigOption, reading
+from gateway.cli.database import DEFAULT_CONFIG, EXIT_UNUSABLE, ConfigOption, reading
+from gateway.cli.operate import operate
+from gateway.cli.operate import show as show_answer
+from gateway.cli.positions_file import PositionsFileError, read_positions
 from gateway.cli.tables import Column, build_table, console
 from gateway.domain.money import avg_px, text_of
 from gateway.store.positions import find_positions
 from gateway.store.rows import PositionRow
 
+positions = typer.Typer(
+    help="What accounts hold, at average cost; and where that comes from at the start of a day.", no_args_is_help=False
+)
+AsJson = Annotated[bool, typer.Option("--json", help="The answer as a JSON object.")]
+Reason = Annotated[str, typer.Option(help="Why; kept with who did it.")]
 
-def positions(
+
+@positions.command("import")
+def import_file(
+    file: Annotated[Path, typer.Argument(help="CSV: account,symbol,quantity,average_cost.")],
+    *,
+    reason: Reason,
+    intraday: Annotated[
+        bool, typer.Option("--intraday", help="It says what is held now, executions of today included.")
+    ] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Set what accounts hold from a file, all of it or nothing. What the file does not name stays as it is.
+
+    The first line names the columns: account, symbol (or the base asset: BTC for BTCUSDT), quantity in base units, and
+    average_cost in quote currency. Taken again it changes nothing; what an account has traded today it may not set,
+    except with --intraday.
+
+    Example: fixgw positions import positions.csv --reason "start of day"
+    """
+    try:
+        lines = read_positions(file)
+    except PositionsFileError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(EXIT_UNUSABLE) from error
+    asked = {"file": file.name, "lines": [asdict(line) for line in lines], "intraday": intraday, "reason": reason}
+    show_answer(operate(config, "positions.import", asked), as_json=as_json)
+
+
+@positions.command("from-venue")
+def from_venue(
+    venue_account: Annotated[str, typer.Argument(help="As the configuration names it.")],
+    *,
+    reason: Reason,
+    account: Annotated[str, typer.Option(help="Whose they are, where several accounts trade through it.")] = "",
+    asset: Annotated[list[str] | None, typer.Option(help="Only this one; may be given several times.")] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Set positions to what the venue account has of each base asset: BTC is held in BTCUSDT, with USDT as currency.
+
+    What an account held already keeps its average cost, what is new is taken at the reference price. No order may be
+    open meanwhile.
+
+    Example: fixgw positions from-venue main --reason "first day"
+    """
+    asked = {"venue_account": venue_account, "account": account, "assets": asset or [], "reason": reason}
+    show_answer(operate(config, "positions.from-venue", asked), as_json=as_json)
+
+
+@positions.callback(invoke_without_command=True)
+def show(
+    context: typer.Context,
     config: ConfigOption = DEFAULT_CONFIG,
     *,
     account: Annotated[str, typer.Option(help="Only of this account.")] = "",
@@ -26,6 +88,8 @@ def positions(
     fixgw positions
     fixgw positions --account TRADING --json
     """
+    if context.invoked_subcommand is not None:
+        return
     with reading(config) as connection:
         rows = [row for row in find_positions(connection) if not account or row.account == account]
     if as_json:

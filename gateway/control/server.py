@@ -25,7 +25,7 @@ from gateway.engine.private_socket import private_listener
 ANSWER_S = 60.0
 """How long a request may take: more than the slowest venue needs to show an account."""
 
-_MAX_BODY = 64 * 1024
+_MAX_BODY = 4 * 1024 * 1024  # a file of positions
 
 
 class ControlServer:

@@ -313,6 +313,20 @@ class VenueReportIgnored(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PositionSet(Event):
+    """A person said what an account holds of a symbol; what executes from then on changes it. order_id is empty.
+
+    cost: what the quantity was bought for, quote currency. action_id: of the operator's request.
+    """
+
+    account: str
+    symbol: str
+    qty: Decimal
+    cost: Decimal
+    action_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StrayCancelSubmitted(Event):
     """Something works at the venue under our prefix that should not: a cancel of it is to be sent.
 

@@ -36,6 +36,11 @@ class Position:
     paid_today: Decimal = ZERO
 
     @property
+    def given(self) -> Decimal:
+        """The part of the quantity that no execution brought."""
+        return subtract(self.qty, self.bought)
+
+    @property
     def avg_px(self) -> Decimal:
         """What one unit of the open part was bought or sold for."""
         return avg_px(self.cost, self.qty)
@@ -45,7 +50,7 @@ _FIGURES = ("qty", "cost", "realized", "realized_today", "bought", "bought_today
 
 
 class Ledger:
-    """Every position. It changes by executions, busts and corrections alone."""
+    """Every position. It changes by executions, busts and corrections, and by what a person sets."""
 
     def __init__(self) -> None:
         self.recording = True  # not while a start folds a journal whose outcome is loaded
@@ -73,6 +78,15 @@ class Ledger:
             firm.fees[asset] = add(firm.fees.get(asset, ZERO), fee)
         for asset, fee in position.fees_today.items():
             firm.fees_today[asset] = add(firm.fees_today.get(asset, ZERO), fee)
+
+    def set(self, event: e.PositionSet) -> None:
+        """A person said what is held. What executions moved and earned stays as it was."""
+        position = self._position(event.account, event.symbol)
+        more, cost = subtract(event.qty, position.qty), subtract(event.cost, position.cost)
+        for one in (position, self.firm[event.symbol]):
+            one.qty = add(one.qty, more)
+            one.cost = add(one.cost, cost)
+        self.changed.add((event.account, event.symbol))
 
     def start_day(self) -> None:
         """What was earned and paid today begins again."""

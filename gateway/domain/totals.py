@@ -39,6 +39,8 @@ Kind = tuple[bool, bool, bool]
 BASE: Kind = (True, True, True)
 KINDS: tuple[Kind, ...] = tuple((a, s, y) for a in (True, False) for s in (True, False) for y in (True, False))
 FIRM = Scope()
+GIVEN = "(given)"
+"""Stands for the session in positions that none brought about; no CompID has brackets."""
 
 
 def part_of(scope: Scope, kind: Kind) -> Scope:
@@ -187,7 +189,7 @@ class Totals:
         for heard in self._listening:
             heard.add(order.symbol)
 
-    def hold(self, account: str, symbol: str, qty: Decimal, session: str = "") -> None:
+    def hold(self, account: str, symbol: str, qty: Decimal, session: str = GIVEN) -> None:
         """A position from elsewhere: the store at start, a start-of-day figure. session: the client's CompID."""
         path = self._path_of(Scope(account, session, symbol))
         for total in path.quantities:

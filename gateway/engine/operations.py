@@ -157,8 +157,42 @@ class Arm:
     venue: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldLine:
+    """One line of a file of positions. name: a symbol, or the base asset of one. Figures as they were written."""
+
+    line: int
+    account: str
+    name: str
+    qty: str
+    avg_px: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportPositions:
+    """Set what accounts hold, all of it or nothing. intraday: also where the account has traded the symbol today."""
+
+    file: str
+    lines: tuple[HeldLine, ...]
+    intraday: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionsFromVenue:
+    """Set what an account holds from its venue account's balances. account may be left out where there is only one.
+
+    assets: these alone; empty: all that have a symbol with a reference price.
+    """
+
+    venue_account: str
+    account: str = ""
+    assets: tuple[str, ...] = ()
+
+
 Operation = (
     Reconcile
+    | ImportPositions
+    | PositionsFromVenue
     | ReloadKeys
     | ResetSession
     | SetSessionNumbers
@@ -183,6 +217,8 @@ OPERATIONS: Mapping[str, type[Operation]] = {
     "session.disable": DisableSession,
     "session.enable": EnableSession,
     "drain": Drain,
+    "positions.import": ImportPositions,
+    "positions.from-venue": PositionsFromVenue,
     "limits.set": SetLimit,
     "limits.remove": RemoveLimit,
     "kill": Kill,
@@ -209,6 +245,8 @@ NEED_A_REASON = frozenset(
         "session.disable",
         "session.enable",
         "drain",
+        "positions.import",
+        "positions.from-venue",
         "limits.set",
         "limits.remove",
         "kill",

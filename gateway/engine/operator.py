@@ -16,16 +16,19 @@ from gateway.engine.inbox import OperatorRequest
 from gateway.engine.key_reloads import KeyReloads
 from gateway.engine.kill_switch import KillSwitch
 from gateway.engine.limits import LimitSetter
+from gateway.engine.opening import OpeningPositions
 from gateway.engine.operations import (
     Arm,
     DisableSession,
     DisconnectSession,
     Drain,
     EnableSession,
+    ImportPositions,
     Kill,
     LogOutSession,
     OperationRefused,
     Outcome,
+    PositionsFromVenue,
     Reconcile,
     ReloadKeys,
     RemoveLimit,
@@ -55,6 +58,7 @@ class Operator:
         sessions: SessionActions,
         reconciler: Reconciler,
         limits: LimitSetter,
+        positions: OpeningPositions,
         kill_switch: KillSwitch,
         drainer: Drainer,
         keys: KeyReloads,
@@ -69,6 +73,7 @@ class Operator:
         self.is_busy = sessions.is_busy
         self._reconciler = reconciler
         self._limits = limits
+        self._positions = positions
         self._kill_switch = kill_switch
         self._drainer = drainer
         self._keys = keys
@@ -155,6 +160,10 @@ class Operator:
                 self._sessions.disable(self._sessions.find(name), "disabled by the operator", finish)
             case EnableSession(session=name):
                 finish(self._sessions.enable(self._sessions.find(name)))
+            case ImportPositions() as asked:
+                finish(self._positions.take(asked, self._last_id, item.at))
+            case PositionsFromVenue() as asked:
+                self._positions.take_from_venue(asked, self._last_id, finish)
             case Drain() as asked:
                 self._drainer.drain(asked, finish)
             case SetLimit() | RemoveLimit() as asked:

@@ -66,6 +66,9 @@ def recover(database: Database, configured: Configured, clock: Clock, day_end_se
         load_ledger(connection, book.risk.ledger, today)
         for (session, account, symbol), qty in readers.load_positions(connection, today).items():
             book.risk.totals.hold(account, symbol, qty, session_name(session))
+        for account, symbol, held in book.risk.ledger.items():
+            if held.given:
+                book.risk.totals.hold(account, symbol, held.given)
         for row in readers.load_halts(connection):
             book.halts.put(halt_of(row))
         book.last_order_number = restored.first_order_number(connection)

@@ -5,20 +5,40 @@ fill.
 """
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import quickfix
+from sqlalchemy import Engine
 
+from gateway.engine.numbers import SessionState
 from gateway.errors import ConfigError
+from gateway.store import readers
 
 
 def fresh_directory(directory: Path) -> None:
     """Remove what an earlier run left."""
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True, mode=0o700)
+
+
+def hydrate_all(
+    directory: Path, session_ids: Iterable[Any], database: Engine, states: Mapping[str, SessionState], now: int
+) -> None:
+    """The files of every session, as it was last committed."""
+    with database.connect() as connection:
+        for session_id in session_ids:
+            found = states[session_id.toString()]
+            hydrate(
+                directory,
+                session_id,
+                now=now,
+                next_out=found.next_out,
+                next_in=found.next_in,
+                sent=readers.sent_messages(connection, found.key, found.epoch),
+            )
 
 
 def hydrate(

@@ -5,6 +5,7 @@ from decimal import Decimal
 import msgspec
 from sqlalchemy import Connection, select
 
+from gateway.domain.events import PositionSet
 from gateway.domain.money import text_of
 from gateway.domain.order import Order
 from gateway.domain.positions import Ledger, Position
@@ -72,8 +73,8 @@ def rebuild(connection: Connection, ledger: Ledger, today: int) -> None:
     """Reckon every position anew from the journal."""
     query = (
         select(journal.c.event_type, journal.c.payload, journal.c.at, orders.c.account, orders.c.symbol, orders.c.side)
-        .join(orders, orders.c.order_id == journal.c.order_id)
-        .where(journal.c.event_type.in_(_TRADES))
+        .outerjoin(orders, orders.c.order_id == journal.c.order_id)
+        .where(journal.c.event_type.in_((*_TRADES, PositionSet.__name__)))
         .order_by(journal.c.position)
         .execution_options(yield_per=5000)
     )
@@ -82,8 +83,11 @@ def rebuild(connection: Connection, ledger: Ledger, today: int) -> None:
         if before and at >= today:
             before = False
             ledger.start_day()
-        order = _holder(account, symbol, Side(side))
-        ledger.record(decode_event(event_type, payload), order)
+        event = decode_event(event_type, payload)
+        if isinstance(event, PositionSet):
+            ledger.set(event)
+        else:
+            ledger.record(event, _holder(account, symbol, Side(side)))
     if before:
         ledger.start_day()
 

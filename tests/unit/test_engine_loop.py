@@ -36,6 +36,7 @@ from gateway.engine.limits import LimitSetter
 from gateway.engine.loop import BATCH_LIMIT, Engine
 from gateway.engine.mass import MassRequests
 from gateway.engine.numbers import SessionState
+from gateway.engine.opening import OpeningPositions
 from gateway.engine.operations import Caller, LogOutSession
 from gateway.engine.operator import Operator
 from gateway.engine.reconciler import Reconciler
@@ -149,6 +150,14 @@ class World:
                 sessions=actions,
                 reconciler=reconciler,
                 limits=LimitSetter(recorder.book.risk, recorder.batch, (), ()),
+                positions=OpeningPositions(
+                    recorder=recorder,
+                    reconciler=reconciler,
+                    venue=self,
+                    accounts={"TRADING": account},
+                    currency="USDT",
+                    clock=self,
+                ),
                 kill_switch=kill_switch,
                 keys=KeyReloads((), lambda *_: None),
                 front=NoFront(),

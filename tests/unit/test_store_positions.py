@@ -1,10 +1,12 @@
 """Positions in SQL: what was written comes back, and the journal alone gives the same."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 import pytest
 from sqlalchemy import Engine
 
+from gateway.domain.events import PositionSet
 from gateway.domain.positions import Ledger
 from gateway.store.batch import Batch
 from gateway.store.codec import encode_event
@@ -28,6 +30,12 @@ def test_positions_come_back_from_their_rows_or_from_the_journal(engine: Engine)
     desk.new("X", "10")
     desk.hear(Told().traded("T1", "4", "100.1"))
     desk.hear(Told().traded("T2", "3", "99.7"))
+    desk.now += 1
+    given = PositionSet(
+        order_id="", at=desk.now, account="ACME", symbol="BTCUSDT", qty=Decimal(20), cost=Decimal(1900), action_id=1
+    )
+    desk.journal.append(given)
+    desk.book.risk.ledger.set(given)
     desk.hear(Told().busted("T1"))
     today = desk.now + 1
     desk.book.roll_day(today)
@@ -44,6 +52,7 @@ def test_positions_come_back_from_their_rows_or_from_the_journal(engine: Engine)
         from_journal = Ledger()
         load_ledger(connection, from_journal, today)
     assert list(from_journal.items()) == live
+    assert [position.given for _, _, position in live] == [Decimal(13)]
     assert from_journal.changed == {("ACME", "BTCUSDT")}  # so that it is written
     positions = {(account, symbol): position_row(account, symbol, p, today) for account, symbol, p in live}
     writer.commit(Batch(positions=positions))

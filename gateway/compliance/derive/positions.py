@@ -45,29 +45,34 @@ class Positions:
 
     def event(self, event: e.Event, order: Order | None) -> None:
         """The event, and the order after it."""
-        if not isinstance(event, _TRADES) or order is None:
-            return
-        key, day = (order.account, order.symbol), day_start(event.at, self._day_end)
-        before = self._before.get(key)
+        if isinstance(event, e.PositionSet):
+            self._begin((event.account, event.symbol), event.at)
+            self._ledger.set(event)
+        elif isinstance(event, _TRADES) and order is not None:
+            self._begin((order.account, order.symbol), event.at)
+            self._ledger.record(event, order)
+
+    def _begin(self, key: tuple[str, str], at: int) -> None:
+        """Remember how its day began."""
+        before, day = self._before.get(key), day_start(at, self._day_end)
         if before is None or before.day != day:
-            held = self._ledger.of(order.account).get(order.symbol, Position())
+            held = self._ledger.of(key[0]).get(key[1], Position())
             self._before[key] = _Before(day, tuple(getattr(held, name) for name in _FLOWS), dict(held.fees))
-        self._ledger.record(event, order)
 
     def events_before(self, connection: Connection, position: int) -> None:
         """The trades before this journal position, without the rest."""
         received = journal.alias()
-        names = [kind.__name__ for kind in _TRADES]
+        names = [kind.__name__ for kind in (*_TRADES, e.PositionSet)]
+        its_order = (received.c.order_id == journal.c.order_id) & (received.c.event_type == e.OrderReceived.__name__)
         query = (
             select(journal.c.event_type, journal.c.payload, received.c.payload)
-            .join(received, received.c.order_id == journal.c.order_id)
+            .outerjoin(received, its_order)
             .where(journal.c.position < position, journal.c.event_type.in_(names))
-            .where(received.c.event_type == e.OrderReceived.__name__)
             .order_by(journal.c.position)
             .execution_options(yield_per=ROWS_AT_ONCE)
         )
         for event_type, payload, first in connection.execute(query):
-            order = decode_event(e.OrderReceived.__name__, first)
+            order = decode_event(e.OrderReceived.__name__, first) if first is not None else None
             self.event(decode_event(event_type, payload), order)  # type: ignore[arg-type]  # it names account, symbol, side
 
     def finish(self, connection: Connection) -> None:
