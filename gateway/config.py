@@ -11,6 +11,7 @@ from pydantic import Field, IPvAnyNetwork, ValidationError, field_validator, mod
 
 from gateway.config_audit import AuditConfig
 from gateway.config_clock import ClockConfig
+from gateway.config_compliance import ComplianceConfig
 from gateway.config_front import FrontConfig, LogonConfig
 from gateway.config_limits import FlattenConfig, GivenLimit, LimitsConfig, RiskConfig, ScopedLimitsConfig, given_limits
 from gateway.config_schedule import ScheduleConfig
@@ -212,6 +213,7 @@ class Config(Section):
     clock: ClockConfig = ClockConfig()
     wire_log: WireLogConfig = WireLogConfig()
     audit: AuditConfig = AuditConfig()
+    compliance: ComplianceConfig = ComplianceConfig()
     venue_accounts: Annotated[tuple[VenueAccountConfig, ...], Field(min_length=1)]
     accounts: Annotated[tuple[AccountConfig, ...], Field(min_length=1)]
     sessions: Annotated[tuple[SessionConfig, ...], Field(min_length=1)]
@@ -311,6 +313,11 @@ class Config(Section):
     def audit_directory(self) -> Path:
         """Where copies of the seals go."""
         return self.audit.directory or self.engine.directory / "audit"
+
+    @property
+    def access_log(self) -> Path:
+        """Where it is written who read the record."""
+        return self.compliance.access_log or self.engine.directory / "access.jsonl"
 
     def all_limits(self) -> list[GivenLimit]:
         """Those of accounts and sessions, and those of any scope."""

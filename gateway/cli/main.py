@@ -44,6 +44,7 @@ _COMMANDS = {
     "positions": "gateway.cli.positions",
     "replay": "gateway.cli.replay",
     "audit": "gateway.cli.audit",
+    "export": "gateway.cli.export",
     "sessions": "gateway.cli.sessions",
     "session": "gateway.cli.session",
     "wire": "gateway.cli.wire",

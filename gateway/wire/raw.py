@@ -267,3 +267,18 @@ def mask_secrets(text: str) -> str:
         if found := _SECRET_START.search(raw):
             raw[found.end() :] = re.sub(rb"[^\x01]", b"*", raw[found.end() :])
     return to_text(bytes(raw))
+
+
+def mask_fields(text: str, hidden: Collection[int]) -> str:
+    """The text with the values of these tags as asterisks, as many as they had bytes.
+
+    Never raises: of text that cannot be taken apart nothing is left but delimiters.
+    """
+    try:
+        raw = bytearray(to_bytes(text))
+        for tag, start, end in _scan(bytes(raw)):
+            if tag in hidden:
+                raw[start:end] = b"*" * (end - start)
+    except RawFormatError:
+        return re.sub(r"[^\x01]", "*", text)
+    return to_text(bytes(raw))

@@ -1,0 +1,107 @@
+"""fixgw export: the record handed on."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from gateway.cli.database import DEFAULT_CONFIG, EXIT_UNUSABLE, ConfigOption, reading
+from gateway.cli.window import DateOption, FromOption, ToOption, asked_window
+from gateway.compliance.derive.window import Window
+from gateway.compliance.export.columns import Dataset, Redaction
+from gateway.compliance.export.records import MESSAGES, RECORDS
+from gateway.compliance.export.run import MOST_DAYS, Written
+from gateway.compliance.export.run import export as write_export
+from gateway.compliance.export.writers import Format, check_format
+from gateway.config import load_config
+from gateway.engine.clock import DAY
+from gateway.errors import GatewayError
+
+_SETTLED = 60 * 10**9
+"""What is older is committed: until then a time that is over could still get records (ns)."""
+
+IntoOption = Annotated[
+    Path, typer.Option("--into", metavar="DIR", help="A directory of its own; one that was begun goes on.")
+]
+FormatOption = Annotated[Format, typer.Option("--as", help="How to write it; fix has messages alone.")]
+
+export = typer.Typer(no_args_is_help=True, help="Hand the record on, with a manifest of hashes.")
+
+
+@export.callback()
+def main() -> None:
+    """Hand the record on, with a manifest of hashes."""
+
+
+@export.command()
+def records(
+    into: IntoOption,
+    config: ConfigOption = DEFAULT_CONFIG,
+    *,
+    date: DateOption = None,
+    since: FromOption = None,
+    until: ToOption = None,
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="|".join(RECORDS), help="Only these; may be repeated.")
+    ] = None,
+    shape: FormatOption = Format.CSV,
+) -> None:
+    r"""Write messages, orders, executions and decisions, a file a day (UTC).
+
+    The same time gives the same bytes, whenever it is asked for. Orders are those that were received in that time, as
+    they stood at its end. An export that was interrupted goes on when it is asked for again. Values of the tags in
+    [compliance] redact are left out. manifest.json has each file's SHA-256, as has SHA256SUMS.
+
+    \b
+    fixgw export records --into january --from 2026-01-01 --to 2026-02-01
+    fixgw export records --into friday --date 2026-01-30 --as parquet --only orders --only executions
+    fixgw export records --into text --date 2026-01-30 --as fix
+    """
+    names = only or ([MESSAGES.name] if shape is Format.FIX else list(RECORDS))
+    if unknown := [name for name in names if name not in RECORDS]:
+        _refuse(f"--only {unknown[0]!r}: one of {', '.join(RECORDS)}")
+    if shape is Format.FIX and names != [MESSAGES.name]:
+        _refuse("FIX text is of messages alone: leave --only out, or take csv or parquet")
+    _run(config, into, [RECORDS[name] for name in dict.fromkeys(names)], shape, _over(date, since, until))
+
+
+def _run(config: Path, into: Path, datasets: Sequence[Dataset], shape: Format, window: Window) -> None:
+    count = total = 0
+
+    def told(done: Written) -> None:
+        nonlocal count, total
+        count, total = count + 1, total + done.records
+        typer.echo(f"{done.name}: {done.records:,} records{', there already' if done.kept else ''}")
+
+    try:
+        settings = load_config(config)
+        check_format(shape)
+        with reading(config) as connection:
+            redaction = Redaction(settings.compliance.redact)
+            write_export(connection, into, datasets, shape, window, redaction, told)
+    except GatewayError as error:
+        _refuse(str(error))
+    except OSError as error:
+        _refuse(f"{error.filename}: {error.strerror}")
+    typer.echo(f"{total:,} records in {count} files; {into}/manifest.json has their hashes")
+
+
+def _over(date: str | None, since: str | None, until: str | None) -> Window:
+    """A time with two ends that nothing is added to any more."""
+    if date is None and (since is None or until is None):
+        _refuse("which time? give --date, or --from and --to")
+    window = asked_window(date, since, until)
+    if window.until > time.time_ns() - _SETTLED:
+        _refuse(
+            "it must be over for a minute, so that nothing is added to it any more: choose an earlier --date or --to"
+        )
+    if window.until - window.since > MOST_DAYS * DAY:
+        _refuse(f"at most {MOST_DAYS:,} days at once")
+    return window
+
+
+def _refuse(text: str) -> NoReturn:
+    typer.echo(text, err=True)
+    raise typer.Exit(EXIT_UNUSABLE)

@@ -1,0 +1,1 @@
+"""The record handed on: CSV, Parquet and FIX text, file by file, with a manifest of hashes."""
