@@ -14,6 +14,7 @@ from gateway.control.front_link import FrontLink
 from gateway.control.server import ANSWER_S, ControlServer
 from gateway.domain.book import Book
 from gateway.domain.risk.terms import UNPRICED
+from gateway.engine.backlog import Backlog
 from gateway.engine.breaks import Breaks
 from gateway.engine.clients import Clients
 from gateway.engine.clock import NANOSECONDS, SystemClock, seconds_of_day
@@ -89,7 +90,7 @@ class EngineProcess:
         self._config = config
         clock = SystemClock()
         day_end = seconds_of_day(config.engine.day_end)
-        self._inbox = Inbox()
+        self._inbox = Inbox(Backlog(config.engine.most_waiting_bytes))
         self._lease: Lease | None = None
         halt = Halt(on_halt)
         self._venue_thread = _venue_thread(
@@ -162,12 +163,12 @@ class EngineProcess:
         )
         schedules.roll_missed(self._unsent)
         self.drainer = Drainer(state.book, state.sessions, clock, schedules.refusal)
-        self._front_link = FrontLink(config.front_socket, self._inbox.put)
+        self._front_link = FrontLink(config.front_socket, self._inbox.put, self._inbox.backlog)
         throttle = Throttle(throttles_of(config), session_actions.throw_out)
         self._control = ControlServer(
             config.engine.control_socket,
             self._inbox.put,
-            sessions=SessionUse(ids, throttle, clock),
+            sessions=SessionUse(ids, throttle, self._inbox.backlog, clock),
             answer_s=ANSWER_S + config.flatten.within_seconds,
             group=config.engine.control_gid,
         )

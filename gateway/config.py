@@ -57,6 +57,8 @@ class EngineConfig(Section):
     lease_seconds: PostgreSQL alone: another host may take over when the engine has been away for so long.
     orphans: what becomes of open orders at the venue that carry our prefix and are not in the books.
     most_waiting: how many messages of one session may wait for the engine before its new orders are refused.
+    most_waiting_bytes: how much of one session may wait until the front reads it no more, cancels neither, for a while;
+    an average message counts some 1,200.
     emergency_cancel: whether there is a watchdog process, which cancels all open orders when SQL or the engine is lost.
     hang_seconds: how long the engine may give no sign of progress before it counts as lost; 0: for ever.
     absent_seconds: how long after its death another must be at work, or it counts as lost; 0: for ever.
@@ -72,6 +74,7 @@ class EngineConfig(Section):
     lease_seconds: Annotated[int, Field(ge=3, le=300)] = 15
     orphans: Literal["keep", "cancel"] = "keep"
     most_waiting: Annotated[int, Field(ge=1, le=1_000_000)] = 2_000
+    most_waiting_bytes: Annotated[int, Field(ge=1 << 16, le=1 << 30)] = 16 << 20
     emergency_cancel: bool = True
     hang_seconds: Annotated[int, Field(ge=0, le=3600)] = 30
     absent_seconds: Annotated[int, Field(ge=0, le=86_400)] = 180

@@ -23,6 +23,16 @@ class _Session(NamedTuple):
     engine: dict[str, Any]
 
 
+def _bytes(count: int | None) -> str:
+    if count is None or count < 10_000:
+        return "" if count is None else str(count)
+    return f"{count >> 10}k" if count < 10_000_000 else f"{count >> 20}M"
+
+
+def _waiting(row: _Session) -> str:
+    return _bytes(row.engine.get("waiting_bytes")) + (" held" if row.front.get("held_back") else "")
+
+
 # NextIn, NextOut: the gateway's side, the number it expects and the one it sends next.
 _COLUMNS = (
     Column("Session", lambda row: str(row.stored.session)),
@@ -33,6 +43,7 @@ _COLUMNS = (
     Column("Address", lambda row: row.front.get("address") or ""),
     Column("Certificate", lambda row: row.front.get("certificate") or "", spare=True),
     Column("Throttle", lambda row: _of(row.engine, "throttle_used", "throttle_limit"), right=True, spare=True),
+    Column("Waiting", _waiting, right=True, spare=True),
     Column("Unread", lambda row: _bytes(row.front.get("unread_bytes")), right=True, spare=True),
     Column("Last logon", lambda row: local_date_time(row.stored.last_logon_at), spare=True),
     Column("Last received", lambda row: local_date_time(row.stored.last_in_at)),
@@ -48,7 +59,8 @@ def sessions(
 ) -> None:
     r"""Show each FIX session: state, numbers, who is connected, how much of its throttle and buffers it uses, activity.
 
-    Throttle: messages of the rate. Unread: bytes that the client leaves unread. What only the running processes know is
+    Throttle: messages of the rate. Waiting: bytes that it has sent and the engine has not done; held: it is not read
+    until they are fewer. Unread: bytes that the client leaves unread. What only the running processes know is
     left out where they do not answer, which is said.
 
     \b
@@ -84,12 +96,6 @@ def _state(row: SessionRow) -> str:
 
 def _of(values: dict[str, Any], used: str, limit: str) -> str:
     return f"{values[used]}/{values[limit]}" if values.get(limit) is not None else ""
-
-
-def _bytes(count: int | None) -> str:
-    if count is None or count < 10_000:
-        return "" if count is None else str(count)
-    return f"{count >> 10}k" if count < 10_000_000 else f"{count >> 20}M"
 
 
 def _object(session: _Session) -> dict[str, Any]:

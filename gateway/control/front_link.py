@@ -1,22 +1,30 @@
 """The engine's way to the front: its control socket, asked from a thread of its own.
 
-A front that hangs holds up this thread for a few seconds, and nobody else.
+A front that hangs holds up this thread for a few seconds, and nobody else; it passes on no messages either.
 """
 
 import http.client
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple
 
 from loguru import logger
 
 from gateway.control.client import exchange
+from gateway.engine.backlog import Backlog
 from gateway.engine.inbox import OperationEnded
 from gateway.engine.operations import Finish, Outcome
 
 _ANSWER_S = 5.0
+_HOLD_ANSWER_S = 1.0
+_RENEW_S = 0.5
+"""How often the front is told again who is to be held back: another front may have started, or have missed it."""
+
+_QUIET_S = 10.0
+"""A client that floods is held back again and again; not each time is worth a line."""
 
 
 class _Disconnect(NamedTuple):
@@ -25,14 +33,22 @@ class _Disconnect(NamedTuple):
     finish: Finish
 
 
+class _Crowding:
+    """Somebody is to be held back, or no longer."""
+
+
 class FrontLink:
     """The engine's FrontPort."""
 
-    def __init__(self, path: Path, put: Callable[[Any], None]) -> None:
-        """path: of the front's control socket. put: into the engine's inbox."""
+    def __init__(self, path: Path, put: Callable[[Any], None], backlog: Backlog) -> None:
+        """path: of the front's control socket. put: into the engine's inbox. backlog: says who is to be held back."""
         self._path = path
         self._put = put
-        self._wanted: SimpleQueue[_Disconnect | None] = SimpleQueue()
+        self._backlog = backlog
+        self._told: frozenset[str] = frozenset()  # whom the front holds back, as far as we know
+        self._quiet_until = 0.0
+        self._wanted: SimpleQueue[_Disconnect | _Crowding | None] = SimpleQueue()
+        backlog.on_change = lambda: self._wanted.put(_Crowding())
         self._thread = threading.Thread(target=self._run, name="front-link", daemon=True)
 
     def start(self) -> None:
@@ -50,8 +66,36 @@ class FrontLink:
         self._wanted.put(_Disconnect(session, reason, finish))
 
     def _run(self) -> None:
-        while (wanted := self._wanted.get()) is not None:
-            self._put(OperationEnded(wanted.finish, self._disconnect(wanted)))
+        while True:
+            try:
+                wanted = self._wanted.get(timeout=_RENEW_S if self._told else None)
+            except Empty:
+                wanted = _Crowding()
+            if wanted is None:
+                return
+            if isinstance(wanted, _Disconnect):
+                self._put(OperationEnded(wanted.finish, self._disconnect(wanted)))
+            else:
+                self._hold_back()
+
+    def _hold_back(self) -> None:
+        """Say who is to be held back. What the front does not hear it is told again, and forgets by itself."""
+        crowded = self._backlog.crowded
+        if not crowded and not self._told:
+            return
+        self._log(crowded - self._told)
+        self._told |= crowded
+        try:
+            exchange(self._path, "POST", "/hold", {"sessions": sorted(crowded)}, _HOLD_ANSWER_S)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            logger.warning("the front was not told whom to hold back: {}: {}", type(error).__name__, error)
+        else:
+            self._told = crowded
+
+    def _log(self, sessions: frozenset[str]) -> None:
+        if sessions and time.monotonic() > self._quiet_until:
+            self._quiet_until = time.monotonic() + _QUIET_S
+            logger.warning("held back, too much of theirs waits for the engine sessions={}", ",".join(sorted(sessions)))
 
     def _disconnect(self, wanted: _Disconnect) -> Outcome:
         body = {"session": wanted.session, "reason": wanted.reason}

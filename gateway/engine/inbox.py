@@ -1,6 +1,6 @@
 """What reaches the engine's loop, and the queue it waits in. Any thread may put; one thread drains."""
 
-from collections import deque
+from collections import Counter, deque
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
@@ -8,6 +8,7 @@ from threading import Event
 from typing import Any
 
 from gateway.domain.reconcile import VenueSnapshot
+from gateway.engine.backlog import Backlog
 from gateway.engine.emergency import Aftermath
 from gateway.engine.operations import Caller, Finish, Operation, Outcome
 
@@ -229,21 +230,49 @@ class StopRequested:
     numbers: dict[str, tuple[int, int]]
 
 
+_COUNTED = frozenset({AppReceived, AdminReceived, CallbackFailed, MessageSent})
+"""What clients have come in by what they send: their messages, and what QuickFIX answers by itself."""
+
+OVERHEAD_BYTES = 1_000
+"""What each takes beside its text, about: the objects around it, and what is made of it."""
+
+
 class Inbox:
     """First in, first out, while the engine keeps up. When it does not, sessions take turns, so that a client that
     sends faster than the engine decides makes itself wait and nobody else. What is no client's comes before all.
 
-    It has no bound of its own, since QuickFIX would have to be held up, and with it every session. But what a session
-    has waiting is told with its messages, and beyond a limit new orders are refused rather than decided late.
+    It refuses nothing, since QuickFIX would have to be held up, and with it every session. But what a session has
+    waiting is told with its messages, and beyond a limit new orders are refused rather than decided late. And `backlog`
+    counts its bytes, by which the front is told to read it no more for a while.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, backlog: Backlog) -> None:
+        self.backlog = backlog
         self._queue: SimpleQueue[Any] = SimpleQueue()
-        self.put = self._queue.put
+        self._drained: Counter[str] = Counter()  # bytes by session that were given out last, and are being worked on
         self._waiting: dict[str, deque[Any]] = {}  # by session, "" for what is no client's; empty while all keep up
 
+    def put(self, item: Any) -> None:
+        """For the loop, in a while."""
+        if type(item) in _COUNTED:
+            self.backlog.came(item.session, _size(item))
+        self._queue.put(item)
+
     def drain(self, timeout: float | None, limit: int) -> list[Any]:
-        """What is there, at most `limit`; waits up to `timeout` seconds for the first (None: for ever)."""
+        """What is there, at most `limit`; waits up to `timeout` seconds for the first (None: for ever).
+
+        What was given out last counts as done.
+        """
+        if self._drained:
+            self.backlog.done(self._drained)
+            self._drained.clear()
+        items = self._drain(timeout, limit)
+        for item in items:
+            if type(item) in _COUNTED:
+                self._drained[item.session] += _size(item)
+        return items
+
+    def _drain(self, timeout: float | None, limit: int) -> list[Any]:
         if self._waiting or self._queue.qsize() > limit:
             return self._take_turns(limit)
         get = self._queue.get_nowait
@@ -268,6 +297,10 @@ class Inbox:
                 items += [_told(queue) for _ in range(min(share, len(queue), limit - len(items)))]
         self._waiting = {session: queue for session, queue in self._waiting.items() if queue}
         return items
+
+
+def _size(item: Any) -> int:
+    return len(item.text) + OVERHEAD_BYTES
 
 
 def _whose(item: Any) -> str:

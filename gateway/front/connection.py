@@ -206,8 +206,8 @@ class ClientSide(asyncio.Protocol):
             return
         if self._ended:
             self._pass_on_end()
-        elif not self._engine.paused:
-            self._transport.resume_reading()
+        else:
+            self.read_or_wait()
 
     # Towards the engine
 
@@ -234,8 +234,28 @@ class ClientSide(asyncio.Protocol):
             self._watch_message()
         return not problem
 
+    @property
+    def _waits(self) -> bool:
+        """Whether the client is not read for now: the engine does not take its bytes, or has enough of them."""
+        full = self._engine is not None and self._engine.paused
+        return full or self._session in self._front.held_back
+
+    def read_or_wait(self) -> None:
+        """Go on reading the client, or not. Its time for completing a message stands still while it is not read.
+
+        Its heartbeats are not read either: if that lasts for more than two of its HeartBtInt(108), the engine hangs up
+        on it. What was not read the engine asks for when it is back.
+        """
+        if self._closed or self._ended or not self._pumping:
+            return
+        if self._waits:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
+        self._watch_message()
+
     def _watch_message(self) -> None:
-        if self._framer.is_inside:
+        if self._framer.is_inside and not self._waits:
             seconds = self._settings.message_deadline_seconds
             self._set_deadline_in(seconds, f"a message was not complete within {seconds:g} s")
         else:
@@ -256,10 +276,6 @@ class ClientSide(asyncio.Protocol):
     def is_ending(self) -> bool:
         """The client has hung up, and the engine will too."""
         return self._ended
-
-    @property
-    def transport(self) -> asyncio.Transport:
-        return self._transport
 
     def deliver(self, data: bytes) -> None:
         """Give the client these bytes."""
@@ -294,14 +310,15 @@ class ClientSide(asyncio.Protocol):
     def shown(self) -> dict[str, str | int | None]:
         """What there is to know of a connection that holds a session, as JSON has it.
 
-        certificate: its subject. unread_bytes: waiting for the client to read them, of buffer_bytes at most;
-        to_engine_bytes: for the engine.
+        certificate: its subject. held_back: it is not read for now. unread_bytes: waiting for the client to read them,
+        of buffer_bytes at most; to_engine_bytes: for the engine.
         """
         engine = self._engine
         return {
             "address": str(self._peer),
             "certificate": self._certificate.subject if self._certificate else None,
             "connection": self._number,
+            "held_back": self._waits,
             "unread_bytes": self._transport.get_write_buffer_size(),
             "to_engine_bytes": engine.transport.get_write_buffer_size() if engine is not None else 0,
             "buffer_bytes": self._settings.max_buffered_bytes,

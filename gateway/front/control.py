@@ -1,12 +1,14 @@
 """The front's control socket: HTTP on a Unix socket, to see who is connected, and for the engine to act on that.
 
-GET /sessions for whom the socket lets in. POST /disconnect for the gateway's user and root alone: operators ask the
-engine for it (`fixgw session disconnect`), which records who did, and why, before it asks us.
+GET /sessions for whom the socket lets in; the rest for the gateway's user and root alone. POST /disconnect: operators
+ask the engine for it (`fixgw session disconnect`), which records who did, and why, before it asks us. POST /hold: whom
+not to read, since the engine has as much of theirs in memory as it may.
 """
 
 import os
 import socket
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 from aiohttp import web
@@ -14,7 +16,9 @@ from aiohttp import web
 from gateway.engine.private_socket import peer_of, private_listener
 from gateway.front.state import FrontState
 
-_MAX_BODY = 64 * 1024
+_MAX_BODY = 1 << 20
+
+T = TypeVar("T")
 
 
 class Disconnect(msgspec.Struct, forbid_unknown_fields=True):
@@ -22,6 +26,12 @@ class Disconnect(msgspec.Struct, forbid_unknown_fields=True):
 
     session: str
     reason: str = ""
+
+
+class Hold(msgspec.Struct, forbid_unknown_fields=True):
+    """sessions: whom the engine wants held back, by SessionID; all others are not."""
+
+    sessions: list[str]
 
 
 class FrontControl:
@@ -40,6 +50,7 @@ class FrontControl:
         app = web.Application(client_max_size=_MAX_BODY)
         app.router.add_get("/sessions", self._sessions)
         app.router.add_post("/disconnect", self._disconnect)
+        app.router.add_post("/hold", self._hold)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         await web.SockSite(self._runner, listener).start()
@@ -54,19 +65,24 @@ class FrontControl:
         return web.json_response({key: client.shown() for key, client in self._state.sessions.items()})
 
     async def _disconnect(self, request: web.Request) -> web.Response:
-        _check_owner(request)
-        try:
-            asked = msgspec.json.decode(await request.read(), type=Disconnect)
-        except msgspec.DecodeError as error:
-            raise web.HTTPBadRequest(text=str(error)) from error
+        asked = await _read(request, Disconnect)
         client = self._state.sessions.get(asked.session)
         if client is None:
             return web.json_response({"done": False, "text": f"nobody is connected to session {asked.session}"})
         client.cut(f"disconnected by the operator: {asked.reason}")
         return web.json_response({"done": True, "text": f"session {asked.session} is disconnected, it was {client}"})
 
+    async def _hold(self, request: web.Request) -> web.Response:
+        self._state.hold(frozenset((await _read(request, Hold)).sessions))
+        return web.json_response({"done": True})
 
-def _check_owner(request: web.Request) -> None:
+
+async def _read(request: web.Request, kind: type[T]) -> T:
+    """What the gateway's own user asks for."""
     connection: socket.socket = request.get_extra_info("socket")
     if peer_of(connection).uid not in (os.geteuid(), 0):
         raise web.HTTPForbidden(text="this is for the gateway's own user")
+    try:
+        return msgspec.json.decode(await request.read(), type=kind)
+    except msgspec.DecodeError as error:
+        raise web.HTTPBadRequest(text=str(error)) from error

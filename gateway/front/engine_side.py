@@ -47,8 +47,8 @@ class EngineSide(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self.paused = True
-        self._client.transport.pause_reading()
+        self._client.read_or_wait()
 
     def resume_writing(self) -> None:
         self.paused = False
-        self._client.transport.resume_reading()
+        self._client.read_or_wait()

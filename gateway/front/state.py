@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from gateway.front.connection import ClientSide
 
 _REFUSAL_LINES, _REFUSAL_SECONDS = 50, 10.0
+HOLD_S = 3.0
+"""How long a client is held back on the engine's word, which says it twice a second."""
 
 
 class FrontState:
@@ -37,6 +39,9 @@ class FrontState:
         self.clients: set[ClientSide] = set()
         self.sessions: dict[str, ClientSide] = {}
         """By SessionID, those whose Logon went on to the engine."""
+        self.held_back: frozenset[str] = frozenset()
+        """Sessions that are not read for now, since the engine has enough of them."""
+        self._hold_ends: asyncio.TimerHandle | None = None
         self.wire_log = WireLog(settings.wire_log) if settings.wire_log else None
         self.accepted = 0
         self.engine_away = False
@@ -46,6 +51,19 @@ class FrontState:
     def tap(self, number: int, peer: Peer) -> Tap | None:
         """A new connection's end of the wire log, if one is kept."""
         return self.wire_log.tap(number, str(peer)) if self.wire_log else None
+
+    def hold(self, sessions: frozenset[str]) -> None:
+        """Read these no more, and all others. It ends by itself when it is not said again: the engine may be gone, and
+        its socket holds up a client too.
+        """
+        if self._hold_ends is not None:
+            self._hold_ends.cancel()
+            self._hold_ends = None
+        if sessions:
+            self._hold_ends = asyncio.get_running_loop().call_later(HOLD_S, self.hold, frozenset[str]())
+        changed, self.held_back = self.held_back ^ sessions, sessions
+        for key in changed & self.sessions.keys():
+            self.sessions[key].read_or_wait()
 
     def reload(self) -> None:
         """Read certificates, lists and public keys again. What cannot be used is logged, and the old ones stay."""

@@ -18,6 +18,7 @@ from gateway.control.peer import caller_of
 from gateway.control.requests import BadRequest, read_request
 from gateway.control.server import ControlServer
 from gateway.domain.risk.parsing import rate
+from gateway.engine.backlog import Backlog
 from gateway.engine.clock import SystemClock
 from gateway.engine.inbox import OperatorRequest
 from gateway.engine.operations import Arm, Kill, LogOutSession, Outcome, Reconcile, SetSessionNumbers, open_to_group
@@ -149,12 +150,15 @@ def test_the_sessions_are_told_while_the_engine_does_nothing(
 ) -> None:
     throttle = Throttle({"A": Allowed(rate("10/1s"))}, lambda *_: None)
     throttle.take("A", "D", SystemClock().now() + 10**10)  # in ten seconds, so that it is still full when asked
-    server = ControlServer(tmp_path / "other.sock", asked.put, sessions=SessionUse(["A", "B"], throttle, SystemClock()))
+    server = ControlServer(
+        tmp_path / "other.sock", asked.put, sessions=SessionUse(["A", "B"], throttle, Backlog(1), SystemClock())
+    )
     server.start()
+    nothing = {"waiting_bytes": 0, "held_back": False}
     try:
         assert look(tmp_path / "other.sock", "engine") == {
-            "A": {"throttle_used": 10, "throttle_limit": 10},
-            "B": {"throttle_used": None, "throttle_limit": None},
+            "A": {"throttle_used": 10, "throttle_limit": 10, **nothing},
+            "B": {"throttle_used": None, "throttle_limit": None, **nothing},
         }
     finally:
         server.stop()

@@ -23,6 +23,7 @@ from gateway.domain.session_profile import Account, SessionProfile
 from gateway.domain.values import OrdType, Side, TimeInForce
 from gateway.engine import inbox as i
 from gateway.engine import timers, withdrawals
+from gateway.engine.backlog import Backlog
 from gateway.engine.breaks import Breaks
 from gateway.engine.clients import Clients
 from gateway.engine.clock import DAY
@@ -65,7 +66,7 @@ class World:
         self.time = time.time_ns()
         self.halted: list[BaseException] = []
         self.intents: list[Intent] = []
-        self.inbox = i.Inbox()
+        self.inbox = i.Inbox(Backlog(1 << 20))
         self.database = open_database(f"sqlite:///{directory / 'gateway.db'}", "sim")
         self.states = states = {SESSION: SessionState(SESSION, "FIX.4.4", 0)}
         self.book, codec = Book(), Codec()

@@ -13,6 +13,7 @@ import pytest
 
 from gateway.control.client import ControlError, look
 from gateway.control.front_link import FrontLink
+from gateway.engine.backlog import Backlog
 from gateway.engine.inbox import OperationEnded
 from gateway.engine.operations import Outcome
 from gateway.engine.private_socket import Peer
@@ -40,7 +41,7 @@ def mode(path: Path) -> int | None:
 async def outcome_of(path: Path, session: str) -> Outcome:
     """Of a disconnect as the engine asks for it."""
     ended: list[OperationEnded] = []
-    link = FrontLink(path, ended.append)
+    link = FrontLink(path, ended.append, Backlog(1 << 20))
     link.start()
     link.disconnect(session, "they asked for it", lambda _: None)
     try:
@@ -61,6 +62,7 @@ async def test_who_is_connected_is_told(told: FrontSettings, engine: Engine, pat
                 "address": f"127.0.0.1:{port}",
                 "certificate": None,
                 "connection": 1,
+                "held_back": False,
                 "unread_bytes": 0,
                 "to_engine_bytes": 0,
                 "buffer_bytes": told.max_buffered_bytes,

@@ -1,0 +1,136 @@
+"""Clients that the engine has enough of are not read for a while; nobody else is concerned."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gateway.control.client import look
+from gateway.control.front_link import FrontLink
+from gateway.engine.backlog import Backlog
+from gateway.front import FrontSettings
+from gateway.front import state as state_module
+from gateway.front.state import FrontState
+from tests.unit.front.support import (
+    ANSWER,
+    ORDER,
+    Engine,
+    connect,
+    exactly,
+    fix,
+    log_on,
+    logon,
+    running,
+    settled,
+    until,
+)
+
+KEY = "FIX.4.4:FIXGW->DESK"
+MANY = fix("B", (58, "x" * 10_000)) * 600  # 6 MB: more than the sockets on the way hold
+
+
+@pytest.fixture
+def told(settings: FrontSettings) -> FrontSettings:
+    path = settings.engine_socket.with_name("front.sock")
+    return replace(settings, control_socket=path, max_buffered_bytes=1 << 16)
+
+
+@contextlib.asynccontextmanager
+async def engine_full_of(path: Path | None, session: str = KEY) -> AsyncIterator[Backlog]:
+    """An engine that has too much of the session, and tells the front."""
+    assert path is not None
+    backlog = Backlog(1_000)
+    link = FrontLink(path, lambda _: None, backlog)
+    link.start()
+    try:
+        backlog.came(session, 1_001)
+        async with asyncio.timeout(10):
+            while session not in await held(path):
+                pass
+        yield backlog
+    finally:
+        await asyncio.to_thread(link.stop)
+
+
+async def held(path: Path | None) -> list[str]:
+    assert path is not None
+    sessions = await asyncio.to_thread(look, path, "front")
+    return [key for key, shown in sessions.items() if shown["held_back"]]
+
+
+async def test_one_client_waits_and_others_do_not(told: FrontSettings, engine: Engine) -> None:
+    async with running(told) as front:
+        session, other = await log_on(front, engine), await log_on(front, engine, "DESK01")
+        async with engine_full_of(told.control_socket) as backlog:
+            assert await held(told.control_socket) == [KEY]
+            session.writer.write(MANY)
+            assert await settled(session.writer.transport.get_write_buffer_size) > 0
+            other.writer.write(MANY)
+            assert await exactly(other.engine_reader, MANY)
+            session.engine_writer.write(ORDER)
+            assert await exactly(session.reader, ORDER), "it gets its reports"
+            backlog.done({KEY: 100})
+            assert await held(told.control_socket) == [KEY], "more than half is left"
+            backlog.done({KEY: 500})
+            assert await exactly(session.engine_reader, MANY)
+            assert await held(told.control_socket) == []
+
+
+async def test_a_hold_is_renewed_and_ends_with_the_engine(
+    told: FrontSettings, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.control.front_link._RENEW_S", 0.05)
+    monkeypatch.setattr(state_module, "HOLD_S", 2.0)
+    heard: list[frozenset[str]] = []
+    hold = FrontState.hold
+
+    def hear(state: FrontState, sessions: frozenset[str]) -> None:
+        heard.append(sessions)
+        hold(state, sessions)
+
+    monkeypatch.setattr(FrontState, "hold", hear)
+    async with running(told) as front:
+        session = await log_on(front, engine)
+        async with engine_full_of(told.control_socket):
+            session.writer.write(MANY)
+            await until(lambda: len(heard) > 3)
+            assert await held(told.control_socket) == [KEY]
+        assert await exactly(session.engine_reader, MANY), "the engine says nothing any more"
+
+
+async def test_a_front_that_starts_later_hears_of_it(
+    told: FrontSettings, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.control.front_link._RENEW_S", 0.05)
+    async with running(told) as front:
+        await log_on(front, engine)
+        async with engine_full_of(told.control_socket):
+            await front.stop()
+            async with running(told) as again:
+                reader, writer = await connect(again)
+                writer.write(logon() + MANY)
+                engine_reader, engine_writer = await engine.connection()
+                await engine_reader.readexactly(len(logon()))
+                await until(lambda: bool(again._state.held_back))
+                engine_writer.write(ANSWER)
+                assert await exactly(reader, ANSWER), "it can log on"
+                assert await settled(writer.transport.get_write_buffer_size) > 0
+
+
+async def test_a_half_message_does_not_run_out_of_time_meanwhile(
+    told: FrontSettings, engine: Engine, log: list[str]
+) -> None:
+    async with running(replace(told, message_deadline_seconds=1)) as front:
+        session = await log_on(front, engine)
+        session.writer.write(ORDER[:-5])
+        async with engine_full_of(told.control_socket) as backlog:
+            session.writer.write(ORDER[-5:])
+            await asyncio.sleep(1.5)
+            assert not any("was not complete" in line for line in log)
+            backlog.done({KEY: 1_001})
+            assert await exactly(session.engine_reader, ORDER)
+            session.writer.write(ORDER[:-5])
+            await until(lambda: any("a message was not complete within 1 s" in line for line in log))
