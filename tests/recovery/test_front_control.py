@@ -12,7 +12,7 @@ from tests.fixtures.processes import Exchange, Gateway, wait_until
 from tests.fixtures.resting import resting_order
 from tests.recovery.test_operator_sessions import actions
 
-SESSIONS = {"DESK": ("FIX.4.4", 'throttle = { messages = "100/1m" }'), "OMS42": ("FIX.4.2", "")}
+SESSIONS = {"DESK": ("FIX.4.4", 'throttle = { messages = "100/1h" }'), "OMS42": ("FIX.4.2", "")}
 WHY = ("--reason", "certificate revoked")
 
 
