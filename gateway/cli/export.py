@@ -1,17 +1,23 @@
 """fixgw export: the record handed on."""
 
+import csv
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
+from rich.table import Table
 
 from gateway.cli.database import DEFAULT_CONFIG, EXIT_UNUSABLE, ConfigOption, reading
+from gateway.cli.tables import console
 from gateway.cli.window import DateOption, FromOption, ToOption, asked_window
 from gateway.compliance.derive.window import Window
 from gateway.compliance.export.columns import Dataset, Redaction
 from gateway.compliance.export.records import MESSAGES, RECORDS
+from gateway.compliance.export.rts24 import FIELDS
+from gateway.compliance.export.rts24_rows import RTS24
 from gateway.compliance.export.run import MOST_DAYS, Written
 from gateway.compliance.export.run import export as write_export
 from gateway.compliance.export.writers import Format, check_format
@@ -65,6 +71,53 @@ def records(
     if shape is Format.FIX and names != [MESSAGES.name]:
         _refuse("FIX text is of messages alone: leave --only out, or take csv or parquet")
     _run(config, into, [RECORDS[name] for name in dict.fromkeys(names)], shape, _over(date, since, until))
+
+
+@export.command()
+def rts24(
+    into: IntoOption,
+    config: ConfigOption = DEFAULT_CONFIG,
+    *,
+    date: DateOption = None,
+    since: FromOption = None,
+    until: ToOption = None,
+    shape: FormatOption = Format.CSV,
+) -> None:
+    r"""Write what happened to orders in the layout of RTS 24 (MiFID II order record keeping), a file a day (UTC).
+
+    A column for each field, empty where it cannot be told: fixgw export rts24-fields has where each comes from. A row
+    for each new order, replace, cancel, rejection, expiry and execution. Otherwise as export records.
+
+    \b
+    fixgw export rts24 --into january --from 2026-01-01 --to 2026-02-01
+    """
+    if shape is Format.FIX:
+        _refuse("RTS 24 has fields, not messages: take csv or parquet")
+    _run(config, into, [RTS24], shape, _over(date, since, until))
+
+
+@export.command("rts24-fields")
+def rts24_fields(
+    *, as_csv: Annotated[bool, typer.Option("--csv", help="One line a field, for spreadsheets.")] = False
+) -> None:
+    r"""Show each field of RTS 24, whether it can be filled, and where it comes from or why not.
+
+    \b
+    fixgw export rts24-fields
+    fixgw export rts24-fields --csv
+    """
+    if as_csv:
+        out = csv.writer(sys.stdout, lineterminator="\n")
+        out.writerow(["number", "field", "available", "source"])
+        out.writerows([field.number, field.name, field.available.value, field.source] for field in FIELDS)
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("Nr", justify="right")
+    for name in ("Field", "Available", "From"):
+        table.add_column(name, overflow="fold")
+    for field in FIELDS:
+        table.add_row(str(field.number), field.name, field.available.value, field.source)
+    console().print(table)
 
 
 def _run(config: Path, into: Path, datasets: Sequence[Dataset], shape: Format, window: Window) -> None:

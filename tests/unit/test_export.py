@@ -132,6 +132,9 @@ def test_an_interrupted_export_goes_on_and_keeps_what_is_finished(
         exported(database, tmp_path / "out")
     assert json.loads((tmp_path / "out" / "manifest.json").read_text())["complete"] is False
     (tmp_path / "out" / whole[0].name).write_bytes(b"altered")
+    calls = 2
+    with pytest.raises(KeyboardInterrupt):  # once more, before anything was finished
+        exported(database, tmp_path / "out")
     told = exported(database, tmp_path / "out")
     assert [done.kept for done in told] == [False, True] + [False] * 6
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")

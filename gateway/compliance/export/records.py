@@ -8,10 +8,10 @@ from sqlalchemy import Connection, Row, Table, select, tuple_
 from gateway.compliance.derive.window import Window
 from gateway.compliance.export.columns import Column, Dataset, Kind
 from gateway.compliance.export.columns import Row as Values
+from gateway.compliance.export.folding import after
 from gateway.compliance.export.paging import by_number
 from gateway.compliance.search import MessageFilter, search
 from gateway.domain.order import Order
-from gateway.domain.transitions import evolve
 from gateway.errors import JournalUnreadable
 from gateway.store.codec import decode_event
 from gateway.store.projections import order_row
@@ -44,9 +44,9 @@ def _decisions(connection: Connection, span: Window, _end: int) -> Iterator[Valu
 def _orders(connection: Connection, span: Window, end: int) -> Iterator[Values]:
     """Those received in the span, as they stood at `end`: folded, since the table of orders has them as of now."""
     key = tuple_(orders.c.received_at, orders.c.order_id)
-    after: tuple[int, str] = (span.since, "")
+    last: tuple[int, str] = (span.since, "")
     while True:
-        query = select(orders.c.received_at, orders.c.order_id).where(key > after, orders.c.received_at < span.until)
+        query = select(orders.c.received_at, orders.c.order_id).where(key > last, orders.c.received_at < span.until)
         found = connection.execute(query.order_by(*key.clauses).limit(_ORDERS_AT_ONCE)).all()
         standing = _folded(connection, [row.order_id for row in found], end)
         connection.rollback()
@@ -55,7 +55,7 @@ def _orders(connection: Connection, span: Window, end: int) -> Iterator[Values]:
             yield order_row(order, at)
         if len(found) < _ORDERS_AT_ONCE:
             return
-        after = (found[-1].received_at, found[-1].order_id)
+        last = (found[-1].received_at, found[-1].order_id)
 
 
 def _folded(connection: Connection, order_ids: list[str], end: int) -> dict[str, tuple[Order, int]]:
@@ -68,7 +68,8 @@ def _folded(connection: Connection, order_ids: list[str], end: int) -> dict[str,
     row: Row[Any]
     for row in connection.execute(query.order_by(journal.c.position)):
         known = standing.get(row.order_id)
-        order = evolve(known[0] if known else None, decode_event(row.event_type, row.payload))
+        event = decode_event(row.event_type, row.payload)
+        order = after(known[0] if known else None, event, row.position)
         standing[row.order_id] = (order, row.at)
     if missing := [order_id for order_id in order_ids if order_id not in standing]:
         raise JournalUnreadable(
