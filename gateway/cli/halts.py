@@ -8,16 +8,12 @@ import typer
 from gateway.cli.database import DEFAULT_CONFIG, ConfigOption, reading
 from gateway.cli.tables import Column, build_table, console
 from gateway.cli.times import local_date_time, utc_text
-from gateway.domain.halts import TradingState
+from gateway.domain.halts import HaltScope, TradingState
 from gateway.store.readers import load_halts
 
 _COLUMNS = (
     Column("State", lambda row: str(row.state).upper()),
-    Column("Account", lambda row: row.account or "any"),
-    Column("Session", lambda row: row.session or "any"),
-    Column("Symbol", lambda row: row.symbol or "any"),
-    Column("Venue account", lambda row: row.venue_account or "any"),
-    Column("Venue", lambda row: row.venue or "any"),
+    Column("Scope", lambda row: str(HaltScope(*row[: len(HaltScope._fields)]))),
     Column("Since", lambda row: local_date_time(row.at)),
     Column("By", lambda row: str(row.who)),
     Column("Reason", lambda row: str(row.reason)),

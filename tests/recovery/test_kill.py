@@ -63,10 +63,7 @@ async def test_one_command_stops_a_scope_and_then_all(exchange: Exchange, gatewa
     code, out, _ = await gateway.fixgw("halts")
     assert code == 0
     assert "runaway algorithm" in out
-    assert [line.split()[:4] for line in out.splitlines()[1:]] == [
-        ["HALTED", "any", "any", "any"],
-        ["HALTED", "any", "DESK", "any"],
-    ]
+    assert [line.split()[:2] for line in out.splitlines()[1:]] == [["HALTED", "firm"], ["HALTED", "session:DESK"]]
     await other.logout()
 
 

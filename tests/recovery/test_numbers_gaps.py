@@ -63,7 +63,7 @@ async def test_closed_ranges_are_answered_over_restarts(gateway: Gateway) -> Non
     await client.wait_closed(20)
     client = gateway.client()
     await client.connect(timeout=20)
-    wait_until(lambda: gateway.log().count("available=True") >= 2, "the venue is back")
+    wait_until(lambda: gateway.log().count("reconciled account=") >= 2, "the venue is back, and was compared")
     after = await trade(client, 2)
     first, last, restarted = before[0].seq, before[-1].seq, after[0].seq
     assert restarted > last + 100, "numbers go on at the reserved bound"
