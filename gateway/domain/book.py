@@ -3,6 +3,7 @@
 The book only records: it changes by events alone, so folding the journal gives the same book.
 """
 
+from collections import defaultdict
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -48,6 +49,7 @@ class Book:
         self.executions: dict[TradeKey, Execution] = {}
         self._executions_by_position: dict[int, Execution] = {}
         self.working: set[str] = set()  # ids of the orders that can still execute
+        self._working_of: defaultdict[str, set[str]] = defaultdict(set)  # by session
         self.last_order_number = 0
         self._by_cl_ord_id: dict[tuple[str, str], str] = {}
         self._by_client_id: dict[str, tuple[str, int]] = {}
@@ -55,6 +57,10 @@ class Book:
         self.day_start = day_start
 
     # --- reading
+
+    def working_of(self, session: str) -> list[Order]:
+        """The session's orders that can still execute."""
+        return [self.orders[order_id] for order_id in self._working_of.get(session, ())]
 
     def by_cl_ord_id(self, session: str, cl_ord_id: str) -> Order | None:
         """The order that this ClOrdID of the session, or of one of its requests, belongs to."""
@@ -152,7 +158,8 @@ class Book:
         if was != now:
             self.risk.totals.opened(after, was, now)
         if bool(was) is not bool(now):  # an order is open as long as anything of it can execute
-            (self.working.add if now else self.working.discard)(after.order_id)
+            for ids in (self.working, self._working_of[after.session]):
+                (ids.add if now else ids.discard)(after.order_id)
         if before is not None and before.cum_qty != after.cum_qty:
             self.risk.totals.executed(after, subtract(after.cum_qty, before.cum_qty))
 

@@ -133,13 +133,16 @@ class Clients:
             case c.RequestStatus():
                 return self._desk.status(decoded)
             case c.MassCancel():
-                self._mass.cancel(decoded)
+                if not self._mass.cancel(decoded) and self._throttle is not None:
+                    self._throttle.count(item.session, item.at)  # answered; but so many of them are no way to cancel
             case c.RequestMassStatus():
                 self._mass.status(decoded)
             case c.RequestSecurities():
                 self._mass.securities(decoded)
             case MassCancelRefused():
                 self._mass.refuse(decoded)
+                if self._throttle is not None:
+                    self._throttle.count(item.session, item.at)
             case NewOrderRefused() | RequestRefused():
                 return self._desk.refuse(decoded)
             case BusinessReject():

@@ -43,25 +43,29 @@ class MassRequests:
         self._profiles = profiles
         self._was_received = was_received
 
-    def cancel(self, command: c.MassCancel) -> None:
+    def cancel(self, command: c.MassCancel) -> bool:
         """OrderMassCancelRequest(q). No limit, halt or queue stops it.
 
         The orders are withdrawn: each is canceled at its venue, again and again until that is confirmed, and its own
         session is told. One that is being canceled already counts and needs nothing more.
+
+        Returns whether there was one to cancel that was not being canceled already.
         """
         profile, wanted = self._profiles[command.session], command.wanted
         orders = self._selected(wanted, profile)
         problem = self._problem(wanted, profile)
         if problem is not None and not orders:
             self.refuse(_refusal(command, *problem))
-            return
+            return False
         if self._repeats(command):
             # What was sent since the first time is not meant.
             self._note_request(command, 0, f"MASS_CANCEL_REPEATED cl_ord_id={command.cl_ord_id}: it was done before")
-            return
+            return False
         self._note_request(command, len(orders))
-        for order in orders:
+        new = [order for order in orders if not any(request.kind.is_ours for request in order.requests)]
+        for order in new:
             self._withdraw(order, command)
+        return bool(new)
 
     def refuse(self, refusal: e.MassCancelRefused) -> None:
         """Of a request that cannot be followed."""
@@ -120,7 +124,9 @@ class MassRequests:
 
     def _selected(self, wanted: Selection, profile: SessionProfile) -> list[Order]:
         book = self._recorder.book
-        return select((book.orders[order_id] for order_id in book.working), wanted, profile)
+        if wanted.account in profile.cancel_accounts:
+            return select((book.orders[order_id] for order_id in book.working), wanted, profile)
+        return select(book.working_of(profile.key), wanted, profile)
 
     def _repeats(self, command: c.MassCancel) -> bool:
         if not command.repeated:

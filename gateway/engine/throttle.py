@@ -1,7 +1,8 @@
 """How many messages a session may send in a time, whatever they are; beyond that it is refused, or logged out.
 
 A token bucket a session, full at first, kept as the time at which it is full again. Cancels take nothing from it and
-are never counted.
+are never refused. A mass cancel that finds nothing to cancel, which is not being canceled already, counts all the same:
+a flood of those would be a row in SQL each, without an end.
 """
 
 from collections.abc import Callable, Mapping
@@ -33,8 +34,12 @@ class Throttle:
 
     def take(self, session: str, msg_type: str, at: int) -> str:
         """A message came in at this time, ns. Returns why it is too many; empty where it may pass."""
+        return "" if msg_type in EXEMPT else self.count(session, at)
+
+    def count(self, session: str, at: int) -> str:
+        """As take, whatever the message is: also for a mass cancel that left nothing to cancel."""
         allowed = self._allowed.get(session)
-        if allowed is None or msg_type in EXEMPT:
+        if allowed is None:
             return ""
         interval = allowed.rate.window // allowed.rate.times
         full_at = max(self._full_at[session], at)

@@ -34,7 +34,7 @@ class Withdrawals:
         """Withdraw what sessions have left whose grace period is over, at most AT_ONCE orders."""
         book = self._recorder.book
         for session in self.disconnects.due(now):
-            orders = [o for o in map(book.orders.__getitem__, book.working) if o.session == session]
+            orders = book.working_of(session)
             if orders:
                 text = self.disconnects.text(session)
                 self._alert("CANCEL_ON_DISCONNECT", "warning", f"{len(orders)} open orders: {text}", now, session)

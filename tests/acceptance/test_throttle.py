@@ -14,6 +14,7 @@ SESSIONS = {
     "DESK": ("FIX.4.4", SLOW),
     "OMS42": ("FIX.4.2", SLOW),
     "HASTY": ("FIX.4.4", 'throttle = { messages = "5/1m", logout_after = 20 }'),
+    "PANIC": ("FIX.4.4", 'throttle = { messages = "5/1m", logout_after = 20 }'),
     "FREE": ("FIX.4.4", ""),
 }
 
@@ -51,6 +52,20 @@ async def test_orders_replaces_and_questions_are_refused_and_cancels_pass(
         await desk.expect("8", {41: order, 150: "4"})
         for _ in range(8):
             await rest(free)
+
+
+async def test_mass_cancels_of_nothing_count(gateway: Gateway) -> None:
+    async with on(gateway, "PANIC", "FREE") as (hasty, free):
+        order = await rest(hasty)
+        for number in range(40):
+            hasty.send("q", [(11, f"nothing-{number}"), (530, "7"), (60, "20260101-00:00:00")])
+        with pytest.raises(ExpectTimeout):  # at once, since it is logged out
+            await hasty.expect("5", timeout=20)
+        assert hasty.closed_reason.endswith("refused=20")
+        assert [m[11] for m in hasty.inbox if m.type == "8" and m[150] == "4"] == [order]
+        answered = [m[11] for m in hasty.inbox if m.type == "r"]
+        assert answered[:20] == [f"nothing-{number}" for number in range(20)], "none is refused"
+        await rest(free)
 
 
 async def test_a_flood_of_session_messages_ends_in_a_logout(gateway: Gateway) -> None:

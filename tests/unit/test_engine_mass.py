@@ -160,6 +160,23 @@ def test_what_was_done_is_not_done_again(office: MassOffice) -> None:
     assert office.cancel(cl_ord_id="MC-2") == "O2:2"  # a new request under an old id: cancels always pass
 
 
+def test_it_says_whether_there_was_something_new_to_cancel(office: MassOffice) -> None:
+    def cancel(session: str = SESSION, **wanted: Any) -> bool:
+        return office.mass.cancel(
+            MassCancel(session=session, cl_ord_id="MC", at=1, request_type="7", wanted=Selection(**wanted))
+        )
+
+    assert not cancel()
+    office.rest("A")
+    office.rest("B", session=OTHER)
+    assert cancel()
+    assert not cancel(), "it is being canceled"
+    office.rest("C")
+    assert cancel()
+    assert cancel(OTHER, account="TRADING"), "its own"
+    assert not cancel(OTHER, account="FOREIGN")
+
+
 def test_an_unknown_symbol_is_refused_unless_something_is_open_in_it(office: MassOffice) -> None:
     office.rest("A")
     assert office.cancel(symbol="NIXUSDT") == ":0"  # no venue has told its symbols yet

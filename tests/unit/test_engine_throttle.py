@@ -44,3 +44,12 @@ def test_who_does_not_pause_is_logged_out() -> None:
     assert ended == []
     made.take(DESK, "1", 1 + 500 * MS)
     assert ended == ["MESSAGE_RATE limit=2/1s again_in=500ms session=DESK refused=3"]
+
+
+def test_what_is_exempt_can_be_counted() -> None:
+    made, ended = throttle(logout_after=2)
+    assert [made.count(DESK, 1) for _ in range(2)] == ["", ""]
+    assert made.used(DESK, 1) == (2, 2)
+    assert [made.count(DESK, 1)[:12] for _ in range(2)] == ["MESSAGE_RATE"] * 2
+    assert len(ended) == 1
+    assert made.take(DESK, "q", 1) == ""
