@@ -9,6 +9,7 @@ import typer
 
 from gateway.cli.database import DEFAULT_CONFIG, EXIT_UNUSABLE, ConfigOption, reading
 from gateway.cli.replay_import import import_command
+from gateway.cli.replay_inject import inject_command
 from gateway.cli.window import DateOption, FromOption, ToOption, asked_window
 from gateway.compliance.derive.difference import Difference
 from gateway.compliance.derive.run import Derived
@@ -28,6 +29,7 @@ def main() -> None:
 
 
 replay.command("import")(import_command)
+replay.command("inject")(inject_command)
 
 
 @replay.command()

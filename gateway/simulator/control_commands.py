@@ -22,9 +22,12 @@ an op is a WebSocket API method name, which also stands for the REST endpoint th
     price             symbol, price                                      moves maker and last price; stops trigger
     time              offset_ms                                          shifts the exchange's clock
     balance           account, asset, free                               sets a balance
+    playback          on true or false                                   requests about orders wait for their answer
+    answer            number, status, body (JSON text)                   answers such a request
+    say               account, event (JSON text)                         a user event, word by word
     reset                                                                back to the start
 
-GET /sim/held, /sim/orders?account=, /sim/trades?account= show what there is.
+GET /sim/held, /sim/asked, /sim/orders?account=, /sim/trades?account= show what there is.
 """
 
 import asyncio
@@ -221,6 +224,26 @@ def _balance(control: Control, body: Body) -> None:
     accounts[name].balance(asset).free = free
 
 
+def _playback(control: Control, body: Body) -> None:
+    control.scripts.play(on=bool(body["on"]))
+
+
+def _answer(control: Control, body: Body) -> None:
+    control.scripts.playback.answer(int(body["number"]), int(body["status"]), str(body["body"]).encode())
+
+
+def _asked(control: Control, body: Body) -> Any:  # noqa: ARG001 - one signature for all
+    waiting = control.scripts.playback.asked.items()
+    return [{"number": number, "op": asked.op, "params": asked.params} for number, asked in waiting]
+
+
+def _say(control: Control, body: Body) -> None:
+    accounts = control.api.exchange.accounts.by_name
+    if body["account"] not in accounts:
+        raise ScriptError(f"no account {body['account']!r}; there are {sorted(accounts)}")
+    control.stream.say(accounts[body["account"]], str(body["event"]).encode())
+
+
 def _reset(control: Control, body: Body) -> None:  # noqa: ARG001 - one signature for all
     control.scripts.reset()
     control.stream.reset()
@@ -276,6 +299,9 @@ POST: dict[str, Callable[[Control, Body], Any]] = {
     "price": _price,
     "time": _time,
     "balance": _balance,
+    "playback": _playback,
+    "answer": _answer,
+    "say": _say,
     "reset": _reset,
 }
-GET: dict[str, Callable[[Control, Body], Any]] = {"held": _held, "orders": _orders, "trades": _trades}
+GET: dict[str, Callable[[Control, Body], Any]] = {"held": _held, "asked": _asked, "orders": _orders, "trades": _trades}

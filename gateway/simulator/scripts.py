@@ -7,6 +7,7 @@ from enum import Enum, auto
 
 from gateway.simulator.api import Answer, refuse
 from gateway.simulator.errors import ApiError
+from gateway.simulator.playback import Playback
 
 FAULTS = ("http_503_after", "http_503_before", "drop_before", "drop_after", "rubbish", "timeout")
 WHEN = ("before", "after")
@@ -54,6 +55,7 @@ class Scripts:
         self._delays: dict[str, float] = {}
         self._counted: list[_Counted] = []
         self.held: list[Held] = []
+        self.playback = Playback()
 
     def hold(self, op: str, when: str) -> None:
         self._holds.add((op, when))
@@ -92,10 +94,16 @@ class Scripts:
         self.release(None)
         self._delays.clear()
         self._counted.clear()
+        self.playback.reset()
         self.active = self.maintenance = False
 
+    def play(self, *, on: bool) -> None:
+        """Requests about orders are answered from outside from here on, or by the exchange again."""
+        self.playback.on = on
+        self._settle()
+
     def _settle(self) -> None:
-        self.active = bool(self._holds or self._delays or self._counted)
+        self.active = bool(self._holds or self._delays or self._counted or self.playback.on)
 
     def _take(self, op: str) -> _Counted | None:
         for one in self._counted:

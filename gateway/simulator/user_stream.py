@@ -81,6 +81,11 @@ class UserStream:
         if self._by_account.get(account):
             self._emit(account, events.account_position(account, now))
 
+    def say(self, account: Account, event: bytes) -> None:
+        """Deliver an event that is none of the exchange's own."""
+        if self._by_account.get(account):
+            self._emit(account, event)
+
     def shutdown(self, now: int) -> None:
         """Announce the end of the service on every subscription."""
         for subscriptions in self._by_account.values():

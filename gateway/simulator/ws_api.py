@@ -78,6 +78,10 @@ class WsApi:
     async def _scripted(
         self, session: "_Session", op: str, params: dict[str, Any], request_id: bytes, show_limits: bool
     ) -> None:
+        if self.scripts.playback.takes(op):
+            session.send(request_id, await self.scripts.playback.ask(op, params), show_limits)
+            await self.hub.flush()
+            return
         process = partial(session.answer, op, params)
         fate, answer = await self.scripts.run(op, process, self.hub.flush)
         if fate is Fate.DROP:

@@ -1,0 +1,201 @@
+"""A gateway and a simulated exchange of their own, for going through a record once more.
+
+They are made so that they can reach nothing else: the configuration is written from nothing, with environment "sim"
+and addresses of this host alone, the keys are made up for it, and of the caller's environment only what a process needs
+to run is passed on.
+"""
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, func, select
+
+import gateway
+from gateway.config import Config, SessionConfig, load_config
+from gateway.errors import GatewayError
+from gateway.store.database import open_database, open_for_reading
+from gateway.store.rows import LimitRow
+from gateway.store.tables import meta, venue_calls
+
+_PASSED_ON = ("PATH", "LANG", "LC_ALL", "TMPDIR", "HOME")
+_START_S = 60.0
+_STOP_S = 20.0
+_LONG_MS = 120_000
+_HALF_A_DAY_S = 43_200
+
+
+class ScratchError(GatewayError):
+    """The scratch gateway or its exchange does not come up; the text has what they logged last."""
+
+
+class Scratch:
+    """Both processes, and the database, in one directory. `start`, then `url`, `port` and `sql`, then `stop`."""
+
+    def __init__(self, directory: Path, config: Config, limits: Iterable[LimitRow], instance: str) -> None:
+        """config: the real gateway's, for its sessions and accounts. instance: what client ids of the record carry."""
+        self.directory = directory
+        self._of = config
+        self._limits = list(limits)
+        self._instance = instance
+        self._database_url = f"sqlite:///{directory / 'gateway.db'}"
+        self._running: list[tuple[str, subprocess.Popen[bytes]]] = []
+        self._sql: Engine | None = None
+        self.url = ""
+        self.port = 0
+
+    def start(self) -> None:
+        """Returns when clients can log on and orders are taken. Raises ScratchError, and ConfigError."""
+        keys = {account.name: (secrets.token_hex(16), secrets.token_hex(16)) for account in self._of.venue_accounts}
+        accounts = self.directory / "accounts.toml"
+        accounts.write_text(
+            "\n".join(
+                _table("[account]", {"name": name, "api_key": key, "secret": secret})
+                for name, (key, secret) in keys.items()
+            )
+        )
+        ready = self.directory / "sim.json"
+        options = ["--port", "0", "--no-maker", "--no-limits", "--accounts", str(accounts), "--ready-file", str(ready)]
+        self._run("sim", ["sim", *options], clean_environment())
+        self.url = f"http://127.0.0.1:{self._port(ready)}"
+        file = self.directory / "gateway.toml"
+        file.write_text(scratch_config(self._of, self._limits, self.directory, self.url))
+        load_config(file)  # what is wrong with it is said here
+        database = open_database(self._database_url, "sim", self._of.deployment)
+        with database.begin() as connection:
+            connection.execute(meta.update().where(meta.c.key == "instance").values(value=self._instance))
+        database.dispose()
+        ready = self.directory / "gateway.json"
+        own_keys = {
+            f"FIXGW_SIM_{name.upper()}_API_{part}": value
+            for name, pair in keys.items()
+            for part, value in zip(("KEY", "SECRET"), pair, strict=True)
+        }
+        self._run("gateway", ["run", "--config", str(file), "--ready-file", str(ready)], clean_environment() | own_keys)
+        self.port = self._port(ready)
+        self._sql = open_for_reading(self._database_url)
+        self._await(lambda: self._compared() == len(keys))
+
+    def sql(self) -> Connection:
+        """A connection that reads beside the engine; close it."""
+        assert self._sql is not None
+        return self._sql.connect()
+
+    def stop(self) -> None:
+        """The exchange first: a gateway that waits for its answers would wait for long."""
+        if self._sql is not None:
+            self._sql.dispose()
+        for _, process in self._running:
+            process.send_signal(signal.SIGTERM)
+        for _, process in self._running:
+            try:
+                process.wait(_STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self._running.clear()
+
+    def _compared(self) -> int:
+        """How many venue accounts were compared with the books: orders are taken from then on."""
+        with self.sql() as sql:
+            query = select(func.count(venue_calls.c.venue_account.distinct()))
+            return int(sql.execute(query.where(venue_calls.c.operation == "reconcile")).scalar_one())
+
+    def _run(self, name: str, arguments: list[str], environ: Mapping[str, str]) -> None:
+        with (self.directory / f"{name}.log").open("ab") as log:
+            process = subprocess.Popen(  # noqa: S603 - our own module with arguments of ours
+                [sys.executable, "-m", "gateway", *arguments],
+                cwd=self.directory,
+                env=dict(environ),
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is for the command, which then stops them in order
+            )
+        self._running.append((name, process))
+
+    def _port(self, ready: Path) -> int:
+        self._await(ready.exists)
+        return int(json.loads(ready.read_text())["port"])
+
+    def _await(self, condition: Callable[[], bool]) -> None:
+        name, process = self._running[-1]
+        deadline = time.monotonic() + _START_S
+        while not condition():
+            ended = process.poll() is not None
+            if ended or time.monotonic() > deadline:
+                tail = "\n".join((self.directory / f"{name}.log").read_text(errors="replace").splitlines()[-10:])
+                raise ScratchError(f"the scratch {name} {'ended' if ended else 'is not ready'}:\n{tail}")
+            time.sleep(0.02)
+
+
+def clean_environment() -> dict[str, str]:
+    """What a process needs to run, and nothing of the gateway's."""
+    kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    return kept | {"PYTHONPATH": str(Path(gateway.__file__).parents[1])}
+
+
+def scratch_config(of: Config, limits: Iterable[LimitRow], directory: Path, exchange_url: str) -> str:
+    """The whole file. Sessions and accounts are the real gateway's; who may connect and when is not asked here.
+
+    Prices are not followed: limits that need one let orders pass. Nothing is compared or expired by the clock.
+    """
+    in_half_a_day = time.strftime("%H:%M:%S", time.gmtime(time.time() + _HALF_A_DAY_S))
+    parts = [
+        _lines({"environment": "sim", "deployment": of.deployment}),
+        _table("database", {"url": f"sqlite:///{directory / 'gateway.db'}"}),
+        _table("front", {"host": "127.0.0.1", "port": 0}),
+        _table(
+            "engine",
+            {
+                "directory": str(directory / "run"),
+                "recv_window_ms": of.engine.recv_window_ms,
+                "day_end": in_half_a_day,
+                "reconcile_seconds": 0,
+                "most_waiting": 1_000_000,
+                "emergency_cancel": False,
+                "hang_seconds": 0,
+            },
+        ),
+        _table("wire_log", {"enabled": False}),
+        _table("risk", {"without_reference": "pass", "currency": of.risk.currency}),
+    ]
+    for venue_account in of.venue_accounts:
+        name = "self_trade_prevention"
+        kept = {name: venue_account.settings[name]} if name in venue_account.settings else {}
+        own = {"base_url": exchange_url, "answer_timeout_ms": _LONG_MS, "event_timeout_ms": 5 * _LONG_MS}
+        parts.append(_table("[venue_accounts]", {"name": venue_account.name, "venue": venue_account.venue}))
+        parts.append(_table("venue_accounts.settings", kept | own))
+    parts += [_table("[accounts]", {"name": a.name, "venue_account": a.venue_account}) for a in of.accounts]
+    parts += [_table("[sessions]", _session(session)) for session in of.sessions]
+    parts += [_limit(row) for row in limits]
+    return "\n".join(parts)
+
+
+def _session(session: SessionConfig) -> dict[str, Any]:
+    names = ("begin_string", "sender_comp_id", "target_comp_id", "timestamp_precision", "report_pending_new")
+    lists = ("accounts", "drop_copy_of", "drop_copy_accounts", "cancel_accounts")
+    return {
+        **{name: getattr(session, name) for name in (*names, "immediate_remainder")},
+        **{name: list(getattr(session, name)) for name in lists if getattr(session, name)},
+    }
+
+
+def _limit(row: LimitRow) -> str:
+    scope = {"account": row.account, "session": row.session, "symbol": row.symbol}
+    return _table("[limits]", {**{k: v for k, v in scope.items() if v}, row.code.lower(): row.value})
+
+
+def _table(name: str, values: Mapping[str, Any]) -> str:
+    return f"[{name}]\n{_lines(values)}"
+
+
+def _lines(values: Mapping[str, Any]) -> str:
+    """Text, whole numbers, truth and lists are in TOML what they are in JSON."""
+    return "".join(f"{name} = {json.dumps(value)}\n" for name, value in values.items())
