@@ -81,6 +81,8 @@ class Scratch:
         self._run("gateway", ["run", "--config", str(file), "--ready-file", str(ready)], clean_environment() | own_keys)
         self.port = self._port(ready)
         self._sql = open_for_reading(self._database_url)
+        # Either may come first: clients are let in, and the venue's books are known, so that orders are taken.
+        self._await(lambda: "engine started" in self._log("gateway"))
         self._await(lambda: self._compared() == len(keys))
 
     def sql(self) -> Connection:
@@ -101,6 +103,9 @@ class Scratch:
                 process.kill()
                 process.wait()
         self._running.clear()
+
+    def _log(self, name: str) -> str:
+        return (self.directory / f"{name}.log").read_text(errors="replace")
 
     def _compared(self) -> int:
         """How many venue accounts were compared with the books: orders are taken from then on."""
@@ -130,7 +135,7 @@ class Scratch:
         while not condition():
             ended = process.poll() is not None
             if ended or time.monotonic() > deadline:
-                tail = "\n".join((self.directory / f"{name}.log").read_text(errors="replace").splitlines()[-10:])
+                tail = "\n".join(self._log(name).splitlines()[-10:])
                 raise ScratchError(f"the scratch {name} {'ended' if ended else 'is not ready'}:\n{tail}")
             time.sleep(0.02)
 
@@ -154,7 +159,7 @@ def scratch_config(of: Config, limits: Iterable[LimitRow], directory: Path, exch
         _table(
             "engine",
             {
-                "directory": str(directory / "run"),
+                "directory": "run",  # from its working directory: the names of sockets have to be short
                 "recv_window_ms": of.engine.recv_window_ms,
                 "day_end": in_half_a_day,
                 "reconcile_seconds": 0,

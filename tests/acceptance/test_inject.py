@@ -1,0 +1,161 @@
+"""A recorded flow of mixed orders, gone through once more by a scratch gateway: the same reports, and only the same."""
+
+import asyncio
+import os
+import sqlite3
+import sys
+from pathlib import Path
+
+import pytest
+
+from gateway.client import FixClient
+from tests.acceptance.scenario import SYMBOL, Scenario
+from tests.fixtures.processes import ROOT, Exchange, Gateway
+
+_SECRET = "never-to-be-passed-on"
+_SESSIONS = {
+    "DESK": ("FIX.4.4", "report_pending_new = true\n[sessions.limits]\nmax_order_qty = 500\nmax_position = 2000"),
+    "OMS42": ("FIX.4.2", ""),
+    "OMS50": ("FIX.5.0SP2", ""),
+}
+_COPY = '[[sessions]]\nbegin_string = "FIX.4.4"\ntarget_comp_id = "COPY"\ndrop_copy_accounts = ["TRADING"]\n'
+
+
+async def _record(exchange: Exchange, gateway: Gateway) -> None:
+    await exchange.control("mode", symbol=SYMBOL, mode="manual")
+    for comp_id in _SESSIONS:
+        async with gateway.client(comp_id) as client:
+            await _stories(client, exchange, gateway)
+            await _at_once(client, exchange, gateway)
+
+
+async def _stories(client: FixClient, exchange: Exchange, gateway: Gateway) -> None:
+    """One after the other: fills, cancels, replaces, ends by the exchange, and refusals of each kind."""
+    pending = client.sender_comp_id == "DESK"
+
+    def story() -> Scenario:
+        return Scenario(client, exchange, gateway)
+
+    async def accepted(s: Scenario, **terms: object) -> None:
+        s.order("X", 10, **terms)
+        for _ in range(2 if pending else 1):
+            await s.next()
+
+    async def answers(s: Scenario, count: int) -> None:
+        for _ in range(count):
+            await s.next()
+
+    s = story()
+    await accepted(s)
+    await s.fills(4)
+    await answers(s, 1)
+    await s.fills(6, "49.9")
+    await answers(s, 1)
+    s.cancel("Y,X")  # too late
+    await answers(s, 1)
+    s = story()
+    await accepted(s)
+    s.replace("Y,X", 8)  # in place
+    await answers(s, 2)
+    s.replace("Z,Y", 8, price="51")  # a second order at the exchange
+    await answers(s, 2)
+    s.asks_status("Z")
+    await answers(s, 1)
+    await s.fills(3)
+    await answers(s, 1)
+    await s.does("cancel")  # unasked
+    await answers(s, 1)
+    s = story()
+    await accepted(s, tif="IOC")
+    await s.fills(2)
+    await answers(s, 1)
+    await s.does("expire")
+    await answers(s, 1)
+    s = story()
+    await exchange.control("reject", op="order.place", code=-2010, msg="Account has insufficient balance")
+    await accepted(s)
+    s.order("X", 7)  # the id is taken
+    await answers(s, 1)
+    for order_qty in ("10.0000001", "600"):  # not by its step; beyond a limit, on one session
+        s = story()
+        s.order("X", order_qty)
+        await answers(s, 1)
+        if order_qty == "600" and not pending:
+            await s.does("cancel")
+            await answers(s, 1)
+
+
+async def _at_once(client: FixClient, exchange: Exchange, gateway: Gateway) -> None:
+    """Orders and cancels behind each other, before anything was answered."""
+    orders = [Scenario(client, exchange, gateway) for _ in range(10)]
+    for number, s in enumerate(orders):
+        s.order("X", 10 + number, side="sell" if number % 2 else "buy", price=str(50 + number))
+        if number % 3 == 0:
+            s.cancel("Y,X", side="sell" if number % 2 else "buy")
+    for number, s in enumerate(orders):
+        if number % 3:
+            await s.until_row(ord_status="0")
+            await s.fills(5)
+    await client.ping()
+
+
+async def _inject(gateway: Gateway, config: Path, watch: Path | None = None) -> tuple[int, str]:
+    """Exit code and output. watch: temporary directory, in whose processes' environments to look for _SECRET."""
+    environ = {**os.environ, "PYTHONPATH": str(ROOT), "FIXGW_LIVE_MAIN_API_KEY": _SECRET, "FIXGW_CONFIG": _SECRET}
+    if watch is not None:
+        environ["TMPDIR"] = str(watch)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "gateway", "replay", "inject", "--as-fast-as-possible", "--config", str(config)),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env=environ,
+    )
+    telling = asyncio.create_task(process.communicate())
+    seen: dict[str, str] = {}
+    while not telling.done():
+        if watch is not None:
+            seen |= _environments(watch)
+        await asyncio.sleep(0.1)
+    if watch is not None:
+        assert len(seen) >= 4, f"exchange, supervisor, engine and front were to be seen: {seen.keys()}"
+        assert not any(_SECRET in environment for environment in seen.values())
+        assert not any("FIXGW_LIVE" in environment or "FIXGW_CONFIG" in environment for environment in seen.values())
+    out, _ = await telling
+    return process.returncode or 0, out.decode()
+
+
+def _environments(below: Path) -> dict[str, str]:
+    """Of the processes that work in the directory, by their ids."""
+    found = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "cwd").readlink().is_relative_to(below):
+                found[process.name] = (process / "environ").read_text(errors="replace")
+        except OSError:  # ended meanwhile, or somebody else's
+            continue
+    return {pid: environment for pid, environment in found.items() if environment}
+
+
+@pytest.mark.slow
+async def test_a_recorded_flow_gives_the_same_reports_and_an_altered_row_is_found(tmp_path: Path) -> None:
+    """Nothing of the caller's environment reaches the processes that do it."""
+    for name in ("exchange", "gateway", "scratch"):
+        (tmp_path / name).mkdir()
+    exchange = Exchange(tmp_path / "exchange").start()
+    gateway = Gateway(tmp_path / "gateway", exchange.url, sessions=_SESSIONS, more=_COPY)
+    try:
+        gateway.start()
+        await _record(exchange, gateway)
+    finally:
+        gateway.stop()
+        exchange.stop()
+    config = gateway.directory / "gateway.toml"
+    code, out = await _inject(gateway, config, tmp_path / "scratch")
+    assert code == 0, out
+    assert "no differences" in out
+    with sqlite3.connect(gateway.directory / "gateway.db") as sql:
+        (call,) = sql.execute('SELECT min(id) FROM venue_calls WHERE text LIKE \'%"x":"TRADE"%\'').fetchone()
+        sql.execute('UPDATE venue_calls SET text = replace(text, \'"L":"50.\', \'"L":"51.\') WHERE id = ?', (call,))
+    code, out = await _inject(gateway, config)
+    assert code == 1, out
+    assert "LastPx(31): recorded 50, now 51" in out
