@@ -36,7 +36,7 @@ async def _stories(client: FixClient, exchange: Exchange, gateway: Gateway) -> N
     def story() -> Scenario:
         return Scenario(client, exchange, gateway)
 
-    async def accepted(s: Scenario, **terms: object) -> None:
+    async def accepted(s: Scenario, **terms: str) -> None:
         s.order("X", 10, **terms)
         for _ in range(2 if pending else 1):
             await s.next()

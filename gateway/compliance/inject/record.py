@@ -105,11 +105,11 @@ def read_record(connection: Connection, window: Window, there_is: ThereIs, now: 
     now: nanoseconds UTC.
     """
     record = Record()
-    stories, refused = _stories(connection, window)
+    stories, refused, positions_set = _stories(connection, window)
     calls = _calls(connection, window)
     told_trades = _trades(calls)
     broken = {row.order_id: why for row in calls if (why := _why_unusable(row))}
-    for with_history in (_begins_at(connection, window), False):
+    for with_history in (_has_the_beginning(connection, window) and not positions_set, False):
         record.with_history = with_history
         for order_id, story in stories.items():
             why = why_not(story, told_trades[order_id], there_is, now, with_history=with_history)
@@ -157,10 +157,13 @@ def _named(body: str) -> str:
     return next((values[tag] for tag in (11, 584, 320, 379) if tag in values), "")
 
 
-def _stories(connection: Connection, window: Window) -> tuple[dict[str, OrderStory], set[tuple[str, str]]]:
-    """By order; and (session, ClOrdID) of messages that were refused for what the scratch gateway does not have."""
+def _stories(connection: Connection, window: Window) -> tuple[dict[str, OrderStory], set[tuple[str, str]], bool]:
+    """By order; (session, ClOrdID) of what was refused for want of what the scratch gateway does not have; and whether
+    a person said what is held.
+    """
     stories: dict[str, OrderStory] = defaultdict(OrderStory)
     refused: set[tuple[str, str]] = set()
+    positions_set = False
     numbers = rows_of(connection, journal.c.position, journal.c.at, window)
     for row in stream(connection, journal, "position", *numbers):
         if not window.holds(row.at):
@@ -173,7 +176,9 @@ def _stories(connection: Connection, window: Window) -> tuple[dict[str, OrderSto
             stories[event.order_id].heard(event)
         elif isinstance(event, e.NewOrderRefused | e.RequestRefused) and of_its_own_time(event.text):
             refused.add((event.session, event.cl_ord_id))
-    return dict(stories), refused
+        elif isinstance(event, e.PositionSet):
+            positions_set = True
+    return dict(stories), refused, positions_set
 
 
 def _calls(connection: Connection, window: Window) -> list[Row[Any]]:
@@ -286,7 +291,7 @@ def _limits(connection: Connection, record: Record) -> None:
     record.limits_not_given = sorted({row.code for row in newest.values() if row.value is not None} & missing)
 
 
-def _begins_at(connection: Connection, window: Window) -> bool:
+def _has_the_beginning(connection: Connection, window: Window) -> bool:
     """Whether the span has the journal's beginning."""
     first = connection.execute(select(journal.c.at).order_by(journal.c.position).limit(1)).scalar()
     return first is None or window.holds(first)
