@@ -12,6 +12,7 @@ from loguru import logger
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from gateway.cli.access import record_access
 from gateway.cli.database import DEFAULT_CONFIG, EXIT_UNUSABLE, ConfigOption, reading
 from gateway.cli.parent import stop_with_parent
 from gateway.cli.signals import Signals
@@ -137,6 +138,7 @@ def verify(
         typer.echo(str(finding))
 
     with reading(config) as connection:
+        record_access(config, "audit verify", date=date, since=since, until=until, offline=offline)
         see_one_moment(connection)
         verified = verify_all(connection, known, found, since=window.since, until=window.until, copies=copies)
         _show(verified, time.monotonic() - started)

@@ -10,8 +10,10 @@ from typing import Annotated, NoReturn
 import typer
 from rich.table import Table
 
+from gateway.cli.access import record_access
 from gateway.cli.database import DEFAULT_CONFIG, EXIT_UNUSABLE, ConfigOption, reading
 from gateway.cli.tables import console
+from gateway.cli.times import utc_text
 from gateway.cli.window import DateOption, FromOption, ToOption, asked_window
 from gateway.compliance.derive.window import Window
 from gateway.compliance.export.columns import Dataset, Redaction
@@ -131,7 +133,9 @@ def _run(config: Path, into: Path, datasets: Sequence[Dataset], shape: Format, w
     try:
         settings = load_config(config)
         check_format(shape)
+        asked = {"records": [dataset.name for dataset in datasets], "format": shape.value, "into": into}
         with reading(config) as connection:
+            record_access(config, "export", since=utc_text(window.since), until=utc_text(window.until), **asked)
             redaction = Redaction(settings.compliance.redact)
             write_export(connection, into, datasets, shape, window, redaction, told)
     except GatewayError as error:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from sqlalchemy import Connection, Row
 
+from gateway.cli.access import record_access
 from gateway.cli.database import (
     DEFAULT_CONFIG,
     EXIT_UNUSABLE,
@@ -68,6 +69,10 @@ def messages(
     if after is not None and before is not None:
         _refuse("give --before or --after, not both")
     with reading(config, database) as connection:
+        if database is None:
+            asked = {"types": types, "tags": tags, "text": text, "direction": direction, "all": everything}
+            pages = {"before": before, "after": after, "follow": follow}
+            record_access(config, "messages", date=date, since=since, until=until, session=session, **asked, **pages)
         wanted = MessageFilter(
             session=None if session is None else session_named(connection, session),
             direction=direction,

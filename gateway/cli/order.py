@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 from sqlalchemy import Connection, Row, select
 
+from gateway.cli.access import record_access
 from gateway.cli.database import DEFAULT_CONFIG, EXIT_UNUSABLE, ConfigOption, ImportedOption, reading
 from gateway.cli.order_page import order_page
 from gateway.cli.orders import order_object, orders_table
@@ -44,6 +45,8 @@ def order(
     fixgw order O4 --html order-O4.html
     """
     with reading(config, database) as connection:
+        if database is None:
+            record_access(config, "order", order_id=order_id, html=html)
         found = find_order_ids(connection, order_id)
         story = order_story(connection, found[0]) if found else None
         if story is not None:

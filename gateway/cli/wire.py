@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from gateway.cli.access import record_access
 from gateway.cli.database import DEFAULT_CONFIG, EXIT_UNUSABLE, ConfigOption
 from gateway.cli.tables import console
 from gateway.cli.window import FromOption, ToOption, asked_window
@@ -48,6 +49,8 @@ def wire(
     fixgw wire --from 2026-01-31T09:30 --to 2026-01-31T09:35 --json
     """
     window = asked_window(None, since, until)
+    if directory is None:
+        record_access(config, "wire", session=session, since=since, until=until, follow=follow)
     try:
         where = directory or load_config(config).wire_log_directory
         damaged = _Printer(where, Entries(session), window, as_json=as_json).run(follow=follow)

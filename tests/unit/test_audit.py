@@ -212,6 +212,7 @@ def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = tmp_path / "gateway.toml"
     sandbox = (Path(__file__).parents[2] / "config" / "sandbox.toml").read_text()
     sandbox = sandbox.replace(re.search(r'url = "(.*)"', sandbox)[1], url)  # type: ignore[index]
+    sandbox = sandbox.replace('directory = "var"', f'directory = "{tmp_path}"')
     config.write_text(f'{sandbox}\n[audit]\ndirectory = "{tmp_path / "audit"}"\n')
     key_file = tmp_path / "audit.key"
 

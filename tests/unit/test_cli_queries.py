@@ -22,6 +22,7 @@ CONFIG = """
 environment = "sim"
 deployment = "test"
 database.url = "sqlite:///{path}"
+engine.directory = "{path}.run"
 [[venue_accounts]]
 name = "main"
 [[accounts]]
