@@ -75,8 +75,9 @@ async def measure(directory: Path, run: Run) -> dict[str, float]:
     """Figures of one run, in seconds."""
     options = ("--weight-per-minute", str(run.weight), "--max-orders", "1000000")
     exchange = Exchange(directory, limits=True, options=options).start()
-    gateway = Gateway(directory, exchange.url, sessions=SESSIONS, log_level="INFO").start()
+    gateway = Gateway(directory, exchange.url, sessions=SESSIONS, log_level="INFO")
     try:
+        gateway.start()
         await exchange.control("balance", account="main", asset="USDT", free="1000000000")
         client = await connect(gateway.port, "BENCH", _NEW)
         await place(client, run)
