@@ -45,7 +45,6 @@ class Sender:
 def make_sender(application: GatewayApplication, sessions: Sequence[SessionSettings]) -> Sender:
     """For these sessions, each with its version's data dictionary."""
     ids = {s.session_id.toString(): s.session_id for s in sessions}
-    dictionaries = {
-        s.session_id.toString(): quickfix.DataDictionary(os.fspath(dictionary_path(s.version))) for s in sessions
-    }
-    return Sender(application, ids, dictionaries)
+    # One a version, not one a session: each takes about a megabyte.
+    versions = {v: quickfix.DataDictionary(os.fspath(dictionary_path(v))) for v in {s.version for s in sessions}}
+    return Sender(application, ids, {s.session_id.toString(): versions[s.version] for s in sessions})
