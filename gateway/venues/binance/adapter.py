@@ -23,13 +23,14 @@ from gateway.venues.binance import parse
 from gateway.venues.binance.balances import ACCOUNT_POSITION, Balances
 from gateway.venues.binance.book_ticker import BookTickers
 from gateway.venues.binance.calls import UNAVAILABLE, AmendCall, CancelCall, OrderCall, PlaceCall
-from gateway.venues.binance.channel import Answer, RequestLostError, status_line
+from gateway.venues.binance.channel import RequestLostError
 from gateway.venues.binance.clock import VenueClock
 from gateway.venues.binance.desk import Desk
 from gateway.venues.binance.environments import Credentials, endpoints, load_credentials
 from gateway.venues.binance.filters import RateLimit
 from gateway.venues.binance.limits import PLACE_WEIGHT, Hosts, Limits, Use
 from gateway.venues.binance.payload import PayloadError, Raw
+from gateway.venues.binance.queries import Queries
 from gateway.venues.binance.requests import (
     CAPABILITIES,
     Params,
@@ -48,18 +49,9 @@ from gateway.venues.binance.upkeep import Upkeep
 from gateway.venues.binance.user_stream import Hooks, OpenError, UserStream, ws_params
 from gateway.venues.binance.ws_api import Listener, WsConnection
 
-_QUERIES = {  # method: REST path and weight
-    "order.status": ("/api/v3/order", 4),
-    "myTrades": ("/api/v3/myTrades", 5),
-    "allOrders": ("/api/v3/allOrders", 20),
-    "openOrders.status": ("/api/v3/openOrders", 80),
-    "account.status": ("/api/v3/account", 20),
-}
 _ORDER_PATH = "/api/v3/order"
 _CANCEL_WEIGHT = 1
 _AMEND_WEIGHT = 4
-_QUERY_TIMEOUT_S = 10.0
-_QUERY_WINDOW_MS = 5_000
 _HOSTS = Hosts()  # one address a process, so one budget a process
 
 
@@ -94,8 +86,16 @@ class BinanceVenue:
         self._limits = Limits(self._settings.cancel_reserve, hosts[self._endpoints.rest_url], sinks.alert)
         self._upkeep = Upkeep(venue_account, self._settings, sinks, self._clock, self._limits, self._started_rest)
         self._desk = Desk(venue_account, sinks, self._clock, self._limits, self._resync_clock)
-        self._settlements = Settlements(self._desk, self._ask)
-        self._snapshots = Snapshots(self._desk, self._ask)
+        queries = Queries(
+            self._desk,
+            self._clock,
+            self._limits,
+            connection=lambda: self._stream.connection,
+            rest=self._started_rest,
+            credentials=lambda: self._credentials,
+        )
+        self._settlements = Settlements(self._desk, queries.ask)
+        self._snapshots = Snapshots(self._desk, queries.ask)
         self._balances = Balances()
         self._stream = UserStream(
             self._endpoints.ws_url,
@@ -293,34 +293,6 @@ class BinanceVenue:
             call.lost(str(error), written=True)
         else:
             call.answered(answer)
-
-    async def _ask(self, method: str, params: Params, intent: SettleIntent | None = None) -> Answer:
-        """A query, for a settlement or a snapshot, on whichever channel stands. It changes nothing, so it is stamped
-        when sent.
-        """
-        path, weight = _QUERIES[method]
-        while wait_ms := self._limits.query_wait_ms(self._clock.clock_ms(), weight):  # noqa: ASYNC110 - time alone helps
-            await asyncio.sleep(wait_ms / 1_000)
-        now_ms = self._clock.clock_ms()
-        self._limits.spend(now_ms, weight)
-        stamped: Params = {**params, "recvWindow": _QUERY_WINDOW_MS, "timestamp": now_ms}
-        text = msgspec.json.encode(stamped)
-        self._record_query("out", f"{method} {text.decode()}", intent)
-        connection = self._stream.connection
-        if connection is not None:
-            credentials = connection.credentials
-            body = text if credentials.signer.session_logon else ws_params(stamped, credentials, text)
-            answer = await connection.request(method, body, _QUERY_TIMEOUT_S)
-        else:
-            answer = await self._started_rest().signed("GET", path, stamped, self._credentials, _QUERY_TIMEOUT_S)
-        self._record_query("in", status_line(answer), intent)
-        return answer
-
-    def _record_query(self, direction: str, text: str, intent: SettleIntent | None) -> None:
-        if intent is not None:
-            self._desk.record(direction, Operation.SETTLE, intent, text)
-        else:
-            self._desk.note(direction, "snapshot", text)
 
     def _hold(self, intent: CancelIntent) -> bool:
         """During a ban, keep a cancel whose signed window outlasts it, to go out first when it ends."""
