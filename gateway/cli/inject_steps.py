@@ -19,6 +19,7 @@ from gateway.compliance.inject.record import Answered, Happened, Record, Sent
 from gateway.config import Config
 from gateway.domain.session_names import session_name
 from gateway.store.tables import messages, venue_calls
+from gateway.wire.tags import ORDER_ID
 
 _OF_THE_CONNECTION = frozenset({8, 9, 10, 34, 35, 43, 49, 52, 56, 122, 369})
 """Fields that a message gets anew; it goes out for the first time here."""
@@ -50,7 +51,7 @@ class Steps:
         self._found = found
         self._clients: dict[str, FixClient] = {}
         self._heard = 0  # what the venue said that the gateway must have recorded by now
-        self._asked: dict[tuple[str, str], dict[str, Any]] = {}  # requests that wait, by method and client id
+        self._asked: dict[int, dict[str, Any]] = {}  # requests that wait, by number
         self._ever_asked: set[str] = set()  # client ids
         self._lost: set[str] = set()  # recorded orders that went another way: the venue's words fit no more
 
@@ -95,7 +96,11 @@ class Steps:
 
     async def _send(self, step: Sent) -> None:
         client = self._clients[step.session]
-        fields = [(tag, value) for tag, value in step.fields if tag not in _OF_THE_CONNECTION]
+        fields = [
+            (tag, self.order_ids.get(value, value) if tag == ORDER_ID else value)
+            for tag, value in step.fields
+            if tag not in _OF_THE_CONNECTION
+        ]
         seq = client.send(step.msg_type, fields)
         order_id = await self._taken(step.session, seq)
         client.transcript.clear()
@@ -123,11 +128,10 @@ class Steps:
 
     async def _answer(self, step: Answered) -> None:
         client_id = self._mapped(step.order_id, step.client_id)
-        request = await self._waiting(step.order_id, step.method, client_id)
+        request = await self._waiting(step, client_id)
         if request is None:
             return
-        params = request["params"]
-        terms = {name: value for name, value in params.items() if name not in _NOT_TERMS}
+        terms = _terms(request)
         if terms != step.terms:
             differ = "; ".join(
                 f"{name}: recorded {step.terms.get(name, 'absent')}, now {terms.get(name, 'absent')}"
@@ -137,7 +141,7 @@ class Steps:
             self._found(ReportDifference(f"order {step.order_id} request {step.method}", differ))
         body = self._mapped(step.order_id, step.body)
         await self._control("answer", number=request["number"], status=step.status, body=body)
-        self._asked.pop((step.method, client_id))
+        self._asked.pop(request["number"])
         await self._venue_heard()
 
     async def _happen(self, step: Happened) -> None:
@@ -155,15 +159,18 @@ class Steps:
             await self._look()
         return None if self._ever_asked.isdisjoint(names) else True
 
-    async def _waiting(self, order_id: str, method: str, client_id: str) -> dict[str, Any] | None:
-        async def look() -> dict[str, Any] | None:
-            if (method, client_id) not in self._asked:
-                await self._look()
-            return self._asked.get((method, client_id))
+    async def _waiting(self, step: Answered, client_id: str) -> dict[str, Any] | None:
+        """The request that the answer is for: of several under one client id that with these terms, else the first."""
 
-        found = None if order_id in self._lost else await self._until_async(look)
+        async def look() -> dict[str, Any] | None:
+            await self._look()
+            name = (step.method, client_id)
+            found = [one for one in self._asked.values() if (one["op"], _client_id(one)) == name]
+            return next((one for one in found if _terms(one) == step.terms), found[0] if found else None)
+
+        found: dict[str, Any] | None = None if step.order_id in self._lost else await self._until_async(look)
         if found is None:
-            self._lose(order_id, f"{method} was asked of the venue, and is not now")
+            self._lose(step.order_id, f"{step.method} was asked of the venue, and is not now")
         return found
 
     def _lose(self, order_id: str, text: str) -> None:
@@ -175,9 +182,8 @@ class Steps:
     async def _look(self) -> None:
         async with self._http.get("/sim/asked") as answer:
             for request in await answer.json():
-                client_id = str(request["params"].get("newClientOrderId", ""))
-                self._asked[request["op"], client_id] = request
-                self._ever_asked.add(client_id)
+                self._asked[request["number"]] = request
+                self._ever_asked.add(_client_id(request))
 
     def _mapped(self, order_id: str, text: str) -> str:
         """The venue's client ids of the order, as they are now."""
@@ -213,8 +219,10 @@ class Steps:
             for order_id in self.order_ids
             for method, client_id in self._record.unanswered
         }
-        for method, client_id in self._asked.keys() - recorded:
-            self._found(ReportDifference(f"venue order {client_id}", f"{method} is asked now, and is not recorded"))
+        for request in self._asked.values():
+            if (request["op"], _client_id(request)) not in recorded:
+                text = f"{request['op']} is asked now, and is not recorded"
+                self._found(ReportDifference(f"venue order {_client_id(request)}", text))
         for client in self._clients.values():
             client.abort()
 
@@ -243,3 +251,11 @@ class Steps:
         async with self._http.post(f"/sim/{command}", json=body) as answer:
             if answer.status != 200:
                 raise ClientError(f"the scratch exchange refused {command}: {await answer.text()}")
+
+
+def _client_id(request: dict[str, Any]) -> str:
+    return str(request["params"].get("newClientOrderId", ""))
+
+
+def _terms(request: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in request["params"].items() if name not in _NOT_TERMS}

@@ -39,7 +39,7 @@ async def _stories(client: FixClient, exchange: Exchange, gateway: Gateway) -> N
     async def accepted(s: Scenario, **terms: str) -> None:
         s.order("X", 10, **terms)
         for _ in range(2 if pending else 1):
-            await s.next()
+            s.order_id = (await s.next())[37]
 
     async def answers(s: Scenario, count: int) -> None:
         for _ in range(count):
@@ -51,7 +51,7 @@ async def _stories(client: FixClient, exchange: Exchange, gateway: Gateway) -> N
     await answers(s, 1)
     await s.fills(6, "49.9")
     await answers(s, 1)
-    s.cancel("Y,X")  # too late
+    s.cancel("Y,X", extra=[(37, s.order_id)])  # too late; it names the order by an id that is another one next time
     await answers(s, 1)
     s = story()
     await accepted(s)

@@ -11,7 +11,7 @@ import pytest
 from gateway.cli.scratch import clean_environment, scratch_config
 from gateway.compliance.inject.compare import compare
 from gateway.compliance.inject.not_replayable import OrderStory, ThereIs, why_not
-from gateway.compliance.inject.record import Told
+from gateway.compliance.inject.record import Told, answer_in
 from gateway.config import Config, load_config
 from gateway.domain import events as e
 from gateway.domain.commands import Echo
@@ -84,6 +84,24 @@ def test_an_execution_that_no_event_told_leaves_its_order_out() -> None:
     story = OrderStory(received=RECEIVED, trades={"7", "8"})
     assert why_not(story, {"7", "8"}, THERE_IS, 10, with_history=True) == ""
     assert "execution" in why_not(story, {"7"}, THERE_IS, 10, with_history=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "body"),
+    [
+        ('200 {"id":4,"status":200,"result":{"orderId":7}', 200, '{"orderId":7}'),  # its end, the limits, is cut off
+        ('400 {"id":4,"status":400,"error":{"code":-2010}}', 400, '{"code":-2010}'),
+        ('200 {"orderId":7}', 200, '{"orderId":7}'),  # over REST
+        ('400 {"code":-2010}', 400, '{"code":-2010}'),
+    ],
+)
+def test_a_recorded_answer_is_read_as_it_came_over_either_api(text: str, status: int, body: str) -> None:
+    assert answer_in(text) == (status, body)
+
+
+@pytest.mark.parametrize("text", ["", "200", "what", '200 {"id":4,"res'])
+def test_what_is_no_answer_is_none(text: str) -> None:
+    assert answer_in(text) is None
 
 
 def _told(order_id: str | None, **tags: str) -> Told:

@@ -28,6 +28,9 @@ from gateway.wire.raw import split_fields, to_text
 
 REQUESTS = ("place", "cancel", "amend")
 _CUT_OFF = "…"
+_REST = {"POST /api/v3/order": "order.place", "DELETE /api/v3/order": "order.cancel"}
+"""What goes over the WebSocket API when it is gone through again: its parameters and answers are the same."""
+
 _IDS_AND_TIME = frozenset({"newClientOrderId", "orderId", "origClientOrderId", "timestamp", "recvWindow"})
 
 
@@ -218,34 +221,40 @@ def _venue_steps(calls: list[Row[Any]], record: Record) -> list[Step]:
         if row.operation == "event":
             steps.append(Happened(row.at, row.venue_account, row.order_id, row.text))
         elif row.direction == "out":
-            method, _, params = row.text.partition(" ")
-            asked[row.intent_id] = method, _object(row, params)
-            unanswered[row.intent_id] = method, str(asked[row.intent_id][1]["newClientOrderId"])
+            begins = row.text.find("{")
+            name = row.text[: max(begins, 0)].strip()
+            params = _object(row, row.text[begins:])
+            client_id = str(params["newClientOrderId"])
+            asked[row.intent_id] = _REST.get(name, name), params
+            unanswered[row.intent_id] = _REST.get(name, name), client_id
             if row.operation == "place":
-                record.first_ids.setdefault(row.order_id, str(asked[row.intent_id][1]["newClientOrderId"]))
+                record.first_ids.setdefault(row.order_id, client_id)
         elif row.intent_id not in asked:
             record.left_out[row.order_id] = f"what was asked before is not recorded (venue_calls {row.id})"
         else:
             method, params = asked[row.intent_id]
             terms = {name: value for name, value in params.items() if name not in _IDS_AND_TIME}
-            status, body = _answer(row)
+            answer = answer_in(row.text)
+            if answer is None:
+                raise UnreadableRecordError(f"venue_calls {row.id}: not an answer: {row.text[:200]}")
             client_id = str(params["newClientOrderId"])
             unanswered.pop(row.intent_id, None)
-            steps.append(Answered(row.at, row.venue_account, row.order_id, method, client_id, terms, status, body))
+            steps.append(Answered(row.at, row.venue_account, row.order_id, method, client_id, terms, *answer))
     record.unanswered = set(unanswered.values())
     return [step for step in steps if step.order_id not in record.left_out]
 
 
-def _answer(row: Row[Any]) -> tuple[int, str]:
-    """Status and result or error of an answer, whose end, the rate limits, is not recorded."""
-    status, _, text = row.text.partition(" ")
+def answer_in(text: str) -> tuple[int, str] | None:
+    """Status, and result or error, of a recorded answer, whose end, the rate limits, may not be recorded."""
+    status, _, text = text.partition(" ")
     for end in ("", "}"):
         try:
             answer = msgspec.json.decode(text + end, type=dict[str, msgspec.Raw])
-            return int(status), bytes(answer["result" if status == "200" else "error"]).decode()
-        except (msgspec.DecodeError, msgspec.ValidationError, KeyError, ValueError):
+            part = answer.get("result" if status == "200" else "error")  # over REST it comes by itself
+            return int(status), text if part is None else bytes(part).decode()
+        except (msgspec.DecodeError, msgspec.ValidationError, ValueError):
             continue
-    raise UnreadableRecordError(f"venue_calls {row.id}: not an answer: {row.text[:200]}")
+    return None
 
 
 def _object(row: Row[Any], text: str) -> dict[str, Any]:
