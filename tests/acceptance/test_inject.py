@@ -46,6 +46,9 @@ async def _stories(client: FixClient, exchange: Exchange, gateway: Gateway) -> N
             await s.next()
 
     s = story()
+    s.order("X", 10, symbol="DOGEUSDT")  # left out next time, so that other orders have other ids
+    await answers(s, 1)
+    s = story()
     await accepted(s)
     await s.fills(4)
     await answers(s, 1)
@@ -153,6 +156,8 @@ async def test_a_recorded_flow_gives_the_same_reports_and_an_altered_row_is_foun
     code, out = await _inject(gateway, config, tmp_path / "scratch")
     assert code == 0, out
     assert "no differences" in out
+    assert "not replayable, the simulated exchange has no DOGEUSDT: O1 " in out
+    assert "went through 48 orders, " in out
     with sqlite3.connect(gateway.directory / "gateway.db") as sql:
         (call,) = sql.execute('SELECT min(id) FROM venue_calls WHERE text LIKE \'%"x":"TRADE"%\'').fetchone()
         sql.execute('UPDATE venue_calls SET text = replace(text, \'"L":"50.\', \'"L":"51.\') WHERE id = ?', (call,))

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, select
 
 from gateway.compliance.derive.stored import stream
 from gateway.compliance.derive.window import Window, rows_of
+from gateway.compliance.inject.decided import Decided, Key
 from gateway.compliance.inject.not_replayable import (
     NEVER_GIVEN,
     OF_HISTORY,
@@ -108,7 +109,8 @@ def read_record(connection: Connection, window: Window, there_is: ThereIs, now: 
     now: nanoseconds UTC.
     """
     record = Record()
-    stories, refused, positions_set = _stories(connection, window)
+    decided = Decided()
+    stories, refused, positions_set = _stories(connection, window, decided)
     calls = _calls(connection, window)
     told_trades = _trades(calls)
     broken = {row.order_id: why for row in calls if (why := _why_unusable(row))}
@@ -123,7 +125,7 @@ def read_record(connection: Connection, window: Window, there_is: ThereIs, now: 
     record.orders = len(stories)
     venue_steps = _venue_steps(calls, record)
     client_steps = _client_steps(connection, window, record, refused, there_is.sessions)
-    record.steps = sorted([*client_steps, *venue_steps], key=lambda step: step.at)
+    record.steps = _in_order(client_steps, venue_steps, decided)
     kept = {(step.session, cl_ord_id(step.fields)) for step in client_steps}
     record.reports = [
         told
@@ -133,6 +135,21 @@ def read_record(connection: Connection, window: Window, there_is: ThereIs, now: 
     ]
     _limits(connection, record)
     return record
+
+
+def _in_order(client_steps: list[Sent], venue_steps: list[Answered | Happened], decided: Decided) -> list[Step]:
+    """As they were decided; what came by one session, or from one venue account, stays in its order."""
+    times = {step.at for step in client_steps}
+    streams: dict[str, Key] = {}
+    keyed: list[tuple[Key, Step]] = []
+    for step in (*client_steps, *venue_steps):
+        if isinstance(step, Sent):
+            stream, key = step.session, decided.client(step.at)
+        else:
+            stream, key = step.venue_account, decided.venue(step.order_id, step.at, times)
+        streams[stream] = key = max(key, streams.get(stream, key))
+        keyed.append((key, step))
+    return [step for _, step in sorted(keyed, key=lambda pair: pair[0])]
 
 
 def _is_about(told: Told, kept: set[tuple[str, str]], sessions: frozenset[str]) -> bool:
@@ -160,7 +177,9 @@ def _named(body: str) -> str:
     return next((values[tag] for tag in (11, 584, 320, 379) if tag in values), "")
 
 
-def _stories(connection: Connection, window: Window) -> tuple[dict[str, OrderStory], set[tuple[str, str]], bool]:
+def _stories(
+    connection: Connection, window: Window, decided: Decided
+) -> tuple[dict[str, OrderStory], set[tuple[str, str]], bool]:
     """By order; (session, ClOrdID) of what was refused for want of what the scratch gateway does not have; and whether
     a person said what is held.
     """
@@ -175,6 +194,7 @@ def _stories(connection: Connection, window: Window) -> tuple[dict[str, OrderSto
             event = decode_event(row.event_type, row.payload)
         except Exception as error:  # whatever stands there instead of what was written
             raise UnreadableRecordError(f"journal position {row.position}: {error}") from error
+        decided.heard(row.position, event.order_id, event.at)
         if event.order_id:
             stories[event.order_id].heard(event)
         elif isinstance(event, e.NewOrderRefused | e.RequestRefused) and of_its_own_time(event.text):
@@ -211,10 +231,10 @@ def _why_unusable(row: Row[Any]) -> str:
     return ""
 
 
-def _venue_steps(calls: list[Row[Any]], record: Record) -> list[Step]:
+def _venue_steps(calls: list[Row[Any]], record: Record) -> list[Answered | Happened]:
     asked: dict[int, tuple[str, dict[str, Any]]] = {}
     unanswered: dict[int, tuple[str, str]] = {}
-    steps: list[Step] = []
+    steps: list[Answered | Happened] = []
     for row in calls:
         if row.order_id in record.left_out:
             continue
