@@ -278,9 +278,9 @@ class EngineProcess:
         with self._database.connect() as connection:
             return readers.unsent_reports(connection, session, after_report_id)
 
-    def _was_received(self, session: str, cl_ord_id: str) -> bool:
+    def _was_received(self, session: str, cl_ord_id: str, since: int) -> bool:
         with self._database.connect() as connection:
-            return readers.was_received(connection, session, MASS_CANCEL, cl_ord_id)
+            return readers.was_received(connection, session, MASS_CANCEL, cl_ord_id, since)
 
     def start(self) -> None:
         """Begin to work. Clients can log on at once; orders are taken when their venue is ready."""

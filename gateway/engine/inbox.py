@@ -225,7 +225,7 @@ class SignOfLife:
 
 @dataclass(frozen=True, slots=True)
 class StopRequested:
-    """End the loop after the batch that holds this. numbers: final (next_in, next_out) by session."""
+    """End the loop when all that came before is decided. numbers: final (next_in, next_out) by session."""
 
     numbers: dict[str, tuple[int, int]]
 
@@ -257,6 +257,11 @@ class Inbox:
         if type(item) in _COUNTED:
             self.backlog.came(item.session, _size(item))
         self._queue.put(item)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether everything was given out. For the thread that drains."""
+        return not self._waiting and self._queue.empty()
 
     def drain(self, timeout: float | None, limit: int) -> list[Any]:
         """What is there, at most `limit`; waits up to `timeout` seconds for the first (None: for ever).

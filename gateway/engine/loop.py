@@ -325,6 +325,9 @@ class Engine:
         self._waiters.append(item.done)
 
     def _stop_requested(self, item: i.StopRequested) -> None:
+        if not self._inbox.is_empty:  # it comes before what clients have waiting, whose numbers QuickFIX has consumed
+            self._inbox.put(item)
+            return
         for session, (next_in, next_out) in item.numbers.items():
             state = self._sessions[session]
             state.next_in, state.next_out = max(state.next_in, next_in), max(state.next_out, next_out)

@@ -31,11 +31,11 @@ class MassRequests:
         recorder: Recorder,
         instruments: Callable[[str], Mapping[str, Instrument]],
         profiles: Mapping[str, SessionProfile],
-        was_received: Callable[[str, str], bool],
+        was_received: Callable[[str, str, int], bool],
     ) -> None:
         """instruments: what a venue account lists, by symbol.
 
-        was_received: whether SQL has a mass cancel of this session with this ClOrdID(11).
+        was_received: whether SQL has a mass cancel of this session with this ClOrdID(11) since then.
         """
         self._desk = desk
         self._recorder = recorder
@@ -131,7 +131,8 @@ class MassRequests:
     def _repeats(self, command: c.MassCancel) -> bool:
         if not command.repeated:
             return False
-        return self._was_received(command.session, command.cl_ord_id) or any(
+        today = self._recorder.book.day_start  # the same id of another day is another request
+        return self._was_received(command.session, command.cl_ord_id, today) or any(
             row.msg_type == MASS_CANCEL and (row.session, row.cl_ord_id) == (command.session, command.cl_ord_id)
             for row in self._recorder.batch.messages
         )

@@ -112,13 +112,14 @@ def unsent_reports(
     return [ReportRow(*row) for row in connection.execute(query)]
 
 
-def was_received(connection: Connection, session: str, msg_type: str, cl_ord_id: str) -> bool:
-    """Whether the session has sent a message of this type with this ClOrdID(11), as long as messages are kept."""
+def was_received(connection: Connection, session: str, msg_type: str, cl_ord_id: str, since: int) -> bool:
+    """Whether the session has sent a message of this type with this ClOrdID(11) since then, nanoseconds UTC."""
     query = select(messages.c.id).where(
         messages.c.cl_ord_id == cl_ord_id,
         messages.c.session == session,
         messages.c.msg_type == msg_type,
         messages.c.direction == "in",
+        messages.c.at >= since,
     )
     return connection.execute(query.limit(1)).first() is not None
 

@@ -412,3 +412,15 @@ def test_every_message_is_recorded_with_the_ids_that_it_names(world: World) -> N
     rows = world.rows(select(*columns).where(messages.c.direction == "in").order_by(messages.c.id))
     assert [tuple(row) for row in rows] == [(number, *ids) for number, (_, _, ids) in texts.items()]
     assert world.rows(select(*columns).where(messages.c.direction == "out")) == [(1, "A", "O7")]
+
+
+def test_a_stop_waits_for_all_that_came_before_it(world: World) -> None:
+    """QuickFIX has consumed those numbers: what is not decided now would never be sent again."""
+    count = BATCH_LIMIT + 100
+    for number in range(1, count + 1):
+        world.receive("35=D\x01", number)
+    world.inbox.put(i.StopRequested({SESSION: (count + 1, 1)}))
+    world.start()
+    assert world.engine.join(10)
+    assert len(world.rows(select(messages.c.id))) == count
+    assert world.states[SESSION].next_in == count + 1

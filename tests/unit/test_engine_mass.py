@@ -40,13 +40,13 @@ class MassOffice(Office):
         }
         self.recorder._sessions[OTHER] = SessionState(OTHER, "FIX.4.4", 0)  # type: ignore[index]
         self.desk._profiles, self.desk._accounts = profiles, accounts
-        self.in_sql: set[tuple[str, str]] = set()
+        self.in_sql: dict[tuple[str, str], int] = {}  # when it came
         self.mass = MassRequests(
             desk=self.desk,
             recorder=self.recorder,
             instruments=lambda _: self.listed,
             profiles=profiles,
-            was_received=lambda session, cl_ord_id: (session, cl_ord_id) in self.in_sql,
+            was_received=lambda session, cl_ord_id, since: self.in_sql.get((session, cl_ord_id), -1) >= since,
         )
         self.listed: dict[str, Instrument] = {}
         self._venue_ids = 0
@@ -150,7 +150,7 @@ def test_an_order_with_a_cancel_of_the_clients_own_is_withdrawn_too(office: Mass
 
 
 def test_what_was_done_is_not_done_again(office: MassOffice) -> None:
-    office.in_sql.add((SESSION, "MC-1"))
+    office.in_sql[SESSION, "MC-1"] = 0
     office.rest("A")
     assert office.cancel(cl_ord_id="MC-1", repeated=True) == ":0"
     assert office.cancel(cl_ord_id="MC-2", repeated=True) == "O1:1"  # it never came before
@@ -158,6 +158,14 @@ def test_what_was_done_is_not_done_again(office: MassOffice) -> None:
     office.recorder.batch.messages.append(MessageRow(SESSION, 1, "in", 9, "q", False, True, 0, "MC-2", None, None, b""))
     assert office.cancel(cl_ord_id="MC-2", repeated=True) == ":0"
     assert office.cancel(cl_ord_id="MC-2") == "O2:2"  # a new request under an old id: cancels always pass
+
+
+def test_an_id_of_another_day_is_another_request(office: MassOffice) -> None:
+    """Order systems begin their ids anew each day, and a first delivery after a gap has PossDupFlag(43)=Y."""
+    office.in_sql[SESSION, "MC-1"] = 5
+    office.book.day_start = 10
+    office.rest("A")
+    assert office.cancel(cl_ord_id="MC-1", repeated=True) == "O1:1"
 
 
 def test_it_says_whether_there_was_something_new_to_cancel(office: MassOffice) -> None:
