@@ -51,7 +51,7 @@ class Unattended:
             round(config.engine.hang_seconds / TICK_S), round(config.engine.absent_seconds / TICK_S)
         )
         self._engines: dict[int, int] = {}  # process descriptors of those that are connected, by process id
-        self._fencing_number = 0  # of the engine that beat last
+        self._fencing_number = 0  # of the engine that came last: one may take the lease and die before its first beat
         self._server: asyncio.Server | None = None
         self._ticking: asyncio.Task[None] | None = None
         self.giving_up: asyncio.Task[None] | None = None
@@ -81,25 +81,25 @@ class Unattended:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One engine's connection."""
         pid = peer_of(writer.get_extra_info("socket")).pid
-        number = 0
+        process = None
         try:
-            self._engines[pid] = os.pidfd_open(pid)
+            process = self._engines[pid] = os.pidfd_open(pid)
             async for line in reader:
                 word, _, rest = line.decode("ascii", "replace").strip().partition(" ")
                 if word == HELLO:
-                    number = int(rest)
+                    self._fencing_number = int(rest)
                 elif word == BEAT:
                     if not self.attendance.knows(pid):
                         logger.info("the engine is at work pid={}", pid)
-                    self._fencing_number = number
                     self.attendance.beat(pid)
                 elif word == BYE:
                     self.attendance.excused()
         except (OSError, ValueError) as error:
             logger.warning("the engine's pulse is lost: {}", error)
         finally:
-            self.attendance.ended(pid)
-            process = self._engines.pop(pid, None)
+            if self._engines.get(pid) == process:  # else it has connected again already
+                self.attendance.ended(pid)
+                self._engines.pop(pid, None)
             if process is not None:
                 os.close(process)
             writer.close()

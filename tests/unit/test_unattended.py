@@ -1,0 +1,84 @@
+"""Which engine the watchdog takes the last one to be, by its connections."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from gateway import unattended
+from gateway.config import Config
+from gateway.engine.attendance import Missing
+from gateway.engine.pulse import pulse_socket
+from tests.fixtures.processes import wait_until
+
+
+async def until(done: Callable[[], object]) -> None:
+    await asyncio.to_thread(wait_until, lambda: bool(done()), "it is so", 10)
+
+
+class Watch:
+    """A watchdog's half that neither kills nor sends, and whose SQL says which number holds the lease."""
+
+    def __init__(self, directory: Path, monkeypatch: pytest.MonkeyPatch, lease: int) -> None:
+        config = SimpleNamespace(
+            engine=SimpleNamespace(hang_seconds=3600, absent_seconds=3600, directory=directory),
+            database=SimpleNamespace(url=""),
+        )
+        self.canceled: list[Any] = []
+        monkeypatch.setattr(unattended, "is_anothers", lambda _url, number: number != lease)
+        monkeypatch.setattr(unattended, "orders_in_sql", lambda _url: ())
+        self.half = unattended.Unattended(
+            cast("Config", config),
+            build=cast("Any", None),
+            begin=lambda _: None,
+            cancel=lambda emergency, _: self.canceled.append(emergency),
+        )
+        self._path = str(pulse_socket(directory))
+
+    def engine(self, words: str) -> socket.socket:
+        connection = socket.socket(socket.AF_UNIX)
+        connection.connect(self._path)
+        connection.sendall(words.encode())
+        return connection
+
+
+async def test_an_engine_that_died_before_its_first_beat_is_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has taken the lease with a number of its own: nobody else has the orders."""
+    watch = Watch(tmp_path, monkeypatch, lease=6)
+    await watch.half.start()
+    engine = watch.engine("hello 5\nbeat\n")
+    await until(lambda: watch.half.attendance.knows(os.getpid()))
+    engine.close()
+    await until(lambda: watch.half.attendance.died)
+    again = watch.engine("hello 6\n")
+    await until(lambda: watch.half._engines)
+    again.close()
+    await until(lambda: not watch.half._engines)  # so that nobody is killed: it is this process
+    await watch.half._see_to_it(Missing.ABSENT)
+    assert len(watch.canceled) == 1
+    await watch.half.stop()
+
+
+async def test_an_engine_that_connected_again_is_still_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it could not be killed before its orders are canceled."""
+    watch = Watch(tmp_path, monkeypatch, lease=5)
+    await watch.half.start()
+    first = watch.engine("hello 5\nbeat\n")
+    await until(lambda: watch.half._engines)
+    before = watch.half._engines[os.getpid()]
+    second = watch.engine("hello 5\nbeat\n")
+    await until(lambda: watch.half._engines[os.getpid()] != before)
+    first.close()
+    await until(lambda: not Path(f"/proc/self/fd/{before}").exists())
+    os.fstat(watch.half._engines[os.getpid()])
+    assert not watch.half.attendance.died
+    second.close()
+    await until(lambda: watch.half.attendance.died)
+    await watch.half.stop()
