@@ -152,7 +152,8 @@ def _over(date: str | None, since: str | None, until: str | None) -> Window:
     window = asked_window(date, since, until)
     if window.until > time.time_ns() - _SETTLED:
         _refuse(
-            "it must be over for a minute, so that nothing is added to it any more: choose an earlier --date or --to"
+            "the time asked for must have been over for a minute, so that nothing is added to it: "
+            "choose an earlier --date or --to"
         )
     if window.until - window.since > MOST_DAYS * DAY:
         _refuse(f"at most {MOST_DAYS:,} days at once")

@@ -34,7 +34,7 @@ def kill(
         bool, typer.Option("--reduce-only", help="Let pass what can only reduce a position; cancel nothing.")
     ] = False,
     flatten: Annotated[
-        bool, typer.Option("--flatten", help="Then close what is held, by orders inside the collar ([flatten]).")
+        bool, typer.Option("--flatten", help="Then close what is held, by orders inside the collar.")
     ] = False,
     config: ConfigOption = DEFAULT_CONFIG,
     as_json: Annotated[bool, typer.Option("--json", help="The answer as a JSON object.")] = False,

@@ -46,14 +46,14 @@ def _value(row: LimitRow) -> str:
 _SET_BY = (
     Column("Until", lambda row: "" if row.valid_to is None else local_date_time(row.valid_to), spare=True),
     Column("Who", lambda row: str(row.who)),
-    Column("Why", lambda row: str(row.why)),
-    Column("When", lambda row: local_date_time(row.at)),
+    Column("Why", lambda row: str(row.why), spare=True),
+    Column("When", lambda row: local_date_time(row.at), spare=True),
 )
 _LIMIT = (
     Column("Limit", lambda row: str(row.code)),
     Column("Scope", _scope),
     Column("Value", _value, right=True),
-    Column("Warn at", lambda row: "" if row.warn_percent is None else f"{row.warn_percent}%", right=True),
+    Column("Warn at", lambda row: "" if row.warn_percent is None else f"{row.warn_percent}%", right=True, spare=True),
 )
 
 

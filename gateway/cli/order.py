@@ -110,6 +110,7 @@ def _write(path: Path, name: str, origin: str, row: Row[Any] | None, told: list[
     title = f"Order {printable(name if row is None else row.order_id)}"
     about = f"Recorded by a FIX gateway ({origin}); written {utc_text(time.time_ns())}. All times are UTC."
     try:
+        path.touch(mode=0o600)  # a new one is its owner's alone, as the database is
         path.write_text(order_page(title, about, {} if row is None else _summary(row), told), encoding="utf-8")
     except OSError as error:
         typer.echo(f"{path}: {error.strerror}", err=True)

@@ -28,7 +28,7 @@ def main() -> None:
 
 @user.command()
 def add(name: Name, *, config: ConfigOption = DEFAULT_CONFIG, stdin: FromInput = False) -> None:
-    """Add a user; the password is asked for. Sessions name their users: [sessions.logon], users."""
+    """Add a user; the password is asked for. Sessions name their users in their logon table."""
     if not name.isascii() or not name.isprintable() or not name.strip() or len(name) > 64:
         _fail(f"{name!r}: a name has 1 to 64 printable ASCII characters")
     users = _users(config)
@@ -72,7 +72,7 @@ def list_users(*, config: ConfigOption = DEFAULT_CONFIG) -> None:
     for name, found in users.items():
         sessions = [s.target_comp_id for s in loaded.sessions if s.logon is not None and name in s.logon.names]
         table.add_row(name, "disabled" if found.disabled else "active", found.changed_at, ", ".join(sessions) or "none")
-    Console().print(table)
+    Console(markup=False).print(table)
 
 
 def _ask(*, stdin: bool) -> str:

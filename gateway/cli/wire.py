@@ -57,6 +57,8 @@ def wire(
     except ConfigError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(EXIT_UNUSABLE) from error
+    except BrokenPipeError:  # whoever reads our output has had enough
+        raise
     except OSError as error:
         typer.echo(f"no wire log can be read: {error.filename}: {error.strerror}", err=True)
         raise typer.Exit(EXIT_UNUSABLE) from error

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import ssl
 import time
 from collections.abc import Callable
@@ -123,7 +124,8 @@ class FixSession:
                 )
         except (OSError, TimeoutError) as error:
             self.store.release()
-            raise ClientError(f"cannot connect to {self.host} port {self.port}: {error or 'timeout'}") from error
+            cause = os.strerror(error.errno) if error.errno and error.errno > 0 else error or "timeout"
+            raise ClientError(f"cannot connect to {self.host} port {self.port}: {cause}") from error
         self._connection = connection
         self._inbox.begin()
 

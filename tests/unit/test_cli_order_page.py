@@ -86,6 +86,7 @@ def test_the_story_has_each_check_with_its_figures_and_each_state(config: Path) 
 def test_the_page_stands_alone_and_escapes_what_others_wrote(config: Path, tmp_path: Path) -> None:
     result = fixgw("order", "A", "--config", config, "--html", tmp_path / "A.html")
     assert (result.exit_code, result.stdout) == (0, f"written to {tmp_path}/A.html\n")
+    assert (tmp_path / "A.html").stat().st_mode & 0o777 == 0o600
     html = (tmp_path / "A.html").read_text()
     page = Page(html)
     assert page.tags <= _TAGS

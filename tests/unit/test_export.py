@@ -77,6 +77,7 @@ def test_all_is_there_and_the_same_bytes_come_again_whatever_happens_later(datab
             assert sum(done.records for done in first if done.name.startswith(table.name)) == count > 3
         stored = {row.order_id: row for row in connection.execute(select(orders))}
     assert len(first) == 8
+    assert (tmp_path / "first").stat().st_mode & 0o777 == 0o700
     for row in rows(tmp_path / "first", "orders"):
         order = stored[row["order_id"]]
         assert (row["ord_status"], row["cl_ord_id"]) == (order.ord_status, order.cl_ord_id)
@@ -235,7 +236,7 @@ def test_the_command_writes_redacted_files_and_fix_text_that_is_imported_again(c
     [
         ((), "which time? give --date, or --from and --to"),
         (("--from", "2026-07-25"), "which time? give --date, or --from and --to"),
-        (("--date", "2026-07-28"), "it must be over for a minute"),
+        (("--date", "2026-07-28"), "must have been over for a minute"),
         (("--date", "2026-07-25", "--only", "limits"), "--only 'limits': one of messages, orders, executions"),
         (("--date", "2026-07-25", "--only", "orders", "--as", "fix"), "FIX text is of messages alone"),
         (("--from", "2001-01-01", "--to", "2026-01-01"), "at most 3,700 days at once"),

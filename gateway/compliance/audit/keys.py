@@ -91,7 +91,9 @@ def read_public_key(path: Path) -> PublicKey:
     try:
         key = load_pem_public_key(path.read_bytes())
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} cannot be used as a public key: {error}") from None
+        raise ConfigError(
+            f"{path} cannot be used as a public key: {getattr(error, 'strerror', None) or error}"
+        ) from None
     if not isinstance(key, Ed25519PublicKey):
         raise ConfigError(f"{path} is no Ed25519 key")
     return PublicKey(key)

@@ -100,7 +100,7 @@ def _write(path: Path, shape: Format, dataset: Dataset, rows: Iterator[Sequence[
 
 def _finished_before(directory: Path, head: dict[str, Any]) -> dict[str, Written]:
     """What an earlier run of the same export has finished. Makes the directory."""
-    directory.mkdir(parents=True, exist_ok=True)
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)  # what the database keeps from other users
     path = directory / MANIFEST
     if not path.exists():
         if other := next((found.name for found in directory.iterdir() if found.suffix != ".new"), None):
