@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import sqlite3
 import sys
 from pathlib import Path
@@ -102,7 +103,7 @@ async def _at_once(client: FixClient, exchange: Exchange, gateway: Gateway) -> N
     await client.ping()
 
 
-async def _inject(gateway: Gateway, config: Path, watch: Path | None = None) -> tuple[int, str]:
+async def _inject(config: Path, watch: Path | None = None) -> tuple[int, str]:
     """Exit code and output. watch: temporary directory, in whose processes' environments to look for _SECRET."""
     environ = {**os.environ, "PYTHONPATH": str(ROOT), "FIXGW_LIVE_MAIN_API_KEY": _SECRET, "FIXGW_CONFIG": _SECRET}
     if watch is not None:
@@ -152,15 +153,24 @@ async def test_a_recorded_flow_gives_the_same_reports_and_an_altered_row_is_foun
     finally:
         gateway.stop()
         exchange.stop()
-    config = gateway.directory / "gateway.toml"
-    code, out = await _inject(gateway, config, tmp_path / "scratch")
+    altered = _altered(gateway.directory, tmp_path / "altered")
+    (code, out), (code_altered, out_altered) = await asyncio.gather(
+        _inject(gateway.directory / "gateway.toml", tmp_path / "scratch"), _inject(altered)
+    )
     assert code == 0, out
     assert "no differences" in out
     assert "not replayable, the simulated exchange has no DOGEUSDT: O1 " in out
     assert "went through 48 orders, " in out
-    with sqlite3.connect(gateway.directory / "gateway.db") as sql:
+    assert code_altered == 1, out_altered
+    assert "LastPx(31): recorded 50, now 51" in out_altered
+
+
+def _altered(recorded: Path, copy: Path) -> Path:
+    """Another configuration, whose database has one execution at another price."""
+    shutil.copytree(recorded, copy)
+    with sqlite3.connect(copy / "gateway.db") as sql:
         (call,) = sql.execute('SELECT min(id) FROM venue_calls WHERE text LIKE \'%"x":"TRADE"%\'').fetchone()
         sql.execute('UPDATE venue_calls SET text = replace(text, \'"L":"50.\', \'"L":"51.\') WHERE id = ?', (call,))
-    code, out = await _inject(gateway, config)
-    assert code == 1, out
-    assert "LastPx(31): recorded 50, now 51" in out
+    config = copy / "gateway.toml"
+    config.write_text(config.read_text().replace(str(recorded), str(copy)))
+    return config
