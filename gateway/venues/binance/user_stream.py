@@ -156,6 +156,8 @@ class UserStream:
                 self._lost(self.connection)
             had_gap, self._gap = self._gap is not None or self.connection is None, None
             self._renew.clear()
+            if self._next is not None:  # a new key's, which came while this one was being opened
+                self._renew.set()
             self._leave()
             self.connection = connection
             if had_gap:

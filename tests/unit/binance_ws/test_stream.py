@@ -122,6 +122,35 @@ class TestStream:
         assert end.told == ["up"]
         await end.stream.stop()
 
+    async def test_a_new_key_wins_over_a_connection_that_is_being_opened(
+        self, serve: Any, session: aiohttp.ClientSession
+    ) -> None:
+        slow, go, asked = False, asyncio.Event(), asyncio.Event()
+
+        async def answered(socket: web.WebSocketResponse, request: dict[str, Any]) -> None:
+            if slow and request["params"]["apiKey"] == "key":
+                asked.set()
+                await go.wait()
+            await subscribed(socket, request)
+
+        server = await serve(answered)
+        end = subscriber(server.url)
+        end.stream.start(session)
+        await end.until("up")
+        slow = True
+        end.stream.renew()
+        async with asyncio.timeout(10):
+            await asked.wait()
+            await end.stream.move(Credentials("new", HmacSigner("other")))
+            second = end.stream.connection
+            assert second is not None
+            go.set()
+            await second.closed
+            while (standing := end.stream.connection) is None or standing.credentials.api_key != "new":  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert end.told == ["up"]
+        await end.stream.stop()
+
     async def test_during_a_ban_nothing_is_opened(self, serve: Any, session: aiohttp.ClientSession) -> None:
         server = await serve(subscribed)
         end = subscriber(server.url)
