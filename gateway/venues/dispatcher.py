@@ -142,7 +142,11 @@ class VenueThread:
         What is wrong is alerted, too.
         """
         reload = self._reload_keys(self._venues[venue_account], told)
-        asyncio.run_coroutine_threadsafe(reload, self._loop)
+        try:
+            asyncio.run_coroutine_threadsafe(reload, self._loop)
+        except RuntimeError:  # the loop is closed
+            reload.close()
+            told("the venues have stopped")
 
     def sign_of_life(self) -> threading.Event:
         """Set when the thread has come by."""

@@ -254,6 +254,9 @@ def test_after_stop_nothing_is_sent_and_it_is_said() -> None:
     built.thread.stop()
     built.thread.release([place(1)])
     assert built.engine.alerts == ["VENUES_STOPPED"]
+    told: list[str] = []
+    built.thread.reload_keys("a", told.append)  # a request that was still waiting must not end the engine
+    assert told == ["the venues have stopped"]
     assert not built.venues["a"].asked
 
 
