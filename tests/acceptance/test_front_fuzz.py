@@ -19,6 +19,7 @@ import pytest
 
 from gateway.wire.framing import framed
 from tests.fixtures.certificates import Authority
+from tests.fixtures.echo_engine import EchoEngine
 from tests.fixtures.processes import ROOT, wait_until
 from tests.fixtures.wire_logs import read_log
 
@@ -62,18 +63,6 @@ ANSWER = framed(b"FIX.4.4", b"35=A\x0149=FIXGW\x0156=DESK\x0134=1\x0198=0\x01108
 ORDER = message("D", "DESK", b"11=one\x0155=BTCUSDT\x01")
 
 
-class EchoEngine(asyncio.Protocol):
-    """Answers the Logon, and gives back what follows."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport, self._answered = transport, False
-
-    def data_received(self, data: bytes) -> None:
-        self._transport.write(data if self._answered else ANSWER)
-        self._answered = True
-
-
 @dataclass
 class Target:
     """The front under fire, a process of its own."""
@@ -100,7 +89,9 @@ async def target(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterato
     ready = tmp_path / "front.json"
     config = tmp_path / "gateway.toml"
     config.write_text(CONFIG.format(directory=tmp_path, tls=TLS.format(directory=tmp_path) if with_tls else ""))
-    server = await asyncio.get_running_loop().create_unix_server(EchoEngine, str(tmp_path / "engine.sock"))
+    server = await asyncio.get_running_loop().create_unix_server(
+        lambda: EchoEngine(ANSWER), str(tmp_path / "engine.sock")
+    )
     command = [sys.executable, "-m", "gateway", "front", "--config", str(config), "--ready-file", str(ready)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, env=environment) as process:  # noqa: ASYNC220 - starting it takes no time

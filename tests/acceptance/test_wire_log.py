@@ -13,6 +13,7 @@ import pytest
 
 from gateway.wire.framing import framed
 from gateway.wire.records import Kind
+from tests.fixtures.echo_engine import EchoEngine
 from tests.fixtures.processes import ROOT, wait_until
 from tests.fixtures.wire_logs import bytes_of, read_log, sound, texts
 
@@ -40,18 +41,6 @@ def logon(sender: str) -> bytes:
 
 ANSWER = message("A", "FIXGW", "DESK", 1, b"98=0\x01108=30\x01")
 ORDER = message("D", "DESK", "FIXGW", 2, b"11=one\x0155=BTCUSDT\x0154=1\x0138=0.5\x0140=1\x01")
-
-
-class EchoEngine(asyncio.Protocol):
-    """Answers the Logon, and gives back what follows."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport, self._answered = transport, False
-
-    def data_received(self, data: bytes) -> None:
-        self._transport.write(data if self._answered else ANSWER)
-        self._answered = True
 
 
 class FrontProcess:
@@ -107,7 +96,9 @@ class FrontProcess:
 
 @pytest.fixture
 async def front(tmp_path: Path) -> AsyncIterator[FrontProcess]:
-    server = await asyncio.get_running_loop().create_unix_server(EchoEngine, str(tmp_path / "engine.sock"))
+    server = await asyncio.get_running_loop().create_unix_server(
+        lambda: EchoEngine(ANSWER), str(tmp_path / "engine.sock")
+    )
     made = FrontProcess(tmp_path)
     await made.start()
     yield made
@@ -237,3 +228,11 @@ async def test_fixgw_wire_goes_on_after_damage(front: FrontProcess) -> None:
     code, _, errors = await front.fixgw_wire("--directory", str(front.directory / "nowhere"))
     assert code == 2
     assert "no wire log can be read" in errors
+
+
+async def test_a_reader_that_has_had_enough_is_no_fault_of_the_log(front: FrontProcess) -> None:
+    process = await front.start_wire()
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout._transport.close()  # type: ignore[attr-defined]  # asyncio has no public way; it starts up meanwhile
+    assert await asyncio.wait_for(process.stderr.read(), 30) == b""
