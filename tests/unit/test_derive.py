@@ -9,10 +9,11 @@ from gateway.compliance.derive import orders
 from gateway.compliance.derive.difference import Difference
 from gateway.compliance.derive.run import Derived, derive
 from gateway.compliance.derive.window import Window
+from gateway.domain import venue_reports as v
 from gateway.fix.codec import Codec
 from gateway.store.database import open_database
 from gateway.store.dialects import see_one_moment
-from tests.fixtures.recorded import START, busy_day
+from tests.fixtures.recorded import START, RecordedDay, busy_day
 
 _DAY = 86_400 * 1_000_000_000
 _MIDNIGHT = (START // _DAY + 1) * _DAY
@@ -45,6 +46,30 @@ def test_all_kinds_of_orders_are_derived(database: Engine) -> None:
         assert not found, "\n".join(map(str, found))
         assert 0 < part.events < result.events
         assert (part.positions is None) is (window.until == _MIDNIGHT)
+
+
+def test_a_time_without_events_has_the_positions_of_before(database: Engine) -> None:
+    busy_day(database)
+    result, found = derived(database, Window(since=_MIDNIGHT + 30 * _DAY))
+    assert not found
+    assert (result.events, result.positions) == (0, 1)
+
+
+def test_orders_of_the_gateway_itself_are_told_to_drop_copies_alone(database: Engine) -> None:
+    day = RecordedDay(database, copied_accounts=["TRADING"])
+    day.new("A")
+    day.venue(v.VenueAccepted, "O1")
+    day.trade("O1", "T1", "1")
+    day.closes("FLATTEN-1-1", "1", "99")
+    day.venue(v.VenueAccepted, "O2")
+    day.trade("O2", "T2", "1", "99")
+    day.commit()
+    result, found = derived(database)
+    assert not found, "\n".join(map(str, found))
+    assert (result.orders, result.executions) == (2, 2)
+    own = "order_id = 'O2' AND report_id = (SELECT max(report_id) FROM reports)"
+    (difference,) = changed(database, f"UPDATE reports SET body = replace(body, '31=99', '31=98') WHERE {own}")
+    assert "31=98" in difference.text
 
 
 def test_orders_that_memory_does_not_keep_are_folded_again(database: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from gateway.compliance.derive.stored import stream
 from gateway.compliance.derive.window import Window
 from gateway.domain.order import Order
 from gateway.domain.reports import ExecutionReport, Report
-from gateway.domain.session_names import session_name
+from gateway.domain.session_names import OWN_SESSION, session_name
 from gateway.domain.values import ExecType
 from gateway.engine.ports import FixCodec
 from gateway.store.rows import ReportRow
@@ -26,6 +26,7 @@ _NEVER_ECHOED = frozenset({"19", "31", "32", "41", "44", "58", "99", "103", "198
 """Tags that a status report has for reasons of its own."""
 
 _COPY = "35=8\x01115="
+_OWN_COPY = f"{_COPY}{OWN_SESSION}\x01"
 
 _OF_EVENTS = frozenset({"8", "9", "r"})
 """MsgType(35) of what events owe: reports, refused requests, mass cancels."""
@@ -63,6 +64,11 @@ class Reports:
     def derived(self, position: int, report: Report, at: int, *, or_else: Report | None = None) -> None:
         """What an event owes the client. or_else: what it may be instead."""
         if not self._window.holds(at):
+            return
+        if report.session == OWN_SESSION:  # nobody is told but drop copies
+            self._take_answers()
+            self._take_copies(report, at, exec_id=f"\x0117={position}\x01")
+            self._take_answers()
             return
         self.count += 1
         made = [self._encoded(one, at) for one in (report, or_else) if one is not None]
@@ -147,11 +153,13 @@ class Reports:
         text = f"stored, and nothing in the journal makes it: {_shown(row.body)}"
         self._found(Difference("reports", f"report {row.report_id}", text))
 
-    def _take_copies(self, report: Report, at: int) -> None:
+    def _take_copies(self, report: Report, at: int, exec_id: str = "") -> None:
         """Drop copies stand right after the report. Who was to get some is not in the journal: those are checked that
-        are there.
+        are there. exec_id: what they have, where no report of another order parts them from the next ones.
         """
-        while (row := self._next()) is not None and row.body.startswith(_COPY):
+        while (row := self._next()) is not None and row.body.startswith(_COPY) and exec_id in row.body:
+            if not exec_id and row.body.startswith(_OWN_COPY):
+                return
             self._ahead.popleft()
             if isinstance(report, ExecutionReport):
                 copy = report._replace(session=row.session, copy_of=session_name(report.session))

@@ -105,7 +105,7 @@ class _Pass:
         self._positions = Positions(day_end_seconds, self._found)
 
     def run(self, progress: Callable[[int, int], None]) -> Derived:
-        if self._reaches_end and self._last >= self._first:
+        if self._reaches_end:
             self._positions.events_before(self._connection, self._first)
         expected = self._first
         for row in stream(self._connection, journal, "position", self._first, self._last):
