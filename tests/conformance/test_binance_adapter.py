@@ -385,7 +385,7 @@ class TestConnectionLife:
         assert sorted(traded) == sorted(order.client_id for order in orders)
         assert desk.availabilities == [(True, "")]
 
-    @pytest.mark.parametrize("flaw", ["may withdraw", "unknown there", "another's"])
+    @pytest.mark.parametrize("flaw", ["may withdraw", "unknown there", "another's", "of another account"])
     async def test_a_key_that_will_not_do_leaves_the_old_one(
         self, make: Make, exchange: BinanceExchange, desk: Desk, flaw: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -405,13 +405,21 @@ class TestConnectionLife:
         others: set[str] = set()
         if flaw == "unknown there":
             environ["FIXGW_SIM_MAIN_API_KEY"] = "a-key-nobody-knows"
+        elif flaw == "of another account":
+            environ["FIXGW_SIM_MAIN_API_KEY"] = "sim-second-key"
+            environ["FIXGW_SIM_MAIN_API_SECRET"] = "sim-second-secret"
         else:
             exchange.ed25519 = True
             environ.clear()
             environ.update(exchange.environ())
         if flaw == "another's":
             others = {BinanceVenue("other", venue._settings.model_dump(), desk, environ=renamed(environ)).identity}
-        says = {"may withdraw": "may withdraw funds", "unknown there": "does not work: .*-2015", "another's": "already"}
+        says = {
+            "may withdraw": "may withdraw funds",
+            "unknown there": "does not work: .*-2015",
+            "another's": "already",
+            "of another account": "another account of the venue",
+        }
         with pytest.raises(VenueSettingsError, match=says[flaw]):
             await venue.reload_keys(others)
         assert asked == ([] if others else [environ["FIXGW_SIM_MAIN_API_KEY"]]), "the new key is asked about"

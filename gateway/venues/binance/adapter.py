@@ -44,7 +44,7 @@ from gateway.venues.binance.settings import BinanceSettings, OrderEntry
 from gateway.venues.binance.settlement import Settlements
 from gateway.venues.binance.silence import SilenceWatch
 from gateway.venues.binance.snapshot import Snapshots
-from gateway.venues.binance.startup import check_key, repeat_until_done
+from gateway.venues.binance.startup import account_uid, check_key, repeat_until_done
 from gateway.venues.binance.upkeep import Upkeep
 from gateway.venues.binance.user_stream import Hooks, OpenError, UserStream, ws_params
 from gateway.venues.binance.ws_api import Listener, WsConnection
@@ -115,6 +115,7 @@ class BinanceVenue:
             alert=sinks.alert,
         )
         self._rest: RestClient | None = None
+        self._uid: int | None = None  # whose account the key was at the start
         self._ready = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._held: list[CancelIntent] = []
@@ -157,6 +158,7 @@ class BinanceVenue:
         await repeat_until_done(self._upkeep.learn_clock, alert)
         await repeat_until_done(self._upkeep.learn_instruments, alert)
         await repeat_until_done(lambda: check_key(rest, self._settings, self._credentials, self._clock, alert), alert)
+        self._uid = await repeat_until_done(lambda: account_uid(rest, self._credentials, self._clock), alert)
         self._stream.start(rest.session)
         self._tickers.start(rest.session)
         self._spawn(self._upkeep.keep_clock())
@@ -186,6 +188,10 @@ class BinanceVenue:
             if self._rest is not None:
                 try:
                     await check_key(self._rest, self._settings, fresh, self._clock, self._sinks.alert)
+                    uid = await account_uid(self._rest, fresh, self._clock)
+                    if self._uid not in (None, uid):  # it would say of our orders that they do not exist
+                        text = f"venue account {self.venue_account!r}: the new key is of another account of the venue"
+                        raise VenueSettingsError(text)
                     await self._stream.move(fresh)
                 except (RequestLostError, PayloadError, OpenError) as error:
                     text = f"venue account {self.venue_account!r}: the new key does not work: {error}"

@@ -37,7 +37,14 @@ class _Restrictions(msgspec.Struct):
     enableWithdrawals: bool  # noqa: N815
 
 
+class _Account(msgspec.Struct):
+    """GET /api/v3/account."""
+
+    uid: int
+
+
 _TIME = msgspec.json.Decoder(_Time)
+_ACCOUNT = msgspec.json.Decoder(_Account)
 _RESTRICTIONS = msgspec.json.Decoder(_Restrictions)
 
 
@@ -83,9 +90,17 @@ async def check_key(
     """
     if settings.environment is not Environment.LIVE:
         return
+    judge_key(await _ask(rest, "/sapi/v1/account/apiRestrictions", credentials, clock), settings, alert)
+
+
+async def account_uid(rest: RestClient, credentials: Credentials, clock: VenueClock) -> int:
+    """Which of the venue's accounts the key belongs to. Raises RequestLostError or PayloadError."""
+    return decode(_ACCOUNT, await _ask(rest, "/api/v3/account", credentials, clock)).uid
+
+
+async def _ask(rest: RestClient, path: str, credentials: Credentials, clock: VenueClock) -> bytes:
     stamp: Params = {"recvWindow": _RECV_WINDOW_MS, "timestamp": clock.clock_ms()}
-    answer = await rest.signed("GET", "/sapi/v1/account/apiRestrictions", stamp, credentials)
-    judge_key(_result(rest.heeded(answer)), settings, alert)
+    return _result(rest.heeded(await rest.signed("GET", path, stamp, credentials)))
 
 
 def judge_key(raw: bytes, settings: BinanceSettings, alert: Alert) -> None:
