@@ -20,6 +20,7 @@ SINCE_FIX_43 = frozenset({"q", "AF", "x"})
 
 _SECURITY, _ALL = "1", "7"  # of MassCancelRequestType(530) and MassStatusReqType(585) alike
 _REQUEST_TYPES = frozenset("1234567")
+_NARROWING = (t.TRADING_SESSION_ID, 1300, 1301, 1461)  # MarketSegmentID, MarketID, NoTargetPartyIDs: of FIX 5.0
 _SYMBOL, _ALL_SECURITIES = "0", "4"  # of SecurityListRequestType(559)
 
 
@@ -107,6 +108,9 @@ def _selection(values: Values, request_type: str, tag: int) -> Selection:
     """Raises FieldRefused for what would have to be left out of the selection, and so make it a larger one."""
     if request_type not in (_SECURITY, _ALL):
         raise FieldRefused(tag, _not_offered(tag, request_type, "1,7"))
+    for narrowing in _NARROWING:
+        if narrowing in values:
+            raise FieldRefused(narrowing, safe(f"{label(narrowing)} is not offered to choose orders by"))
     # With 7 engines that must fill Symbol(55) put anything there: all are meant.
     name = symbol(values, t.SYMBOL) if request_type == _SECURITY else ""
     return Selection(account=client_id(values, t.ACCOUNT), symbol=name, side=_side(values))

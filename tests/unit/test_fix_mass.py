@@ -44,6 +44,8 @@ def test_what_a_mass_cancel_is_about(more: dict[int, str], wanted: Selection) ->
         ({530: "1"}, MassCancelRejectReason.UNKNOWN_SECURITY, "UNKNOWN_SYMBOL"),
         ({530: "1", 55: "btc usdt"}, MassCancelRejectReason.UNKNOWN_SECURITY, "UNKNOWN_SYMBOL"),
         ({530: "7", 54: "5"}, MassCancelRejectReason.NOT_SUPPORTED, "Side(54)=5 is not offered"),
+        ({530: "7", 336: "1"}, MassCancelRejectReason.NOT_SUPPORTED, "TradingSessionID(336) is not offered"),
+        ({530: "7", 1461: "1", 1462: "X"}, MassCancelRejectReason.NOT_SUPPORTED, "1461"),
     ],
 )
 def test_what_would_widen_a_mass_cancel_refuses_it(
