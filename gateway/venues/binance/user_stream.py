@@ -27,6 +27,10 @@ from gateway.venues.binance.ws_api import Listener, WsConnection
 
 _LOGON_TIMEOUT_S = 10.0
 _RETIRE_S = 20.0
+_LINGER_S = 2.0
+"""How long a connection is read after another has taken its place: what happened before the other was subscribed may
+still be on its way here."""
+
 _RECV_WINDOW_MS = 5_000
 _FIRST = asyncio.FIRST_COMPLETED
 
@@ -264,8 +268,9 @@ class UserStream:
 
 
 async def _retire(connection: WsConnection) -> None:
-    """Let a connection answer what it was asked, then close it."""
+    """Let a connection tell what it still has to tell, and answer what it was asked, then close it."""
     deadline = asyncio.get_running_loop().time() + _RETIRE_S
+    await asyncio.wait((connection.closed,), timeout=_LINGER_S)
     # Polled, since an event would cost every answer something for a rare move.
     while not (connection.idle or connection.closed.done()) and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110
         await asyncio.sleep(0.1)

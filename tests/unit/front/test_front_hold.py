@@ -106,9 +106,10 @@ async def test_a_front_that_starts_later_hears_of_it(
 ) -> None:
     monkeypatch.setattr("gateway.control.front_link._RENEW_S", 0.05)
     async with running(told) as front:
-        await log_on(front, engine)
+        first = await log_on(front, engine)
         async with engine_full_of(told.control_socket):
             await front.stop()
+            first.writer.close()
             async with running(told) as again:
                 reader, writer = await connect(again)
                 writer.write(logon() + MANY)
