@@ -1,234 +1,25 @@
 """The engine's loop when something fails: one order's or message's trouble is not the others'."""
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
-from decimal import Decimal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from sqlalchemy import QueuePool, select
+from sqlalchemy import select
 
-from gateway.domain.book import Book
-from gateway.domain.commands import NewOrder
-from gateway.domain.decide_client import Market
-from gateway.domain.flatten import FlattenRules
-from gateway.domain.instruments import Capabilities, Instrument
-from gateway.domain.intents import CancelIntent, Intent, SettleIntent
-from gateway.domain.order import Order
-from gateway.domain.reconcile import SnapshotRequest
-from gateway.domain.risk.collar import parse_collar
-from gateway.domain.session_profile import Account, SessionProfile
-from gateway.domain.values import OrdType, Side, TimeInForce
+from gateway.domain.intents import CancelIntent, SettleIntent
+from gateway.domain.session_profile import SessionProfile
+from gateway.domain.values import TimeInForce
 from gateway.engine import inbox as i
 from gateway.engine import timers, withdrawals
-from gateway.engine.backlog import Backlog
-from gateway.engine.breaks import Breaks
-from gateway.engine.clients import Clients
 from gateway.engine.clock import DAY
-from gateway.engine.desk import Desk
-from gateway.engine.disconnects import DISCONNECT, Disconnects
-from gateway.engine.drain import Drainer
-from gateway.engine.flattening import Flattening
-from gateway.engine.key_reloads import KeyReloads
-from gateway.engine.kill_switch import KillSwitch
-from gateway.engine.limits import LimitSetter
-from gateway.engine.loop import BATCH_LIMIT, Engine
-from gateway.engine.mass import MassRequests
-from gateway.engine.numbers import SessionState
-from gateway.engine.opening import OpeningPositions
+from gateway.engine.disconnects import DISCONNECT
+from gateway.engine.loop import BATCH_LIMIT
 from gateway.engine.operations import Caller, LogOutSession
-from gateway.engine.operator import Operator
-from gateway.engine.reconciler import Reconciler
-from gateway.engine.recorder import Recorder
-from gateway.engine.schedules import Schedules
-from gateway.engine.session_actions import SessionActions
-from gateway.engine.test_orders import TestOrders
-from gateway.engine.timers import Timers
-from gateway.engine.withdrawals import Withdrawals
-from gateway.fix.codec import Codec
 from gateway.store.batch import Batch
-from gateway.store.database import open_database
 from gateway.store.tables import alerts, messages, reports, venue_calls
-from gateway.store.writer import BatchWriter
-from gateway.venues.binance.requests import CAPABILITIES
-from tests.fixtures.fix_sessions import NoFront, NoSessions
+from tests.fixtures.loop_world import SESSION, World
 from tests.fixtures.processes import wait_until
-
-SESSION = "FIX.4.4:FIXGW->DESK"
-
-
-class World:
-    """A loop over a real database, with a venue that sends nothing and a clock that is set by hand."""
-
-    def __init__(self, directory: Path) -> None:
-        self.time = time.time_ns()
-        self.halted: list[BaseException] = []
-        self.intents: list[Intent] = []
-        self.inbox = i.Inbox(Backlog(1 << 20))
-        self.database = open_database(f"sqlite:///{directory / 'gateway.db'}", "sim")
-        self.states = states = {SESSION: SessionState(SESSION, "FIX.4.4", 0)}
-        self.book, codec = Book(), Codec()
-        recorder = Recorder(
-            book=self.book, sessions=states, codec=codec, venue=self, recv_window_ms=5_000, position=0, report_id=0
-        )
-        account = Account(name="TRADING", venue_account="main")
-        self.desk = Desk(
-            book=self.book,
-            recorder=recorder,
-            venue=self,
-            profiles={SESSION: SessionProfile(key=SESSION, accounts={"TRADING": account}, default_account="TRADING")},
-            accounts={"TRADING": account},
-            clock=self,
-            deployment="gw",
-            instance="",
-            day_end_seconds=0,
-            recovering={},
-            unreconciled=set(),
-        )
-        self.disconnects = disconnects = Disconnects({}, states)
-        self.clients = Clients(
-            desk=self.desk,
-            recorder=recorder,
-            codec=codec,
-            sessions=states,
-            disconnects=disconnects,
-            mass=MassRequests(
-                desk=self.desk, recorder=recorder, instruments=lambda _: {}, profiles={}, was_received=lambda *_: False
-            ),
-            most_waiting=2_000,
-            test_orders=TestOrders(live=False, test_sessions=()),
-        )
-        reconciler = Reconciler(
-            accounts=["main"],
-            desk=self.desk,
-            recorder=recorder,
-            breaks=Breaks(recorder, [], 0),
-            venue=self,
-            clock=self,
-            prefix="gw-",
-            every_seconds=0,
-            cancel_orphans=False,
-            last_reconciled={},
-        )
-        actions = SessionActions(states=states, fix=NoSessions(), clock=self, unsent=lambda *_: [])
-        withdrawals = Withdrawals(self.desk, recorder, disconnects)
-        kill_switch = KillSwitch(
-            withdrawals=withdrawals,
-            recorder=recorder,
-            reconciler=reconciler,
-            flattening=Flattening(
-                desk=self.desk,
-                recorder=recorder,
-                accounts={"TRADING": account},
-                rules=FlattenRules(
-                    max_notional=Decimal(1_000), collar=parse_collar("1%"), attempts=2, within=30_000_000_000
-                ),
-                clock=self,
-            ),
-            accounts={"TRADING": account},
-            venues={"main": "binance"},
-            sessions=[SESSION],
-            clock=self,
-            prefix="gw-",
-        )
-        self.engine = Engine(
-            inbox=self.inbox,
-            desk=self.desk,
-            recorder=recorder,
-            clients=self.clients,
-            sessions=states,
-            writer=BatchWriter(self.database),
-            venue=self,
-            timers=Timers(0, self.time),
-            withdrawals=withdrawals,
-            reconciler=reconciler,
-            schedules=Schedules({}, states=states, actions=actions, clock=self),
-            operator=Operator(
-                drainer=Drainer(self.book, states, self, lambda _: ""),
-                recorder=recorder,
-                sessions=actions,
-                reconciler=reconciler,
-                limits=LimitSetter(recorder.book.risk, recorder.batch, (), ()),
-                positions=OpeningPositions(
-                    recorder=recorder,
-                    reconciler=reconciler,
-                    venue=self,
-                    accounts={"TRADING": account},
-                    currency="USDT",
-                    clock=self,
-                ),
-                kill_switch=kill_switch,
-                keys=KeyReloads((), lambda *_: None),
-                front=NoFront(),
-                last_action_id=0,
-            ),
-            clock=self,
-            unsent=lambda *_: [],
-            on_halt=self.halted.append,
-            working=nullcontext(),
-        )
-
-    def start(self) -> None:
-        self.engine.start(self)
-
-    def stop(self) -> None:
-        self.inbox.put(i.StopRequested({}))
-        assert self.engine.join(10)
-        assert cast("QueuePool", self.database.pool).checkedout() == 0, "the writer gave its connection back"
-        self.database.dispose()
-
-    def order(self, cl_ord_id: str, time_in_force: TimeInForce = TimeInForce.GTC) -> Order:
-        """Decided before the loop runs, and sent with its first batch."""
-        command = NewOrder(
-            session=SESSION,
-            cl_ord_id=cl_ord_id,
-            at=self.time,
-            account="",
-            symbol="BTCUSDT",
-            side=Side.BUY,
-            ord_type=OrdType.LIMIT,
-            time_in_force=time_in_force,
-            order_qty=Decimal(10),
-            price=Decimal(100),
-        )
-        return self.book.orders[self.desk.new_order(command)]
-
-    def nudge(self) -> None:
-        """Have the loop make a batch, which also looks at its timers."""
-        self.inbox.put(i.AlertRaised("NUDGE", "", self.time))
-
-    def receive(self, text: str, number: int = 1) -> None:
-        self.inbox.put(i.AppReceived(SESSION, text, "D", number, number + 1, True, self.time))
-
-    def rows(self, query: Any) -> list[Any]:
-        with self.database.connect() as connection:
-            return list(connection.execute(query))
-
-    # Clock, FixSender, VenuePort
-
-    def now(self) -> int:
-        return self.time
-
-    def send(self, session: str, report_id: int, body: str, *, poss_resend: bool) -> bool:
-        return True
-
-    def ask(self, session: str, test_req_id: str) -> None: ...
-
-    def market(self, venue_account: str, symbol: str) -> Market:
-        return Market(capabilities=CAPABILITIES, instrument=Instrument(symbol=symbol, base="BTC", quote="USDT"))
-
-    def capabilities(self, venue_account: str) -> Capabilities:
-        return CAPABILITIES
-
-    def clock_ms(self, venue_account: str) -> int:
-        return self.time // 1_000_000
-
-    def release(self, intents: Sequence[Intent]) -> None:
-        self.intents += intents
-
-    def snapshot(self, request: SnapshotRequest) -> None: ...
 
 
 @pytest.fixture

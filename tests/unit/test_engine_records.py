@@ -10,10 +10,10 @@ from gateway.engine import inbox as i
 from gateway.engine.host_clock import HostClockWatch, read_host_clock
 from gateway.engine.records import ClockLimits, Records, sent_row
 from gateway.store.tables import clock_readings, messages, state_changes, venue_calls
+from tests.fixtures.loop_world import SESSION, World
 from tests.fixtures.processes import wait_until
 from tests.fixtures.recorded import DESK
 from tests.unit.test_engine_desk import Office
-from tests.unit.test_engine_loop import SESSION, World
 
 MS = 1_000_000
 

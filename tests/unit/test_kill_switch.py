@@ -17,8 +17,8 @@ from gateway.engine import inbox as i
 from gateway.engine.kill_switch import ARM_WITHIN, CONFIRM_WITHIN, GOES_ON_WITHIN
 from gateway.engine.operations import Arm, Caller, Kill, Operation, Outcome
 from gateway.store.tables import admin_actions, alerts, decisions, halts
+from tests.fixtures.loop_world import World
 from tests.fixtures.processes import wait_until
-from tests.unit.test_engine_loop import World
 
 ROOT, OTHER = Caller(0, 1, "root"), Caller(1000, 2, "other")
 

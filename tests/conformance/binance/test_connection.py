@@ -1,0 +1,168 @@
+"""The life of a connection: moves, new keys, silence."""
+
+import asyncio
+
+import pytest
+
+from gateway.domain.venue_reports import (
+    CloseReason,
+    VenueAccepted,
+    VenueClosed,
+    VenueTraded,
+)
+from gateway.venues.base import VenueSettingsError
+from gateway.venues.binance import adapter
+from gateway.venues.binance.adapter import BinanceVenue
+from gateway.venues.binance.environments import Credentials
+from gateway.venues.binance.startup import judge_key
+from tests.conformance.binance.support import Make, intents, renamed
+from tests.conformance.binance_exchange import BinanceExchange
+from tests.conformance.exchange import Desk, eventually
+
+
+class TestConnectionLife:
+    async def test_moves_to_a_new_connection_without_a_gap(
+        self, make: Make, exchange: BinanceExchange, desk: Desk
+    ) -> None:
+        venue = make(connection_lifetime_s=1.1)
+        await venue.start()
+        first = venue._stream.connection
+        order = intents(venue, exchange)
+        venue.place(order.place())
+        await desk.expect(VenueAccepted)
+        assert first is not None
+        await first.closed
+        assert venue._stream.connection not in (None, first)
+        await exchange.fill(order.client_id)
+        await desk.expect(VenueClosed, reason=CloseReason.FILLED)
+        assert desk.availabilities == [(True, "")]
+        assert len(desk.of(VenueTraded)) == 1
+
+    async def test_a_rotated_key_is_used_without_a_gap(self, make: Make, exchange: BinanceExchange, desk: Desk) -> None:
+        environ = exchange.environ()
+        venue = make(environ)
+        await venue.start()
+        first = venue._stream.connection
+        environ.clear()
+        exchange.ed25519 = True
+        environ.update(exchange.environ())
+        await venue.reload_keys()
+        assert first is not None
+        await first.closed
+        order = intents(venue, exchange)
+        venue.place(order.place())
+        await desk.expect(VenueAccepted, client_id=order.client_id)
+        assert desk.availabilities == [(True, "")]
+
+    async def test_a_key_that_cannot_be_read_leaves_the_old_one(
+        self, make: Make, exchange: BinanceExchange, desk: Desk
+    ) -> None:
+        environ = exchange.environ()
+        venue = make(environ)
+        await venue.start()
+        environ.clear()
+        with pytest.raises(VenueSettingsError, match="FIXGW_SIM_MAIN_API_KEY"):
+            await venue.reload_keys()
+        venue.place(intents(venue, exchange).place())
+        await desk.expect(VenueAccepted)
+
+    async def test_fills_while_keys_are_exchanged_are_neither_lost_nor_doubled(
+        self, make: Make, exchange: BinanceExchange, desk: Desk
+    ) -> None:
+        environ = exchange.environ()
+        venue = make(environ)
+        await venue.start()
+        orders = [intents(venue, exchange) for _ in range(40)]
+        for order in orders:
+            venue.place(order.place())
+            await desk.expect(VenueAccepted, client_id=order.client_id)
+        rotated = 0
+
+        async def rotate() -> None:
+            nonlocal rotated
+            while True:
+                exchange.ed25519 = not exchange.ed25519
+                environ.clear()
+                environ.update(exchange.environ())
+                await venue.reload_keys()
+                rotated += 1
+
+        rotating = asyncio.create_task(rotate())
+        for order in orders:
+            await exchange.fill(order.client_id)
+        for order in orders:
+            await desk.expect(VenueClosed, client_id=order.client_id, reason=CloseReason.FILLED)
+        await eventually(lambda: rotated > 2)
+        rotating.cancel()
+        await asyncio.wait({rotating})
+        traded = [report.client_id for report in desk.of(VenueTraded)]
+        assert sorted(traded) == sorted(order.client_id for order in orders)
+        assert desk.availabilities == [(True, "")]
+
+    @pytest.mark.parametrize("flaw", ["may withdraw", "unknown there", "another's", "of another account"])
+    async def test_a_key_that_will_not_do_leaves_the_old_one(
+        self, make: Make, exchange: BinanceExchange, desk: Desk, flaw: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        environ = exchange.environ()
+        venue = make(environ)
+        await venue.start()
+        first = venue._stream.connection
+        old = venue.identity
+        asked: list[str] = []
+
+        async def check_key(_rest: object, settings: object, credentials: Credentials, *_: object) -> None:
+            asked.append(credentials.api_key)
+            judge_key(b'{"ipRestrict":true,"enableWithdrawals":%s}' % rights, venue._settings, desk.alert)
+
+        rights = b"true" if flaw == "may withdraw" else b"false"
+        monkeypatch.setattr(adapter, "check_key", check_key)
+        others: set[str] = set()
+        if flaw == "unknown there":
+            environ["FIXGW_SIM_MAIN_API_KEY"] = "a-key-nobody-knows"
+        elif flaw == "of another account":
+            environ["FIXGW_SIM_MAIN_API_KEY"] = "sim-second-key"
+            environ["FIXGW_SIM_MAIN_API_SECRET"] = "sim-second-secret"
+        else:
+            exchange.ed25519 = True
+            environ.clear()
+            environ.update(exchange.environ())
+        if flaw == "another's":
+            others = {BinanceVenue("other", venue._settings.model_dump(), desk, environ=renamed(environ)).identity}
+        says = {
+            "may withdraw": "may withdraw funds",
+            "unknown there": "does not work: .*-2015",
+            "another's": "already",
+            "of another account": "another account of the venue",
+        }
+        with pytest.raises(VenueSettingsError, match=says[flaw]):
+            await venue.reload_keys(others)
+        assert asked == ([] if others else [environ["FIXGW_SIM_MAIN_API_KEY"]]), "the new key is asked about"
+        assert (venue.identity, venue._stream.connection) == (old, first)
+        order = intents(venue, exchange)
+        venue.place(order.place())
+        accepted = await desk.expect(VenueAccepted)
+        venue.cancel(order.cancel(accepted.venue_order_id))
+        await desk.expect(VenueClosed)
+        assert desk.availabilities == [(True, "")]
+
+    async def test_a_silent_stream_is_rebuilt(self, make: Make, exchange: BinanceExchange, desk: Desk) -> None:
+        venue = make(event_timeout_ms=300)
+        await venue.start()
+        await exchange.silence(silent=True)
+        order = intents(venue, exchange)
+        venue.place(order.place())
+        await desk.expect(VenueAccepted)
+        await desk.until(lambda: [up for up, _ in desk.availabilities] == [True, False, True])
+        assert "VENUE_STREAM_SILENT" in desk.alert_codes()
+        await exchange.silence(silent=False)
+        await exchange.fill(order.client_id)
+        await desk.expect(VenueClosed, reason=CloseReason.FILLED)
+
+    async def test_a_refused_subscription_is_tried_again(
+        self, make: Make, exchange: BinanceExchange, desk: Desk
+    ) -> None:
+        await exchange.post("reject", op="userDataStream.subscribe.signature", code=-1022, msg="Bad.", count=2)
+        venue = make()
+        await venue.start()
+        assert desk.availabilities == [(True, "")]
+        assert desk.alert_codes() == {"VENUE_CONNECT_FAILED"}
