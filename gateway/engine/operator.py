@@ -83,8 +83,13 @@ class Operator:
         self._last_id = last_action_id
         self._answers: list[tuple[Future[Outcome], Outcome]] = []
         for row in cut_short:
-            asked = Kill(**msgspec.json.decode(row.arguments))
-            kill_switch.resume(row.action_id, asked, partial(self._finish, row, Future()))
+            finish = partial(self._finish, row, Future())
+            try:
+                asked = Kill(**msgspec.json.decode(row.arguments))
+            except (ValueError, TypeError):  # a row holds so much text and no more
+                finish(Outcome(done=False, text="cut short by the engine's end; what it had stopped stays so"))
+            else:
+                kill_switch.resume(row.action_id, asked, finish)
 
     def due(self, now: int) -> None:
         """Go on with what takes time."""

@@ -17,7 +17,9 @@ from gateway.engine.disconnects import DISCONNECT
 from gateway.engine.loop import BATCH_LIMIT
 from gateway.engine.operations import Caller, LogOutSession
 from gateway.store.batch import Batch
-from gateway.store.tables import alerts, messages, reports, venue_calls
+from gateway.store.database import open_database
+from gateway.store.rows import AdminActionRow
+from gateway.store.tables import admin_actions, alerts, messages, reports, venue_calls
 from tests.fixtures.loop_world import SESSION, World
 from tests.fixtures.processes import wait_until
 
@@ -215,3 +217,14 @@ def test_a_stop_waits_for_all_that_came_before_it(world: World) -> None:
     assert world.engine.join(10)
     assert len(world.rows(select(messages.c.id))) == count
     assert world.states[SESSION].next_in == count + 1
+
+
+def test_a_kill_whose_record_was_cut_does_not_stop_the_next_start(tmp_path: Path) -> None:
+    """A row holds so much text and no more; what the kill had stopped stays stopped without it."""
+    row = AdminActionRow(1, 0, 0, 1, "root", "kill", '{"symbol":"AAAA…', "why", "under way")
+    world = World(tmp_path, cut_short=[row])
+    world.start()
+    world.stop()
+    with open_database(f"sqlite:///{tmp_path / 'gateway.db'}", "sim").connect() as connection:
+        (outcome,) = connection.execute(select(admin_actions.c.outcome)).scalars()
+    assert outcome.startswith("refused: cut short by the engine's end")
