@@ -39,11 +39,11 @@ def printer(shape: Shape, screen: Console) -> Callable[[Row[Any]], None]:
 
 
 def _line(row: Row[Any]) -> Text:
-    """`18:01:18.074123 DESK ──▶ 2 NewOrderSingle ClOrdID=…`, the arrow as the gateway sees it."""
+    """`18:01:18.074123 DESK ──▶ 2 NewOrderSingle ClOrdID=…`, from the client, or to it."""
     text = to_text(row.raw)
     status = next((field.value for field in describe(text) if field.tag == 39), None)
     session = printable(row.session.rpartition("->")[2])
-    arrow = "◀──" if row.direction == "in" else "──▶"
+    arrow = "──▶" if row.direction == "in" else "◀──"
     again = " (again)" if row.poss_dup else ""
     words = " ".join(short(field) for field in shown_fields(row.msg_type, text))
     line = Text(f"{local_date_time(row.at)}.{row.at // 1000 % 1_000_000:06d} ", style="dim")

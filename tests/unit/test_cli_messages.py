@@ -42,8 +42,8 @@ def lines(database: Path, *arguments: object) -> list[str]:
 def test_the_table_is_decoded_and_hides_secrets(imported: Path) -> None:
     shown = lines(imported)
     assert len(shown) == 6
-    assert "CLIENT     ◀──      2 NewOrderSingle ClOrdID=ABC Symbol=BTCUSDT Side=Buy(1) OrderQty=0.1" in shown[2]
-    assert "CLIENT     ──▶      3 ExecutionReport ExecType=Trade(F) OrdStatus=Filled(2)" in shown[4]
+    assert "CLIENT     ──▶      2 NewOrderSingle ClOrdID=ABC Symbol=BTCUSDT Side=Buy(1) OrderQty=0.1" in shown[2]
+    assert "CLIENT     ◀──      3 ExecutionReport ExecType=Trade(F) OrdStatus=Filled(2)" in shown[4]
     assert "hunter2" not in "".join(shown)
 
 
