@@ -2,7 +2,6 @@
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import Connection, Row, exists, select
@@ -110,10 +109,12 @@ def folded(connection: Connection, order_id: str, before: int | None = None) -> 
         query = query.where(journal.c.position < before)
     order: Order | None = None
     for event_type, payload in connection.execute(query.order_by(journal.c.position)).all():
-        with suppress(Exception):
+        try:
             event = decode_event(event_type, payload)
             order = evolve(order, event)
-            yield event, order
+        except Exception:  # noqa: S112 - it is named where the whole journal is gone through
+            continue
+        yield event, order
 
 
 def _difference(row: Row[Any] | None, entry: tuple[Order, int] | None) -> str:

@@ -116,7 +116,7 @@ def _buying_power(order: OrderTerms, limit: Limit, value: Power, figures: Figure
         if funds is None:
             return None
     elif free is not None:
-        funds = add(free, locked)  # type: ignore[arg-type]
+        funds = add(free, locked)  # type: ignore[arg-type]  # figures hold any value; these are decimals
     needs = _needs(order, px, value)
     if needs is None:
         return _no_price(order, limit, value)
