@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, func, select, update
 from typer.testing import CliRunner
 
 from gateway.cli.main import app
@@ -20,7 +20,9 @@ from gateway.compliance.export.writers import Format
 from gateway.domain import venue_reports as v
 from gateway.domain.values import LiquidityInd
 from gateway.engine.clock import DAY
+from gateway.errors import JournalUnreadable
 from gateway.store.database import open_database
+from gateway.store.tables import journal
 from tests.fixtures.recorded import START, busy_day
 
 FIRST_DAY = START // DAY * DAY
@@ -87,6 +89,20 @@ def test_orders_that_left_the_memory_are_folded_again(
     expected = exported(database, tmp_path / "out")
     monkeypatch.setattr(rts24_rows, "KEPT", 1)
     assert exported(database, tmp_path / "again") == expected
+
+
+def test_an_order_whose_beginning_is_gone_is_not_told_without_it(database: Engine, tmp_path: Path) -> None:
+    """What came before the span is needed to tell what came in it."""
+    second_day = FIRST_DAY + DAY
+    with database.begin() as connection:
+        later = set(connection.execute(select(journal.c.order_id).where(journal.c.at >= second_day)).scalars())
+        earlier = select(journal.c.order_id, func.max(journal.c.position)).where(journal.c.at < second_day)
+        last = dict(connection.execute(earlier.group_by(journal.c.order_id)).tuples().all())
+        order_id = min((later & last.keys()) - {""})
+        connection.execute(update(journal).where(journal.c.position == last[order_id]).values(payload="{}"))
+    window = Window(second_day, second_day + DAY)
+    with database.connect() as connection, pytest.raises(JournalUnreadable, match="cannot be read"):
+        export(connection, tmp_path / "out", [RTS24], Format.CSV, window, Redaction(()), print)
 
 
 def test_what_is_said_to_be_available_is_there_and_nothing_else(database: Engine, tmp_path: Path) -> None:

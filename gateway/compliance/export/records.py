@@ -8,12 +8,11 @@ from sqlalchemy import Connection, Row, Table, select, tuple_
 from gateway.compliance.derive.window import Window
 from gateway.compliance.export.columns import Column, Dataset, Kind
 from gateway.compliance.export.columns import Row as Values
-from gateway.compliance.export.folding import after
+from gateway.compliance.export.folding import after, event_of
 from gateway.compliance.export.paging import by_number
 from gateway.compliance.search import MessageFilter, search
 from gateway.domain.order import Order
 from gateway.errors import JournalUnreadable
-from gateway.store.codec import decode_event
 from gateway.store.projections import order_row
 from gateway.store.tables import decisions, executions, journal, orders
 from gateway.wire import tags as t
@@ -68,8 +67,7 @@ def _folded(connection: Connection, order_ids: list[str], end: int) -> dict[str,
     row: Row[Any]
     for row in connection.execute(query.order_by(journal.c.position)):
         known = standing.get(row.order_id)
-        event = decode_event(row.event_type, row.payload)
-        order = after(known[0] if known else None, event, row.position)
+        order = after(known[0] if known else None, event_of(row), row.position)
         standing[row.order_id] = (order, row.at)
     if missing := [order_id for order_id in order_ids if order_id not in standing]:
         raise JournalUnreadable(

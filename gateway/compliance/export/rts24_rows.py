@@ -5,16 +5,14 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection
 
-from gateway.compliance.derive.orders import folded
 from gateway.compliance.derive.window import Window
 from gateway.compliance.export.columns import Column, Dataset, Row
-from gateway.compliance.export.folding import after
+from gateway.compliance.export.folding import after, event_of, order_before
 from gateway.compliance.export.paging import by_number
 from gateway.compliance.export.rts24 import FIELDS
 from gateway.compliance.export.rts24_values import Happening, code_of
 from gateway.domain.events import Event, OrderReceived
 from gateway.domain.order import Order
-from gateway.store.codec import decode_event
 from gateway.store.tables import journal
 
 KEPT = 20_000
@@ -31,8 +29,7 @@ class _Orders:
     def after(self, position: int, event: Event) -> Order:
         order = self._orders.get(event.order_id)
         if order is None and not isinstance(event, OrderReceived):
-            for _, order in folded(self._connection, event.order_id, position):  # noqa: B007 -- the last is meant
-                pass
+            order = order_before(self._connection, event.order_id, position)
         order = self._orders[event.order_id] = after(order, event, position)
         self._orders.move_to_end(event.order_id)
         if len(self._orders) > KEPT:
@@ -43,7 +40,7 @@ class _Orders:
 def _rows(connection: Connection, span: Window, _end: int) -> Iterator[Row]:
     orders = _Orders(connection)
     for row in by_number(connection, journal, span):
-        event = decode_event(row.event_type, row.payload)
+        event = event_of(row)
         order = orders.after(row.position, event) if event.order_id else None
         code = code_of(event, order)
         if code is not None:
