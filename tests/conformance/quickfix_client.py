@@ -111,9 +111,18 @@ class QuickFixClient:
         return [_fields(rest[0]) for kind, *rest in self.seen if kind == "in"]
 
     async def stop(self) -> None:
-        """Log out and end."""
+        """Log out and end; what came until then is seen, too."""
         self.say("stop")
-        await asyncio.wait_for(self._process.communicate(), WAIT_S)
+        out, _ = await asyncio.wait_for(self._process.communicate(), WAIT_S)
+        self.seen += [json.loads(line) for line in out.splitlines()]
+
+    def number_of(self, cl_ord_id: str) -> int:
+        """MsgSeqNum(34) of the first report of an order."""
+        return next(int(m[34]) for m in self.received() if (m[35], m.get(11)) == ("8", cl_ord_id))
+
+    def next_in(self) -> int:
+        """The number it expects next, once it has ended."""
+        return max(int(message[34]) for message in self.received()) + 1
 
 
 def _fields(text: str) -> Message:

@@ -119,6 +119,12 @@ def test_ids_and_times_may_differ_and_nothing_else() -> None:
     assert str(found) == "DESK order O7 report 1: LastPx(31): recorded 5, now 6"
 
 
+def test_of_a_status_the_venues_id_is_not_compared_since_its_place_in_a_batch_is_not_recorded() -> None:
+    for exec_type, differ in (("I", 0), ("5", 1)):
+        then, now = _told("O1", t35="8", t150=exec_type), _told("O1", t35="8", t150=exec_type, t198="7")
+        assert len(list(compare([then], [now], {"O1": "O1"}))) == differ
+
+
 def test_reports_that_are_missing_or_too_many_are_named() -> None:
     first, second = _told("O1", t35="8", t39="0"), _told("O1", t35="8", t39="2")
     (missing,) = compare([first, second], [second], {"O1": "O1"})

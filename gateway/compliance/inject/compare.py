@@ -14,6 +14,8 @@ from gateway.wire.raw import split_fields
 OTHER_EACH_TIME = frozenset({9, 10, 17, 19, 34, 37, 45, 52, 60, 122})
 """Ids of the gateway's own, numbers of messages, and times."""
 
+_SECONDARY_ORDER_ID, _EXEC_TYPE, _ORDER_STATUS = 198, 150, "I"
+
 _ORDER_ID = re.compile(r"\bO\d+\b")
 _TEXT = 58
 
@@ -56,10 +58,14 @@ def _grouped(reports: Iterable[Told], recorded_ids: Mapping[str, str]) -> dict[t
 
 
 def _comparable(fields: list[tuple[int, str]]) -> Fields:
+    """A status that is told between an order at the venue and the next one for it has the id of one or of none: it
+    leaves no event, so that its place among those of its batch is not recorded.
+    """
+    left_out = OTHER_EACH_TIME
+    if (_EXEC_TYPE, _ORDER_STATUS) in fields:
+        left_out |= {_SECONDARY_ORDER_ID}
     return tuple(
-        (tag, _ORDER_ID.sub("O#", value) if tag == _TEXT else value)
-        for tag, value in fields
-        if tag not in OTHER_EACH_TIME
+        (tag, _ORDER_ID.sub("O#", value) if tag == _TEXT else value) for tag, value in fields if tag not in left_out
     )
 
 
