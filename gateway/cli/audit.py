@@ -55,7 +55,10 @@ def main() -> None:
 def key(
     file: Annotated[Path, typer.Argument(help="Where the private key goes; the public one beside it, .pub.")],
 ) -> None:
-    """Make the deployment's key. Keep the public half where nobody who can write the database can write."""
+    """Make the deployment's key. Keep the public half where nobody who can write the database can write.
+
+    Example: fixgw audit key /etc/fixgw/audit.key
+    """
     try:
         public = create_key(file)
     except GatewayError as error:
@@ -71,7 +74,10 @@ def seal(
     every: Annotated[int | None, typer.Option(help="Go on, and seal again after so many seconds.")] = None,
     parent: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
-    """Seal what was recorded since the last seal. `fixgw run` does so by itself when it has the key."""
+    """Seal what was recorded since the last seal. `fixgw run` does so by itself when it has the key.
+
+    Example: fixgw audit seal
+    """
     settings, sealer = _settings(config), _sealing_key()
     if sealer is None:
         _end(f"no key: {KEY_VARIABLE} names none; fixgw audit key makes one")

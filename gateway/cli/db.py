@@ -20,7 +20,7 @@ from gateway.store.backup import Restored, backup_database, restore_database
 from gateway.store.database import database_file, open_existing, upgrade_database
 from gateway.store.leases import live_holder
 
-db = typer.Typer(no_args_is_help=True, help="Care for the database.")
+db = typer.Typer(no_args_is_help=True, help="Back the database up, restore it, bring its schema up to date.")
 
 _RESTORED = """restored. What happened after the backup was made is not known to this database, so:
   - No new orders are taken (HALTED, see fixgw halts) until two people have reviewed and run: fixgw arm
@@ -32,7 +32,7 @@ _RESTORED = """restored. What happened after the backup was made is not known to
 
 @db.callback()
 def main() -> None:
-    """Care for the database."""
+    """Back the database up, restore it, bring its schema up to date."""
 
 
 @contextmanager
@@ -83,7 +83,9 @@ def backup(
 ) -> None:
     """Copy the database, as of one moment, to a file. The gateway may be running.
 
-    On PostgreSQL this needs pg_dump, of the server's version. Example: fixgw db backup /backups/monday.fixgw
+    On PostgreSQL this needs pg_dump, of the server's version.
+
+    Example: fixgw db backup /backups/monday.fixgw
     """
     with _database(config, alone=False) as url:
         backup_database(url, file)
@@ -97,7 +99,9 @@ def restore(
 ) -> None:
     """Fill an empty database from a backup; the gateway then starts HALTED. It must not be running.
 
-    On PostgreSQL this needs pg_restore, of the server's version. Example: fixgw db restore /backups/monday.fixgw
+    On PostgreSQL this needs pg_restore, of the server's version.
+
+    Example: fixgw db restore /backups/monday.fixgw
     """
     with _database(config, alone=True) as url:
         restore_database(url, file, Restored(time.time_ns(), os.getuid(), getpass.getuser()))

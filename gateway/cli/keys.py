@@ -25,5 +25,7 @@ def reload_keys(
     """Have the running engine read keys again, from where they came, and move to them without losing its stream.
 
     A key that cannot be read, may do too much, or is not taken by the exchange leaves the old one in use (exit code 1).
+
+    Example: fixgw keys reload --venue-account main
     """
     show(operate(config, "keys.reload", {"venue_account": venue_account}), as_json=as_json)

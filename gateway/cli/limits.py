@@ -67,7 +67,12 @@ def show(
     used: Annotated[bool, typer.Option("--used", help="Read open orders too, and say how much is used.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the limits in force now. The gateway may be running or not."""
+    r"""Show the limits in force now. The gateway may be running or not.
+
+    \b
+    fixgw limits show
+    fixgw limits show --used --account TRADING
+    """
     now = time.time_ns()
     with reading(config) as connection:
         rows = _in_force(load_limits(connection), now)
@@ -105,7 +110,12 @@ def history(
     symbol: SymbolOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Show every version that limits ever had, oldest first."""
+    r"""Show every version that limits ever had, oldest first.
+
+    \b
+    fixgw limits history
+    fixgw limits history MAX_POSITION --account TRADING
+    """
     with reading(config) as connection:
         rows = load_limits(connection)
     rows = [r for r in rows if not code or r.code == code.upper()]
@@ -163,7 +173,10 @@ def remove(
 
 @limits.command()
 def kinds() -> None:
-    """List every limit there is, and how it is written."""
+    """List every limit there is, and how it is written.
+
+    Example: fixgw limits kinds
+    """
     for control in CONTROLS.values():
         typer.echo(f"{control.code}: {control.about}")
 

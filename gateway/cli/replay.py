@@ -20,7 +20,9 @@ from gateway.errors import GatewayError
 from gateway.fix.codec import Codec
 from gateway.store.dialects import see_one_moment
 
-replay = typer.Typer(no_args_is_help=True, help="Go through the record again.")
+replay = typer.Typer(
+    no_args_is_help=True, help="Derive the record again, send it again, or read another engine's logs."
+)
 
 
 @replay.callback()

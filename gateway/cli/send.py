@@ -20,16 +20,16 @@ from gateway.wire.versions import VERSIONS
 
 _INTERRUPTED = 130  # as shells report SIGINT
 
-_EXAMPLES = """
-Examples:
+_HELP = """Send orders over FIX and read the answers, as a desk would.
 
-  fixgw send buy 0.5 BTCUSDT --limit 60000 --tif GTC\n
-  fixgw send sell 0.1 BTCUSDT --market\n
-  fixgw send sell 0.1 BTCUSDT --stop 59000 --limit 58900\n
-  fixgw send replace CLORDID --limit 60100\n
-  fixgw send cancel CLORDID\n
-  fixgw send watch\n
-  fixgw send --json status CLORDID\n
+\b
+fixgw send buy 0.5 BTCUSDT --limit 60000 --tif GTC
+fixgw send sell 0.1 BTCUSDT --market
+fixgw send sell 0.1 BTCUSDT --stop 59000 --limit 58900
+fixgw send replace CLORDID --limit 60100
+fixgw send cancel CLORDID
+fixgw send watch
+fixgw send --json status CLORDID
 
 Connection options may also stand at the end of the line.
 Exit status: 0 done, 1 rejected, 2 wrong usage or no session, 3 no answer.
@@ -63,7 +63,7 @@ class _OptionsAnywhere(TyperGroup):
 send = typer.Typer(
     cls=_OptionsAnywhere,
     no_args_is_help=True,
-    help="Send orders over FIX and read the answers, as a desk would.\n" + _EXAMPLES,
+    help=_HELP,
 )
 
 
@@ -174,8 +174,8 @@ def _default_state(session: str) -> Path:
 def _order_command(side: str) -> Callable[..., None]:
     def order(
         ctx: typer.Context,
-        order_qty: Annotated[str, typer.Argument(metavar="QTY")],
-        symbol: Annotated[str, typer.Argument()],
+        order_qty: Annotated[str, typer.Argument(metavar="QTY", help="OrderQty(38), in base units, such as 0.5.")],
+        symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="Symbol(55), such as BTCUSDT.")],
         *,
         market: Annotated[bool, typer.Option("--market", help="Market order.")] = False,
         limit: Annotated[str | None, typer.Option(metavar="PX", help="Limit price.")] = None,
@@ -217,8 +217,9 @@ def _order_command(side: str) -> Callable[..., None]:
     return order
 
 
-send.command("buy", help="Buy QTY of SYMBOL, e.g. buy 0.5 BTCUSDT --limit 60000 --tif GTC.")(_order_command("buy"))
-send.command("sell", help="Sell QTY of SYMBOL, e.g. sell 0.1 BTCUSDT --market.")(_order_command("sell"))
+for _side, _example in (("buy", "0.5 BTCUSDT --limit 60000 --tif GTC"), ("sell", "0.1 BTCUSDT --market")):
+    _about = f"{_side.capitalize()} QTY of SYMBOL.\n\nExample: fixgw send {_side} {_example}"
+    send.command(_side, help=_about)(_order_command(_side))
 
 _ClOrdId = Annotated[str, typer.Argument(metavar="CLORDID", help="The order's ClOrdID(11).")]
 _Symbol = Annotated[str | None, typer.Option(help="Needed for orders that this machine did not send.")]
@@ -227,7 +228,10 @@ _Side = Annotated[str | None, typer.Option(help="buy or sell; needed like --symb
 
 @send.command()
 def cancel(ctx: typer.Context, cl_ord_id: _ClOrdId, symbol: _Symbol = None, side: _Side = None) -> None:
-    """Cancel an order, e.g. cancel 0131093000-a1b2-1."""
+    """Cancel an order.
+
+    Example: fixgw send cancel 0131093000-a1b2-1
+    """
 
     async def act(client: FixClient, desk: Desk) -> int:
         sent = client.cancel(cl_ord_id, symbol=symbol, side=side)
@@ -247,7 +251,10 @@ def replace(
     symbol: _Symbol = None,
     side: _Side = None,
 ) -> None:
-    """Change an order's quantity or price, e.g. replace 0131093000-a1b2-1 --limit 60100."""
+    """Change an order's quantity or price.
+
+    Example: fixgw send replace 0131093000-a1b2-1 --limit 60100
+    """
     if qty is None and limit is None and stop is None:
         raise typer.BadParameter("say what changes: --qty, --limit or --stop")
 
@@ -260,7 +267,10 @@ def replace(
 
 @send.command()
 def status(ctx: typer.Context, cl_ord_id: _ClOrdId, symbol: _Symbol = None, side: _Side = None) -> None:
-    """Ask how an order stands, e.g. status 0131093000-a1b2-1."""
+    """Ask how an order stands.
+
+    Example: fixgw send status 0131093000-a1b2-1
+    """
 
     async def act(client: FixClient, desk: Desk) -> int:
         client.status(cl_ord_id, symbol=symbol, side=side)
@@ -271,7 +281,10 @@ def status(ctx: typer.Context, cl_ord_id: _ClOrdId, symbol: _Symbol = None, side
 
 @send.command()
 def watch(ctx: typer.Context) -> None:
-    """Stay logged on and show every report until Ctrl-C."""
+    """Stay logged on and show every report until Ctrl-C.
+
+    Example: fixgw send watch
+    """
 
     async def act(client: FixClient, desk: Desk) -> int:
         desk.conversation.note("watching, Ctrl-C ends")

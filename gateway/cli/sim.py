@@ -47,9 +47,11 @@ def sim(
     taker_fee_bps: Annotated[str, typer.Option(help="Commission of taking orders, basis points.")] = "10",
     ready_file: Annotated[Path | None, typer.Option(help='Write {"port": …} there once listening.')] = None,
 ) -> None:
-    """Run a simulated exchange that speaks the Binance Spot REST and WebSocket API.
+    r"""Run a simulated exchange that speaks the Binance Spot REST and WebSocket API.
 
-    Examples: fixgw sim            fixgw sim --port 0 --ready-file sim.json --no-limits --seed 7
+    \b
+    fixgw sim
+    fixgw sim --port 0 --ready-file sim.json --no-limits --seed 7
     """
     try:
         known = load_accounts(accounts) if accounts else sandbox_accounts()

@@ -28,7 +28,12 @@ def main() -> None:
 
 @user.command()
 def add(name: Name, *, config: ConfigOption = DEFAULT_CONFIG, stdin: FromInput = False) -> None:
-    """Add a user; the password is asked for. Sessions name their users in their logon table."""
+    r"""Add a user; the password is asked for. Sessions name their users in their logon table.
+
+    \b
+    fixgw user add ann
+    pass show desk/ann | fixgw user add ann --stdin
+    """
     if not name.isascii() or not name.isprintable() or not name.strip() or len(name) > 64:
         _fail(f"{name!r}: a name has 1 to 64 printable ASCII characters")
     users = _users(config)
@@ -41,7 +46,10 @@ def add(name: Name, *, config: ConfigOption = DEFAULT_CONFIG, stdin: FromInput =
 
 @user.command()
 def passwd(name: Name, *, config: ConfigOption = DEFAULT_CONFIG, stdin: FromInput = False) -> None:
-    """Give a user another password."""
+    """Give a user another password.
+
+    Example: fixgw user passwd ann
+    """
     users = _users(config)
     if name not in _try(users.users):
         _fail(f"there is no user {name!r}")
@@ -57,7 +65,12 @@ def disable(
     config: ConfigOption = DEFAULT_CONFIG,
     undo: Annotated[bool, typer.Option("--undo", help="Let the user in again.")] = False,
 ) -> None:
-    """Refuse a user's Logons from now on. A session that is logged on goes on."""
+    r"""Refuse a user's Logons from now on. A session that is logged on goes on.
+
+    \b
+    fixgw user disable ann
+    fixgw user disable ann --undo
+    """
     users = _users(config)
     _try(lambda: users.disable(name, disabled=not undo))
     typer.echo(f"user {name} {'may log on again' if undo else 'is disabled'}")
@@ -65,7 +78,10 @@ def disable(
 
 @user.command(name="list")
 def list_users(*, config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Show the users and the sessions that they may use."""
+    """Show the users and the sessions that they may use.
+
+    Example: fixgw user list
+    """
     loaded = _load(config)
     users = _try(UserFile(loaded.front.users_file).users)
     table = Table("user", "state", "password set", "sessions")

@@ -1,0 +1,23 @@
+"""What `--help` shows, from the docstrings of commands."""
+
+import inspect
+from typing import Any
+
+from rich.markup import escape
+
+
+def tidy(command: Any) -> None:
+    """Make the help of a command, and of those below it, fit any terminal.
+
+    Typer keeps the line ends of a docstring, takes [brackets] for markup, and keeps the lines of an example only where
+    its paragraph starts with a backspace, which a raw docstring spells out.
+    """
+    if command.help:
+        command.help = "\n\n".join(map(_paragraph, inspect.cleandoc(command.help).split("\n\n")))
+    for below in getattr(command, "commands", {}).values():
+        tidy(below)
+
+
+def _paragraph(text: str) -> str:
+    text = escape(text.replace("\\b\n", "\b\n"))
+    return text if text.startswith("\b") else " ".join(text.split("\n"))
