@@ -45,11 +45,13 @@ def intent_of(
         case e.AmendSubmitted():
             return AmendIntent(**common, venue_order_id=leg.venue_order_id, qty=event.qty)  # type: ignore[arg-type]
         case e.SettlementRequested():
+            since_submitted_ms = (event.at - leg.submitted_at) // 1_000_000
+            set_back_ms = max(0, -since_submitted_ms)  # the host's clock was, and the venue's time may be as far off
             return SettleIntent(
                 **common,  # type: ignore[arg-type]
                 venue_order_id=leg.venue_order_id,
-                accepted_until_ms=timestamp_ms + recv_window_ms + VENUE_ENGINE_TIMEOUT_MS,
-                placed_ms=timestamp_ms - (event.at - leg.submitted_at) // 1_000_000,
+                accepted_until_ms=timestamp_ms + recv_window_ms + VENUE_ENGINE_TIMEOUT_MS + set_back_ms,
+                placed_ms=timestamp_ms - max(0, since_submitted_ms),
                 side=order.side,
                 qty=leg.qty,
                 price=leg.price,

@@ -22,6 +22,19 @@ class SystemClock:
         return time.time_ns()
 
 
+def is_due(when: int, now: int, longest: int) -> bool:
+    """Whether it is time for what was put off until `when`, by at most `longest` nanoseconds.
+
+    What lies further ahead was put off by a clock that was set back since: it has waited long enough, too.
+    """
+    return when <= now or when > now + longest
+
+
+def wait_for(when: int, now: int, longest: int) -> float:
+    """Seconds until that is due."""
+    return 0.0 if is_due(when, now, longest) else (when - now) / NANOSECONDS
+
+
 def day_start(now: int, day_end_seconds: int) -> int:
     """When the trading day that holds `now` began; days end day_end_seconds after midnight UTC."""
     offset = day_end_seconds * NANOSECONDS

@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 
 from gateway.domain.session_profile import SessionProfile
-from gateway.engine.clock import NANOSECONDS
+from gateway.engine.clock import NANOSECONDS, is_due, wait_for
 from gateway.engine.numbers import SessionState
 
 DISCONNECT = "disconnect"
@@ -68,19 +68,24 @@ class Disconnects:
         """Sessions whose grace period is over; each is told once."""
         if self._retired:
             return []
-        over = [session for session, when in self._due.items() if when <= now]
+        over = [session for session, when in self._due.items() if is_due(when, now, self._grace(session))]
         for session in over:
             del self._due[session]
         return over
 
     def wait(self, now: int) -> float:
         """Seconds until something is due; infinite when nothing is."""
-        return max(0.0, (min(self._due.values()) - now) / NANOSECONDS) if self._due and not self._retired else math.inf
+        if self._retired:
+            return math.inf
+        return min((wait_for(when, now, self._grace(of)) for of, when in self._due.items()), default=math.inf)
 
     def text(self, session: str) -> str:
         """What the client is told about its order."""
         profile, reason = self._profiles[session], self._sessions[session].off_reason
         return f"CANCEL_ON_DISCONNECT reason={reason} grace={profile.cancel_grace // NANOSECONDS}s"
+
+    def _grace(self, session: str) -> int:
+        return self._profiles[session].cancel_grace
 
     def _wait(self, state: SessionState, at: int) -> None:
         profile = self._profiles.get(state.key)

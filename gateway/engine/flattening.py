@@ -24,7 +24,7 @@ from gateway.domain.session_names import OWN_PREFIX, OWN_SESSION
 from gateway.domain.session_profile import Account
 from gateway.domain.totals import Scope
 from gateway.domain.values import OrdType, TimeInForce
-from gateway.engine.clock import NANOSECONDS, Clock
+from gateway.engine.clock import NANOSECONDS, Clock, is_due
 from gateway.engine.desk import Desk
 from gateway.engine.operations import Finish, Outcome
 from gateway.engine.recorder import Recorder
@@ -174,7 +174,7 @@ class Flattening:
             target.done, target.why = True, target.why or f"NOT_FILLED within {self._rules.within // NANOSECONDS} s"
         elif self._book.halts.get(run.scope) is None:
             target.done, target.why = True, "ARMED meanwhile"
-        elif now >= target.next_at and sum(bool(other.order_id) for other in run.targets) < AT_ONCE:
+        elif is_due(target.next_at, now, PAUSE) and sum(bool(other.order_id) for other in run.targets) < AT_ONCE:
             self._place(run, target, now)
 
     def _ended(self, run: _Run, target: _Target, order: Order, now: int) -> None:

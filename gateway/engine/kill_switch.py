@@ -18,7 +18,7 @@ from gateway.domain.order import Order
 from gateway.domain.reconcile import OrderAtVenue, VenueSnapshot
 from gateway.domain.session_names import session_name
 from gateway.domain.session_profile import Account
-from gateway.engine.clock import NANOSECONDS, Clock
+from gateway.engine.clock import NANOSECONDS, Clock, is_due
 from gateway.engine.flattening import Flattening
 from gateway.engine.operations import Arm, Caller, Finish, Kill, OperationRefused, Outcome
 from gateway.engine.put_halt import put_halt
@@ -181,9 +181,9 @@ class KillSwitch:
         elif now > kill.until and not self._goes_on(kill, now):
             self._not_confirmed(kill)
         elif kill.left:
-            if kill.reconcile_at <= now:  # words of the venue may have been lost
+            if is_due(kill.reconcile_at, now, _RECONCILE_EVERY):  # words of the venue may have been lost
                 self._reconcile(kill, now)
-        elif kill.ask_at <= now and not kill.asked:
+        elif is_due(kill.ask_at, now, _ASK_AGAIN) and not kill.asked:
             self._ask(kill, now)
 
     def _is_over(self, order_id: str) -> bool:

@@ -28,7 +28,7 @@ from gateway.domain.reconcile import (
     missed_trades,
 )
 from gateway.engine.breaks import Breaks, describe
-from gateway.engine.clock import NANOSECONDS, Clock
+from gateway.engine.clock import NANOSECONDS, Clock, is_due, wait_for
 from gateway.engine.desk import Desk
 from gateway.engine.operations import OperationRefused
 from gateway.engine.ports import VenuePort
@@ -205,10 +205,10 @@ class Reconciler:
     def due(self, now: int) -> None:
         """Ask and compare what is due."""
         for name, state in self._accounts.items():
-            if state.held is not None and state.held[0] <= now:
+            if state.held is not None and is_due(state.held[0], now, GRACE):
                 (_, snapshot), state.held = state.held, None
                 self._compare(name, state, snapshot, grace=GRACE)
-            if state.up and state.next_at <= now:
+            if state.up and is_due(state.next_at, now, self._every or _LOOK_EVERY):
                 state.next_at = now + (self._every or _LOOK_EVERY)
                 self._forget(now)
                 wanted = self._every or state.at_once  # one that follows a gap must come, whatever became of the last
@@ -220,9 +220,10 @@ class Reconciler:
 
     def wait(self, now: int) -> float:
         """Seconds until something is due; infinite when nothing ever is."""
-        times = [state.next_at for state in self._accounts.values() if state.up]
-        times += [state.held[0] for state in self._accounts.values() if state.held is not None]
-        return max(0.0, (min(times) - now) / NANOSECONDS) if times else math.inf
+        every = self._every or _LOOK_EVERY
+        waits = [wait_for(state.next_at, now, every) for state in self._accounts.values() if state.up]
+        waits += [wait_for(state.held[0], now, GRACE) for state in self._accounts.values() if state.held is not None]
+        return min(waits, default=math.inf)
 
     def _forget(self, now: int) -> None:
         """What was quiet this long is judged in any case."""
@@ -245,7 +246,7 @@ class Reconciler:
 
     def _trades_wanted(self, venue_account: str, state: _Account, now: int) -> dict[str, int]:
         """Symbols that an order of ours may have traded in since the last comparison, and since when (ms UTC)."""
-        book, since = self._book, state.trades_seen
+        book, since = self._book, min(state.trades_seen, now)
         if since < now - 10 * _LOOK_EVERY:  # long ago, or never: no trade is older than the oldest order
             since = max(since, min((o.received_at for o in book.orders.values()), default=now))
         since -= _TRADES_MARGIN
@@ -280,10 +281,11 @@ class Reconciler:
         """Whether an order was quiet around the snapshot, so that a difference means something."""
         for order, at in self._recorder.changed.values():  # of this batch: touched() hears of them after the commit
             self._touched[order.order_id] = at
-        quiet_since, touched = snapshot.asked_at - grace, self._touched
+        quiet_since, touched, now = snapshot.asked_at - grace, self._touched, self._clock.now()
 
         def judged(order_id: str) -> bool:
-            return order_id not in traded and touched.get(order_id, 0) < quiet_since
+            # What is dated in the future was before the clock was set back.
+            return order_id not in traded and not quiet_since <= touched.get(order_id, 0) <= now
 
         return judged
 

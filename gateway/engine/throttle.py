@@ -42,7 +42,8 @@ class Throttle:
         if allowed is None:
             return ""
         interval = allowed.rate.window // allowed.rate.times
-        full_at = max(self._full_at[session], at)
+        # An empty bucket fills within its window: what lies beyond that was before the clock was set back.
+        full_at = self._full_at[session] = min(max(self._full_at[session], at), at + allowed.rate.window)
         wait = full_at + interval - allowed.rate.window - at
         if wait <= 0:
             self._full_at[session] = full_at + interval

@@ -56,7 +56,8 @@ class Timers:
 
     def to_retry(self, now: int) -> list[str]:
         """Orders with a request that waits to be sent again, at most AT_ONCE."""
-        due = list(islice((order_id for order_id, when in self._restless.items() if when <= now), AT_ONCE))
+        latest = now + RETRY_LONGEST  # beyond it lies only what was put off before the clock was set back
+        due = list(islice((o for o, when in self._restless.items() if not now < when <= latest), AT_ONCE))
         for order_id in due:
             patience = min(2 * self._patience.get(order_id, RETRY_EVERY), RETRY_LONGEST)
             self._patience[order_id] = patience
@@ -74,6 +75,8 @@ class Timers:
     def wait(self, now: int) -> float:
         """Seconds until something is due."""
         times = [self._today + DAY, *self._restless.values()]
+        if self._restless and max(self._restless.values()) > now + RETRY_LONGEST:
+            return 0.0
         if self._expiries:
             times.append(self._expiries[0][0])
         return max(0.0, (min(times) - now) / NANOSECONDS)

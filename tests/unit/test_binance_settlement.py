@@ -212,7 +212,7 @@ async def test_an_order_unlike_it_proves_nothing(other: dict[str, Any]) -> None:
     assert not sinks.alerts
 
 
-@pytest.mark.parametrize("other", [{"clientOrderId": "gw-O2-1"}, {"time": NOW_MS - 3_600_000}])
+@pytest.mark.parametrize("other", [{"clientOrderId": "gw-O2-1"}, {"clientOrderId": "x7Q", "time": NOW_MS - 3_600_000}])
 async def test_an_id_given_again_names_another_order(other: dict[str, Any]) -> None:
     def reply(method: str, params: Params) -> object:
         return [{**order(), **other}] if method == "allOrders" else {**order(), **other}
@@ -220,6 +220,16 @@ async def test_an_id_given_again_names_another_order(other: dict[str, Any]) -> N
     sinks, _ = await settle(reply, venue_order_id="7")
     assert isinstance(sinks.reports[0], VenueOrderMissing)
     assert sinks.alerts == ["VENUE_ORDER_LOST"]
+
+
+async def test_our_client_id_names_the_order_whatever_the_times_say() -> None:
+    """As they do after the host's clock was set back: it must not be called missing while it works."""
+
+    def reply(method: str, params: Params) -> object:
+        return NO_SUCH_ORDER if method == "allOrders" else {**order(), "time": NOW_MS - 600_000}
+
+    sinks, _ = await settle(reply)
+    assert isinstance(sinks.reports[0], VenueOrderWorking)
 
 
 @pytest.mark.parametrize(

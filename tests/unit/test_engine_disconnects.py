@@ -95,3 +95,11 @@ def test_the_grace_period_begins_again_with_the_engine() -> None:
     for when, off_reason in ((BOTH, None), (frozenset({DISCONNECT}), LOGOUT)):
         watched, _ = watch(when, off_reason)
         assert watched.due(1 << 62) == [], "never was on, or left in the other way"
+
+
+def test_a_clock_that_is_set_back_does_not_make_the_grace_period_longer() -> None:
+    watched, _ = watch()
+    watched.logged_on(KEY)
+    watched.logged_out(KEY, 3_600 * NANOSECONDS)
+    assert watched.wait(5) == 0
+    assert watched.due(5) == [KEY]

@@ -53,3 +53,11 @@ def test_what_is_exempt_can_be_counted() -> None:
     assert [made.count(DESK, 1)[:12] for _ in range(2)] == ["MESSAGE_RATE"] * 2
     assert len(ended) == 1
     assert made.take(DESK, "q", 1) == ""
+
+
+def test_a_clock_that_is_set_back_shuts_nobody_out() -> None:
+    made, _ = throttle()
+    assert [made.take(DESK, "D", 3_600_000 * MS) for _ in range(2)] == ["", ""]
+    assert made.take(DESK, "D", 1) == "MESSAGE_RATE limit=2/1s again_in=500ms session=DESK"
+    assert made.used(DESK, 1) == (2, 2)
+    assert made.take(DESK, "D", 1 + 500 * MS) == ""

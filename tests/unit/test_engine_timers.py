@@ -37,3 +37,18 @@ def test_a_cancel_that_the_venue_puts_off_waits_longer_each_time() -> None:
     assert timers.to_retry(now + 100 * NANOSECONDS) == []
     desk.new("Y")
     assert timers.wait(now) > 8, "nothing waits"
+
+
+def test_a_cancel_that_waits_goes_on_waiting_no_longer_when_the_clock_is_set_back() -> None:
+    desk, told = DomainDesk(), Told()
+    desk.new("X")
+    desk.hear(told.accepted())
+    hour = 3_600 * NANOSECONDS
+    timers = Timers(0, hour)
+    desk.withdraw()
+    desk.hear(replace(told.refused(Operation.CANCEL), may_retry=True))
+    timers.watch(desk.order(), hour)
+    assert timers.to_retry(hour) == []
+    assert timers.wait(1) == 0
+    assert timers.to_retry(1) == ["O1"]
+    assert timers.to_retry(2) == [], "and from then on by the clock as it is now"

@@ -20,22 +20,28 @@ from gateway.domain.values import OrdRejReason
 class Bucket:
     """What the orders of a scope have taken from it."""
 
-    __slots__ = ("_interval", "full_at")
+    __slots__ = ("_interval", "_window", "full_at")
 
     def __init__(self, limit: Limit) -> None:
         rate: Rate = limit.value
         self._interval = rate.window // rate.times
+        self._window = rate.window
         self.full_at = 0
 
     def record(self, event: Event | None, order: Order) -> None:  # noqa: ARG002 - as every tracker
         """A new order that passed, or a replace that did, takes a token."""
         if (type(event) is LegSubmitted and event.leg == 1) or type(event) is ReplaceRequested:
             assert event is not None
-            self.full_at = max(self.full_at, event.at) + self._interval
+            self.full_at = event.at + self.until_full(event.at) + self._interval
+
+    def until_full(self, at: int) -> int:
+        """Never longer than an empty bucket takes: what lies beyond that was before the clock was set back."""
+        self.full_at = min(self.full_at, at + self._window)
+        return max(0, self.full_at - at)
 
 
 def _wait(order: OrderTerms, source: Bucket, snapshot: Snapshot, limit: Limit) -> Figures:  # noqa: ARG001 - one signature
-    return (max(0, source.full_at - snapshot.at),)
+    return (source.until_full(snapshot.at),)
 
 
 def _order_rate(order: OrderTerms, limit: Limit, value: Rate, figures: Figures) -> Denial | None:  # noqa: ARG001 - one signature

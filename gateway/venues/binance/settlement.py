@@ -230,13 +230,15 @@ class Settlements:
 
 
 def _is_meant(intent: SettleIntent, state: OrderState) -> bool:
-    """Whether this is the order that was asked for. Venues give ids again: client ids once an order is over, and all of
-    them after a test exchange was wiped.
+    """Whether this is the order that was asked for.
+
+    We give a client id once, so that it proves it, whatever the times: our clock may have been set back since. Venues
+    give their own ids again after a test exchange was wiped.
     """
-    if state.created_ms < intent.placed_ms - _HISTORY_MARGIN_MS:
-        return False
     if state.client_id == intent.client_id:
         return True
+    if state.created_ms < intent.placed_ms - _HISTORY_MARGIN_MS:
+        return False
     return state.venue_order_id == intent.venue_order_id and not state.client_id.startswith(_our_prefix(intent))
 
 

@@ -58,6 +58,18 @@ def test_replaces_take_tokens_even_those_that_shrink_and_are_refused_as_others()
     assert desk.told()[-1].startswith("8 C>X 150=6")
 
 
+def test_a_clock_that_is_set_back_costs_no_more_than_an_empty_bucket() -> None:
+    desk = limited(("ORDER_RATE", "2/1s"))
+    desk.now = 3_600 * SECOND
+    assert passes(desk, "A")
+    assert passes(desk, "B")
+    desk.now = SECOND
+    assert not passes(desk, "C")
+    assert last_text(desk) == "ORDER_RATE limit=2/1s again_in=500ms account=ACME"
+    desk.now += SECOND // 2
+    assert passes(desk, "D")
+
+
 def test_a_restart_does_not_fill_the_bucket() -> None:
     desk = limited(("ORDER_RATE", "2/1s"))
     desk.new("A")
