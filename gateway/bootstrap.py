@@ -21,6 +21,7 @@ from gateway.engine.clock import NANOSECONDS, SystemClock, seconds_of_day
 from gateway.engine.desk import Desk
 from gateway.engine.disconnects import Disconnects
 from gateway.engine.drain import Drainer
+from gateway.engine.earlier_orders import earlier_order
 from gateway.engine.emergency import imported, read_aftermaths
 from gateway.engine.flattening import Flattening
 from gateway.engine.halting import Halt
@@ -132,6 +133,7 @@ class EngineProcess:
             day_end_seconds=day_end,
             recovering=state.unsettled,
             unreconciled={a.name for a in config.venue_accounts},
+            earlier=partial(earlier_order, self._database),
         )
         timers = timers_of(state.book.orders.values(), day_end, clock.now())
         reconciler = Reconciler(

@@ -1,6 +1,6 @@
 """Where commands and venue reports meet the book: find the order that is meant, ask the domain, record the answer."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from gateway.domain import commands as c
@@ -53,7 +53,9 @@ class Desk:
         day_end_seconds: int,
         recovering: dict[str, set[str]],
         unreconciled: set[str],
+        earlier: Callable[[str, str, int, int], Order | None] = lambda *_: None,
     ) -> None:
+        """earlier: see earlier_orders.py."""
         self._book = book
         self._recorder = recorder
         self._venue = venue
@@ -64,6 +66,7 @@ class Desk:
         # Another database of the deployment counts from O1 too, and the venue takes a client id again.
         self._prefix = f"{deployment}-{instance}-" if instance else self._deployment_prefix
         self._day_end_seconds = day_end_seconds
+        self._earlier = earlier
         self._recovering = recovering  # by venue account, the orders whose fate this start has yet to settle
         self._unreconciled = unreconciled  # venue accounts that this start has yet to compare with the books
 
@@ -71,7 +74,7 @@ class Desk:
 
     def new_order(self, command: c.NewOrder) -> str:
         """NewOrderSingle(D). Returns the OrderID(37), or "" if it is no order."""
-        known = self._book.by_cl_ord_id(command.session, command.cl_ord_id)
+        known = self._book.by_cl_ord_id(command.session, command.cl_ord_id) or self._of_earlier_day(command)
         if known is not None:
             return self._known_id(command, known)
         profile = self._profiles[command.session]
@@ -113,6 +116,13 @@ class Desk:
         self._recorder.record(changes, market.capabilities, decision)
         return order_id
 
+    def _of_earlier_day(self, command: c.NewOrder) -> Order | None:
+        """What a repetition of an earlier day's order repeats: its id is free again, but nobody wants it twice."""
+        today = self._book.day_start
+        if not command.repeated or command.sent_at is None or command.sent_at >= today:
+            return None
+        return self._earlier(command.session, command.cl_ord_id, command.sent_at, today)
+
     def _known_id(self, command: c.NewOrder, known: Order) -> str:
         """A repetition is told how the order stands; anything else under a used id is refused."""
         if command.repeated:
@@ -132,6 +142,7 @@ class Desk:
                 return order.order_id
             self._recorder.record(refuse_request(command, CxlRejReason.OTHER, text, order))
             return order.order_id if order is not None else ""
+        known = known or self._of_earlier_day(command)
         if known is not None:
             return self._known_id(command, known)
         self._recorder.record(refuse_new_order(command, OrdRejReason.OTHER, text))

@@ -50,6 +50,33 @@ def _loaded_orders(changed_since: int | None) -> Select[Any]:
     return select(orders.c.order_id).where(orders.c.is_open | recent)
 
 
+def load_order_events(connection: Connection, order_id: str) -> Iterator[tuple[int, Event]]:
+    """(position, event) in order, of one order."""
+    query = (
+        select(journal.c.position, journal.c.event_type, journal.c.payload)
+        .where(journal.c.order_id == order_id)
+        .order_by(journal.c.position)
+    )
+    for position, event_type, payload in connection.execute(query):
+        yield position, decode_event(event_type, payload)
+
+
+def received_order(connection: Connection, session: str, cl_ord_id: str, since: int, before: int) -> str | None:
+    """The OrderID(37) of the last order that the session sent under this ClOrdID(11) in that time, nanoseconds UTC."""
+    query = (
+        select(orders.c.order_id)
+        .where(
+            orders.c.received_at >= since,
+            orders.c.received_at < before,
+            orders.c.session == session,
+            orders.c.first_cl_ord_id == cl_ord_id,
+        )
+        .order_by(desc(orders.c.received_at))
+    )
+    found: str | None = connection.execute(query.limit(1)).scalar()
+    return found
+
+
 def load_positions(connection: Connection, changed_since: int | None = None) -> dict[tuple[str, str, str], Decimal]:
     """Net CumQty by (session, account, symbol) of just the orders that load_open_events leaves out, exact."""
     left_out = not_(orders.c.is_open)

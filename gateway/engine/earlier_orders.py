@@ -1,0 +1,23 @@
+"""Orders of earlier trading days, whose ClOrdIDs are free again: looked for when a client repeats what it sent then."""
+
+from sqlalchemy import Engine as Database
+
+from gateway.domain.book import Book
+from gateway.domain.order import Order
+from gateway.engine.clock import NANOSECONDS
+from gateway.store import readers
+
+CLOCKS_DIFFER = 3_600 * NANOSECONDS
+"""So much earlier than a client says that it made an order we may have received it, by our clock."""
+
+
+def earlier_order(database: Database, session: str, cl_ord_id: str, made_at: int, day_start: int) -> Order | None:
+    """The order that was received from the session under this ClOrdID(11) since it was made, before this day."""
+    with database.connect() as connection:
+        order_id = readers.received_order(connection, session, cl_ord_id, made_at - CLOCKS_DIFFER, day_start)
+        if order_id is None:
+            return None
+        book = Book()
+        for position, event in readers.load_order_events(connection, order_id):
+            book.fold(position, event)
+    return book.orders[order_id]

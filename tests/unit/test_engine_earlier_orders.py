@@ -1,0 +1,79 @@
+"""An order of an earlier day that the client repeats: it is told how it stands, and nothing is ordered twice."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from gateway.domain.intents import PlaceIntent
+from gateway.domain.values import OrdRejReason
+from gateway.domain.venue_reports import Operation, VenueRefused
+from gateway.engine.clock import DAY, day_start
+from gateway.fix.encode import utc_timestamp
+from gateway.store.tables import orders, reports
+from tests.fixtures.loop_world import World
+from tests.fixtures.processes import wait_until
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path)
+    made.time = day_start(made.time, 0) + DAY // 2
+    made.book.roll_day(day_start(made.time, 0))
+    yield made
+    made.stop()
+    assert made.halted == []
+
+
+def place(world: World, number: int, made_at: int, more: str = "") -> None:
+    """The order A, as the client made it then."""
+    world.receive(
+        f"8=FIX.4.4\x0135=D\x0134={number}\x01{more}11=A\x0155=BTCUSDT\x0154=1\x0138=1\x0140=2\x0144=100\x0159=1\x01"
+        f"60={utc_timestamp(made_at)}\x01",
+        number,
+    )
+
+
+def placed(world: World) -> int:
+    return sum(isinstance(intent, PlaceIntent) for intent in world.intents)
+
+
+def test_only_what_was_sent_on_an_earlier_day_is_its_repetition(world: World) -> None:
+    yesterday = world.time
+    world.start()
+    place(world, 1, yesterday)
+    wait_until(lambda: placed(world) == 1, "the order is sent")
+    world.inbox.put(_refused(world))
+    wait_until(lambda: len(world.rows(select(reports))) == 1, "the venue refuses it")
+    world.time += DAY
+    world.nudge()
+    wait_until(lambda: world.book.day_start > yesterday, "the day began")
+
+    place(world, 2, yesterday, "97=Y\x01")
+    wait_until(lambda: len(world.rows(select(reports))) == 2, "the client is told how it stands")
+    told = world.rows(select(reports.c.body).order_by(reports.c.report_id))[-1][0] + "\x01"
+    assert "\x01150=I\x01" in told
+    assert "\x0137=O1\x01" in told
+    assert "\x0139=8\x01" in told
+
+    world.book.orders.clear()  # as after a start: what ended yesterday is in SQL alone
+    place(world, 3, yesterday, "97=Y\x01")
+    wait_until(lambda: len(world.rows(select(reports))) == 3, "the client is told again")
+    assert placed(world) == 1
+
+    place(world, 4, world.time, "97=Y\x01")  # an order of today, which never came the first time
+    wait_until(lambda: placed(world) == 2, "an order of today is another one")
+    assert [row.order_id for row in world.rows(select(orders))] == ["O1", "O2"]
+
+
+def _refused(world: World) -> VenueRefused:
+    return VenueRefused(
+        venue_account="main",
+        symbol="BTCUSDT",
+        client_id=world.intents[0].client_id,
+        operation=Operation.PLACE,
+        intent_id=1,
+        text="-2010",
+        reason=OrdRejReason.OTHER,
+    )
