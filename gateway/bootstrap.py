@@ -12,12 +12,10 @@ from gateway.config import Config, SessionConfig
 from gateway.configured import accounts_of, configured_of, drop_copies_of, profile_of, throttles_of
 from gateway.control.front_link import FrontLink
 from gateway.control.server import ANSWER_S, ControlServer
-from gateway.domain.book import Book
-from gateway.domain.risk.terms import UNPRICED
 from gateway.engine.backlog import Backlog
 from gateway.engine.breaks import Breaks
 from gateway.engine.clients import Clients
-from gateway.engine.clock import NANOSECONDS, SystemClock, seconds_of_day
+from gateway.engine.clock import SystemClock, seconds_of_day
 from gateway.engine.desk import Desk
 from gateway.engine.disconnects import Disconnects
 from gateway.engine.drain import Drainer
@@ -49,7 +47,6 @@ from gateway.engine.test_orders import TestOrders
 from gateway.engine.throttle import Throttle
 from gateway.engine.timers import timers_of
 from gateway.engine.withdrawals import Withdrawals
-from gateway.errors import ConfigError
 from gateway.fix.acceptor import Acceptor, SessionSettings
 from gateway.fix.application import GatewayApplication
 from gateway.fix.codec import Codec
@@ -61,10 +58,8 @@ from gateway.store import readers
 from gateway.store.database import database_file, instance_of, open_database
 from gateway.store.rows import ReportRow
 from gateway.store.writer import BatchWriter
-from gateway.venues.base import Sinks, Venue, VenueSettingsError
-from gateway.venues.dispatcher import VenueThread
-from gateway.venues.port import InboxSinks, Venues
-from gateway.venues.registry import build_venue
+from gateway.venue_wiring import mass_cancels_of, venue_thread, venues_of
+from gateway.venues.port import InboxSinks
 
 _STOP_TIMEOUT_S = 30.0
 _WATCHDOG_ENDS_S = 20.0  # more than it goes on after an engine has come
@@ -94,7 +89,7 @@ class EngineProcess:
         self._inbox = Inbox(Backlog(config.engine.most_waiting_bytes))
         self._lease: Lease | None = None
         halt = Halt(on_halt)
-        self._venue_thread = _venue_thread(
+        self._venue_thread = venue_thread(
             config, InboxSinks(self._inbox.put), halt, self._check_lease, allow_live=allow_live
         )
         self._locks = _locks(config)  # before anything of a running engine is touched
@@ -103,7 +98,7 @@ class EngineProcess:
             self._database, self._locks[0], config.engine.directory, config.engine.lease_seconds, halt, go_on
         )
         state = recover(self._database, configured_of(config), clock, day_end)
-        venues = _venues(config, self._venue_thread, self._inbox, state.book)
+        venues = venues_of(config, self._venue_thread, self._inbox, state.book)
         codec = Codec(config.timestamp_precisions)
         copies = drop_copies_of(config)
         recorder = Recorder(
@@ -121,6 +116,7 @@ class EngineProcess:
             logger.warning("limits of the configuration that SQL has otherwise: {}", "; ".join(state.limits_set_aside))
         accounts = accounts_of(config)
         profiles = {s.key: profile_of(s, accounts) for s in config.sessions if not s.is_drop_copy}
+        mass_cancels = mass_cancels_of(config, venues, state.book, recorder.alert_now(clock))
         desk = Desk(
             book=state.book,
             recorder=recorder,
@@ -134,6 +130,7 @@ class EngineProcess:
             recovering=state.unsettled,
             unreconciled={a.name for a in config.venue_accounts},
             earlier=partial(earlier_order, self._database),
+            exclusive=mass_cancels.exclusive,
         )
         timers = timers_of(state.book.orders.values(), day_end, clock.now())
         reconciler = Reconciler(
@@ -147,6 +144,7 @@ class EngineProcess:
             every_seconds=config.engine.reconcile_seconds,
             cancel_orphans=config.engine.orphans == "cancel",
             last_reconciled=state.last_reconciled,
+            exclusive=mass_cancels.exclusive,
         )
         self._disconnects = Disconnects(profiles, state.sessions)
         withdrawals = Withdrawals(desk, recorder, self._disconnects)
@@ -232,6 +230,7 @@ class EngineProcess:
                         rules=config.flatten.rules(),
                         clock=clock,
                     ),
+                    mass_cancels=mass_cancels,
                     accounts=accounts,
                     venues={v.name: v.venue for v in config.venue_accounts},
                     sessions=list(profiles),
@@ -244,6 +243,7 @@ class EngineProcess:
                 last_action_id=state.action_id,
                 cut_short=state.kills_cut_short,
             ),
+            mass_cancels=mass_cancels,
             schedules=schedules,
             clock=clock,
             unsent=self._unsent,
@@ -353,38 +353,6 @@ def _locks(config: Config) -> list[TextIO]:
     if file is not None:
         locks.append(hold(file.with_name(file.name + ".lock"), f"the database {file}"))
     return locks
-
-
-def _venue_thread(
-    config: Config,
-    sinks: Sinks,
-    on_death: Callable[[BaseException], None],
-    check_lease: Callable[[], None],
-    *,
-    allow_live: bool,
-) -> VenueThread:
-    builders: list[Callable[[Sinks], Venue]] = []
-    for account in config.venue_accounts:
-        settings = {**account.settings, "environment": config.environment}
-        builders.append(partial(build_venue, account.venue, account.name, settings, allow_live=allow_live))
-    try:
-        return VenueThread(builders, sinks, on_death, check_lease)
-    except VenueSettingsError as error:
-        raise ConfigError(str(error)) from error
-
-
-def _venues(config: Config, thread: VenueThread, inbox: Inbox, book: Book) -> Venues:
-    """The venue thread as the engine sees it; what covers orders comes from there too."""
-    venues = Venues(
-        thread,
-        inbox.put,
-        currency=config.risk.currency,
-        max_age=config.risk.reference_max_age_seconds * NANOSECONDS,
-        without_reference=UNPRICED if config.risk.without_reference == "pass" else None,
-    )
-    of_accounts = {account.name: account.venue_account for account in config.accounts}
-    book.risk.connect_funds(assets=venues.assets, balances=venues.balances, venue_accounts=of_accounts)
-    return venues
 
 
 def _session_settings(session: SessionConfig) -> SessionSettings:

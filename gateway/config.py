@@ -126,10 +126,13 @@ class VenueAccountConfig(Section):
     """One account at a venue, with a key of its own in the environment (see the README for the variables' names).
 
     settings: what the venue's adapter understands; it checks them itself.
+    exclusive: nobody and nothing else trades there, so that the kill switch may have the venue cancel everything in a
+    symbol by one request. Other people's orders would be canceled too.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}$")]
     venue: str = "binance"
+    exclusive: bool = False
     settings: dict[str, Any] = Field(default_factory=dict)
 
 

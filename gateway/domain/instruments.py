@@ -47,6 +47,7 @@ class Capabilities:
     snapshot: bool = False  # lists open orders and trades of the whole account
     amend_qty_down: bool = False  # reduces quantity in place, keeping priority
     dead_man_timer: bool = False
+    mass_cancel: bool = False  # cancels all of an account's orders in a symbol by one request, whoever sent them
 
 
 NO_CAPABILITIES = Capabilities(ord_types=frozenset(), times_in_force=frozenset())

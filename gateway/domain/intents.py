@@ -48,6 +48,16 @@ class CancelIntent(Intent):
     venue_order_id: str | None = None  # None while the venue has not told it: cancel by client_id
 
 
+@dataclass(frozen=True, slots=True)
+class CancelAll:
+    """Cancels of all that we have open in one symbol of a venue account, to be sent as one request.
+
+    No intent itself: what is committed are its parts, each of which is reported on.
+    """
+
+    cancels: tuple[CancelIntent, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AmendIntent(Intent):
     """Reduce the venue order's total quantity (what was executed included) to `qty`, keeping its priority."""
@@ -72,3 +82,7 @@ class SettleIntent(Intent):
     side: Side
     qty: Decimal
     price: Decimal | None
+
+
+Request = Intent | CancelAll
+"""What is released to a venue."""

@@ -30,6 +30,7 @@ from gateway.domain.session_names import OWN_SESSION
 from gateway.domain.session_profile import Account, SessionProfile
 from gateway.domain.values import CxlRejReason, OrdRejReason
 from gateway.engine.clock import Clock, day_close
+from gateway.engine.mass_cancels import NONE_EXCLUSIVE, Exclusive
 from gateway.engine.ports import VenuePort
 from gateway.engine.recorder import Recorder
 
@@ -54,6 +55,7 @@ class Desk:
         recovering: dict[str, set[str]],
         unreconciled: set[str],
         earlier: Callable[[str, str, int, int], Order | None] = lambda *_: None,
+        exclusive: Exclusive = NONE_EXCLUSIVE,
     ) -> None:
         """earlier: see earlier_orders.py."""
         self._book = book
@@ -68,6 +70,7 @@ class Desk:
         self._day_end_seconds = day_end_seconds
         self._earlier = earlier
         self._recovering = recovering  # by venue account, the orders whose fate this start has yet to settle
+        self._exclusive = exclusive
         self._unreconciled = unreconciled  # venue accounts that this start has yet to compare with the books
 
     # --- clients
@@ -271,6 +274,7 @@ class Desk:
         found = self._book.by_venue_ids(report.venue_account, report.symbol, report.client_id, report.venue_order_id)
         if found is None:
             if not report.client_id.startswith(self._deployment_prefix):
+                self._exclusive.foreign(report.venue_account, report.symbol, report.client_id)
                 return ""
             where = "the books" if report.client_id.startswith(self._prefix) else "this database"
             return f"UNKNOWN_VENUE_ORDER {type(report).__name__} for {report.client_id}, which is not in {where}"

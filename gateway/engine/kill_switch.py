@@ -5,7 +5,7 @@ are repeated as any others are, also after a restart. Confirmation is for whoeve
 what is missing is named, and the halt stands. Positions are closed, where that is asked for, after the confirmation.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
@@ -20,6 +20,7 @@ from gateway.domain.session_names import session_name
 from gateway.domain.session_profile import Account
 from gateway.engine.clock import NANOSECONDS, Clock, is_due
 from gateway.engine.flattening import Flattening
+from gateway.engine.mass_cancels import MassCancels, Place
 from gateway.engine.operations import Arm, Caller, Finish, Kill, OperationRefused, Outcome
 from gateway.engine.put_halt import put_halt
 from gateway.engine.reconciler import Reconciler
@@ -77,6 +78,7 @@ class KillSwitch:
         recorder: Recorder,
         reconciler: Reconciler,
         flattening: Flattening,
+        mass_cancels: MassCancels,
         accounts: Mapping[str, Account],
         venues: Mapping[str, str],
         sessions: Collection[str],
@@ -89,6 +91,7 @@ class KillSwitch:
         self._book = recorder.book
         self._reconciler = reconciler
         self._flattening = flattening
+        self._mass_cancels = mass_cancels
         self._accounts = accounts
         self._venues = venues
         self._sessions = {session_name(key) for key in sessions}
@@ -116,6 +119,7 @@ class KillSwitch:
             finish(Outcome(done=True, text=f"REDUCING {scope}: only what reduces a position passes"))
             return
         orders = [o for o in self._book.orders.values() if (o.is_open or o.is_unknown) and self._is_in(scope, o)]
+        self._mass_cancels.begin(action_id, scope, self._wholly_in(scope, orders))
         self._withdrawals.withdraw(orders, f"KILL_SWITCH scope={scope}", now)
         venue_accounts |= {order.venue_account for order in orders}
         self._kills.append(
@@ -245,7 +249,7 @@ class KillSwitch:
     # --- how it ends
 
     def _confirmed(self, kill: _Kill) -> None:
-        self._kills.remove(kill)
+        self._over(kill)
         text = f"HALTED {kill.scope}: {_were_open(kill.found)}, and the venue has none of them any more"
         outcome = Outcome(done=True, text=text, result={"confirmed": True, "orders": kill.found, "unconfirmed": []})
         if kill.flatten:
@@ -253,8 +257,12 @@ class KillSwitch:
         else:
             kill.finish(outcome)
 
-    def _not_confirmed(self, kill: _Kill) -> None:
+    def _over(self, kill: _Kill) -> None:
         self._kills.remove(kill)
+        self._mass_cancels.end(kill.action_id)
+
+    def _not_confirmed(self, kill: _Kill) -> None:
+        self._over(kill)
         missing = [f"order {order_id} is not over" for order_id in kill.left]
         for account in sorted(kill.unseen):
             missing += [f"{account}: {client_id} is open there" for client_id in kill.at_venue.get(account, [])]
@@ -298,6 +306,22 @@ class KillSwitch:
         if not found:
             raise OperationRefused(f"no order can be in {scope}: no such account trades at that venue account")
         return found
+
+    def _wholly_in(self, scope: HaltScope, orders: Iterable[Order]) -> set[Place]:
+        """Where these are, as far as nobody may send an order there that is not in the scope, or has one open."""
+        places = {(order.venue_account, order.symbol) for order in orders}
+        if not places or scope.session:
+            return set()
+        for account in self._accounts.values():
+            venue = self._venues[account.venue_account]
+            for place in [place for place in places if place[0] == account.venue_account]:
+                if not scope.holds(HaltScope(account.name, "", place[1], place[0], venue)):
+                    places.discard(place)
+        for order_id in self._book.working:
+            order = self._book.orders[order_id]
+            if not self._is_in(scope, order):
+                places.discard((order.venue_account, order.symbol))
+        return places
 
     def _is_in(self, scope: HaltScope, order: Order) -> bool:
         venue = self._venues.get(order.venue_account, "")

@@ -19,6 +19,7 @@ from gateway.engine.clients import Clients
 from gateway.engine.clock import NANOSECONDS, Clock
 from gateway.engine.crash_points import crash_point
 from gateway.engine.desk import Desk
+from gateway.engine.mass_cancels import MassCancels
 from gateway.engine.numbers import SessionState
 from gateway.engine.operator import Operator
 from gateway.engine.ports import FixSender, VenuePort
@@ -62,6 +63,7 @@ class Engine:
         reconciler: Reconciler,
         withdrawals: Withdrawals,
         operator: Operator,
+        mass_cancels: MassCancels,
         schedules: Schedules,
         clock: Clock,
         unsent: Callable[[str, int], Sequence[ReportRow]],
@@ -97,6 +99,7 @@ class Engine:
             timers=timers,
             reconciler=reconciler,
             operator=operator,
+            mass_cancels=mass_cancels,
             clock=clock,
             check_lease=check_lease,
         )

@@ -15,7 +15,7 @@ from gateway.domain.commands import (
 from gateway.domain.decide_client import Market
 from gateway.domain.events import MassCancelRefused, NewOrderRefused, RequestRefused
 from gateway.domain.instruments import Capabilities
-from gateway.domain.intents import Intent
+from gateway.domain.intents import Request
 from gateway.domain.reconcile import SnapshotRequest
 from gateway.domain.reports import BusinessReject, DontKnowTrade, Report
 from gateway.engine.operations import Finish
@@ -98,5 +98,5 @@ class VenuePort(Protocol):
     def snapshot(self, request: SnapshotRequest) -> None:
         """Have a snapshot of an account taken. It comes to the inbox as SnapshotTaken. Returns at once."""
 
-    def release(self, intents: Sequence[Intent]) -> None:
+    def release(self, requests: Sequence[Request]) -> None:
         """Send committed intents, in order. Returns at once."""

@@ -30,6 +30,7 @@ from gateway.domain.reconcile import (
 from gateway.engine.breaks import Breaks, describe
 from gateway.engine.clock import NANOSECONDS, Clock, is_due, wait_for
 from gateway.engine.desk import Desk
+from gateway.engine.mass_cancels import Exclusive
 from gateway.engine.operations import OperationRefused
 from gateway.engine.ports import VenuePort
 from gateway.engine.recorder import Recorder
@@ -84,6 +85,7 @@ class Reconciler:
         every_seconds: int,
         cancel_orphans: bool,
         last_reconciled: Mapping[str, int],
+        exclusive: Exclusive,
     ) -> None:
         """every_seconds: 0 for at start and reconnect only. last_reconciled: by venue account, nanoseconds UTC."""
         self._accounts = {name: _Account(trades_seen=last_reconciled.get(name, 0)) for name in accounts}
@@ -97,6 +99,7 @@ class Reconciler:
         self._prefix = prefix
         self._every = every_seconds * NANOSECONDS
         self._cancel_orphans = cancel_orphans
+        self._exclusive = exclusive
         self._requests = 0
         self._touched: dict[str, int] = {}  # when orders last changed
         self._symbols: dict[tuple[str, str], int] = {}  # when orders of (venue account, symbol) last changed
@@ -183,6 +186,7 @@ class Reconciler:
         if snapshot.request.request_id != state.waits_for:
             return
         state.waits_for = 0
+        self._look_for_foreign(account, snapshot)
         looking, state.looking = state.looking, []
         for look in looking:
             look(snapshot, "")
@@ -192,6 +196,12 @@ class Reconciler:
             self._compare(account, state, snapshot, grace=0)
         else:
             state.held = (now + GRACE, snapshot)
+
+    def _look_for_foreign(self, account: str, snapshot: VenueSnapshot) -> None:
+        for theirs in snapshot.orders:
+            if self._book.by_venue_ids(account, theirs.symbol, theirs.client_id, theirs.venue_order_id) is None:
+                self._exclusive.foreign(account, theirs.symbol, theirs.client_id)
+        self._exclusive.seen(account)
 
     def stray_report(self, report: v.VenueReport) -> bool:
         """A report about what is not in the books. Returns whether it says that a standing orphan ended."""

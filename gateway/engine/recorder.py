@@ -4,7 +4,7 @@ All that can fail on data (encoding a report or an event) happens before anythin
 book and batch as they were and the message behind it can be quarantined.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from loguru import logger
 
@@ -19,6 +19,7 @@ from gateway.domain.reconcile import OrderAtVenue
 from gateway.domain.reports import Report, report_of
 from gateway.domain.risk import Decision
 from gateway.domain.session_names import OWN_SESSION
+from gateway.engine.clock import Clock
 from gateway.engine.drop_copy import NO_COPIES, DropCopies
 from gateway.engine.event_log import LoggedEvent
 from gateway.engine.limits import keep_stops
@@ -133,6 +134,10 @@ class Recorder:
         """Something a person should look at: a row, and a line of the log."""
         logger.warning("ALERT {} {} session={}", code, storable(text), session or "-")
         self.batch.alerts.append(AlertRow(at, "warning", code, storable(text), session))
+
+    def alert_now(self, clock: Clock) -> Callable[[str, str], None]:
+        """Alerts by code and text alone."""
+        return lambda code, text: self.alert(code, text, clock.now())
 
     def finish_batch(self) -> Batch:
         """The batch, complete: an order that changed several times in it is written once, as it ended."""

@@ -8,6 +8,7 @@ from gateway.domain import events as e
 from gateway.engine.clock import Clock
 from gateway.engine.crash_points import crash_point
 from gateway.engine.event_log import event_lines
+from gateway.engine.mass_cancels import MassCancels
 from gateway.engine.numbers import SessionState, WaitingReport
 from gateway.engine.operator import Operator
 from gateway.engine.ports import FixSender, VenuePort
@@ -32,6 +33,7 @@ class Releaser:
         timers: Timers,
         reconciler: Reconciler,
         operator: Operator,
+        mass_cancels: MassCancels,
         clock: Clock,
         check_lease: Callable[[], None],
     ) -> None:
@@ -41,6 +43,7 @@ class Releaser:
         self._timers = timers
         self._reconciler = reconciler
         self._operator = operator
+        self._mass_cancels = mass_cancels
         self._clock = clock
         self._check_lease = check_lease
         self.proofs = Proofs(sessions.values())
@@ -51,7 +54,7 @@ class Releaser:
         self._check_lease()
         recorder = self._recorder
         if recorder.intents:
-            self._venue.release(recorder.intents)
+            self._venue.release(self._mass_cancels.gather(recorder.intents))
             recorder.intents = []
             crash_point("venue_released")
         for report in recorder.reports:

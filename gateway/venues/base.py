@@ -29,7 +29,7 @@ what executes in between shows as a trade. A verdict (VenueOrderWorking,
 VenueClosed) tells the moment of the query, so a trade reported just before may be newer than the verdict's cum_qty.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from gateway.domain.funds import Balance
@@ -145,6 +145,18 @@ class TimedVenue(Protocol):
 
         How long the venue waits, and how often it is really asked, is the adapter's. stop() ends the timer: orders
         outlive an orderly end.
+        """
+
+
+@runtime_checkable
+class MassVenue(Protocol):
+    """An adapter whose capabilities name mass_cancel."""
+
+    def cancel_all(self, intents: Sequence[CancelIntent]) -> None:
+        """Have the venue cancel all that the account has open in a symbol, which these are about, by one request.
+
+        Each of them is answered as if it had been sent alone, also what the request did not reach. What may come of
+        doubt is asked for, and what is then still open is canceled one by one.
         """
 
 

@@ -13,12 +13,12 @@ import uvloop
 
 from gateway.domain.funds import Balance
 from gateway.domain.instruments import Capabilities, Instrument
-from gateway.domain.intents import AmendIntent, CancelIntent, Intent, PlaceIntent, SettleIntent
+from gateway.domain.intents import AmendIntent, CancelAll, CancelIntent, Intent, PlaceIntent, Request, SettleIntent
 from gateway.domain.prices import Quote
 from gateway.domain.reconcile import SnapshotRequest
 from gateway.domain.venue_reports import Operation, VenueOutcomeUnknown, VenueReport
 from gateway.errors import LeaseLost
-from gateway.venues.base import Sinks, TimedVenue, Venue, VenueSettingsError
+from gateway.venues.base import MassVenue, Sinks, TimedVenue, Venue, VenueSettingsError
 from gateway.venues.reconcile import Snapshots, Taken
 
 _STOP_TIMEOUT_S = 15.0
@@ -90,13 +90,13 @@ class VenueThread:
         """The operating system's id of the thread."""
         return self._thread.native_id
 
-    def release(self, intents: Sequence[Intent]) -> None:
+    def release(self, requests: Sequence[Request]) -> None:
         """Send a batch of committed intents, in order."""
         try:
-            self._loop.call_soon_threadsafe(self._release, intents)
+            self._loop.call_soon_threadsafe(self._release, requests)
         except RuntimeError:
             # The loop is closed: the intents are committed, and the next start settles them.
-            self._sinks.alert("VENUES_STOPPED", f"{len(intents)} intents were released after the venues had stopped")
+            self._sinks.alert("VENUES_STOPPED", f"{len(requests)} intents were released after the venues had stopped")
 
     def snapshot(self, request: SnapshotRequest, taken: Taken) -> None:
         """Have an account's snapshot taken; `taken` is called from this object's thread. Returns at once."""
@@ -206,34 +206,42 @@ class VenueThread:
         await self._loop.shutdown_asyncgens()
         self._loop.stop()
 
-    def _release(self, intents: Sequence[Intent]) -> None:
+    def _release(self, requests: Sequence[Request]) -> None:
         try:
             self._check_lease()
         except LeaseLost as error:
             self._on_death(error)
             return
-        for intent in intents:
+        for request in requests:
+            intents = request.cancels if isinstance(request, CancelAll) else (request,)
             try:
-                self._send(self._venues[intent.venue_account], intent)
+                self._send(self._venues[intents[0].venue_account], request)
             except Exception as error:  # an adapter's defect: whether it sent anything, nobody knows
-                self._sinks.alert("VENUE_ADAPTER_DEFECT", f"intent {intent.intent_id}: {error!r}")
-                self._sinks.report(
-                    VenueOutcomeUnknown(
-                        venue_account=intent.venue_account,
-                        symbol=intent.symbol,
-                        client_id=intent.client_id,
-                        operation=_OPERATION[type(intent)],
-                        intent_id=intent.intent_id,
-                        text=f"the adapter failed: {type(error).__name__}",
-                    )
-                )
+                self._sinks.alert("VENUE_ADAPTER_DEFECT", f"intent {intents[0].intent_id}: {error!r}")
+                for intent in intents:
+                    self._in_doubt(intent, error)
+
+    def _in_doubt(self, intent: Intent, error: Exception) -> None:
+        self._sinks.report(
+            VenueOutcomeUnknown(
+                venue_account=intent.venue_account,
+                symbol=intent.symbol,
+                client_id=intent.client_id,
+                operation=_OPERATION[type(intent)],
+                intent_id=intent.intent_id,
+                text=f"the adapter failed: {type(error).__name__}",
+            )
+        )
 
     @staticmethod
-    def _send(venue: Venue, intent: Intent) -> None:
+    def _send(venue: Venue, intent: Request) -> None:
         if isinstance(intent, PlaceIntent):
             venue.place(intent)
         elif isinstance(intent, CancelIntent):
             venue.cancel(intent)
+        elif isinstance(intent, CancelAll):
+            assert isinstance(venue, MassVenue)
+            venue.cancel_all(intent.cancels)
         elif isinstance(intent, AmendIntent):
             venue.amend(intent)
         elif isinstance(intent, SettleIntent):

@@ -8,7 +8,7 @@ from typing import Any
 from gateway.domain.decide_client import Market
 from gateway.domain.funds import Assets
 from gateway.domain.instruments import NO_CAPABILITIES, Capabilities
-from gateway.domain.intents import Intent
+from gateway.domain.intents import Request
 from gateway.domain.prices import Prices
 from gateway.domain.reconcile import SnapshotRequest, VenueSnapshot
 from gateway.domain.venue_reports import VenueReport
@@ -64,7 +64,7 @@ class Venues:
         self._prices: dict[str, Prices] = {}
         self._thread = thread
         self._put = put
-        self.release: Callable[[Sequence[Intent]], None] = thread.release
+        self.release: Callable[[Sequence[Request]], None] = thread.release
         self.clock_ms = thread.clock_ms
         self.balances = thread.balances
 

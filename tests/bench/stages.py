@@ -13,7 +13,7 @@ from typing import TypeVar
 from gateway.domain.book import Book
 from gateway.domain.decide_client import Market
 from gateway.domain.instruments import Capabilities, Instrument
-from gateway.domain.intents import Intent
+from gateway.domain.intents import Request
 from gateway.domain.reconcile import SnapshotRequest
 from gateway.domain.session_profile import Account, SessionProfile
 from gateway.domain.values import LiquidityInd
@@ -66,7 +66,7 @@ class _Venue:
     def clock_ms(self, venue_account: str) -> int:
         return time.time_ns() // 1_000_000
 
-    def release(self, intents: Sequence[Intent]) -> None: ...
+    def release(self, intents: Sequence[Request]) -> None: ...
 
     def snapshot(self, request: SnapshotRequest) -> None: ...
 

@@ -5,6 +5,7 @@ import grp
 import json
 import os
 import signal
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from gateway.store.tables import admin_actions
+from gateway.store.tables import admin_actions, reports, venue_calls
 from tests.fixtures.other_user import DAEMON, NOBODY, connected_as, needs_root
 from tests.fixtures.processes import Exchange, Gateway, wait_until
 from tests.fixtures.resting import rest
@@ -118,3 +119,59 @@ async def test_two_users_arm_it_again(exchange: Exchange, shared: Gateway) -> No
     with gateway.sql() as sql:
         tried = sql.execute(select(admin_actions).where(admin_actions.c.action == "session.logout")).one()
         assert (tried.uid, tried.outcome.split(":")[0]) == (NOBODY, "refused")
+
+
+async def test_an_account_wholly_ours_is_canceled_by_one_request(tmp_path: Path, exchange: Exchange) -> None:
+    gateway = Gateway(tmp_path, exchange.url, exclusive=True).start()
+    try:
+        await exchange.control("mode", symbol="*", mode="manual")
+        client, other = await gateway.client().connect(), await gateway.client("OMS42").connect()
+        ids = {client: [await rest(client), await rest(client, "1")], other: [await rest(other)]}
+        changed = client.replace(ids[client][0], order_qty="3", price="30000")
+        await client.expect("8", {11: changed, 150: "5"})
+        ids[client][0] = changed
+        await exchange.control("fill", clientOrderId="test-O2-1", qty="0.25")
+        await client.expect("8", {11: ids[client][1], 150: "F"})
+
+        code, out, err = await gateway.fixgw("kill", *WHY)
+        told = "HALTED firm: 3 orders were open, and the venue has none of them any more\n"
+        assert (code, out, err) == (0, told, "")
+        replaced = {"order.cancel": 1}
+        assert sent(gateway) == {"openOrders.cancelAll": 3} | replaced, "as each order's own record has it"
+        for who, cl_ord_ids in ids.items():
+            for cl_ord_id in cl_ord_ids:
+                ended = await who.expect("8", {11: cl_ord_id, 150: "4"})
+                assert (41 in ended, ended[39], ended[151]) == (False, "4", "0"), "nobody's request: no OrigClOrdID"
+                assert "KILL_SWITCH scope=firm" in ended[58]
+        with gateway.sql() as sql:
+            bodies = list(sql.execute(select(reports.c.body)).scalars())
+        assert sum("150=4" in body for body in bodies) == 3, "each once"
+        await client.logout()
+        await other.logout()
+    finally:
+        gateway.stop()
+
+
+async def test_a_foreign_order_there_is_left_alone(tmp_path: Path, exchange: Exchange) -> None:
+    gateway = Gateway(tmp_path, exchange.url, exclusive=True).start()
+    try:
+        await exchange.control("mode", symbol="*", mode="manual")
+        client = await gateway.client().connect()
+        await rest(client)
+        await rest(client)
+        await place_past_the_gateway(exchange, "by-hand-1")
+        await asyncio.to_thread(wait_until, lambda: "ALERT FOREIGN_ORDER" in gateway.log(), "the stream tells of it")
+        code, out, _ = await gateway.fixgw("kill", *WHY)
+        assert (code, "2 orders were open, and the venue has none" in out) == (0, True)
+        assert await open_at(exchange) == {"by-hand-1"}
+        assert sent(gateway) == {"order.cancel": 2}
+        await client.logout()
+    finally:
+        gateway.stop()
+
+
+def sent(gateway: Gateway) -> Counter[str]:
+    """By which requests orders were canceled, with one line an order."""
+    where = (venue_calls.c.direction == "out") & (venue_calls.c.operation == "cancel")
+    with gateway.sql() as sql:
+        return Counter(text.split()[0] for text in sql.execute(select(venue_calls.c.text).where(where)).scalars())

@@ -32,6 +32,8 @@ _CUT_OFF = "…"
 _REST = {"POST /api/v3/order": "order.place", "DELETE /api/v3/order": "order.cancel"}
 """What goes over the WebSocket API when it is gone through again: its parameters and answers are the same."""
 
+_MASS_CANCELS = ("openOrders.cancelAll ", "DELETE /api/v3/openOrders ")
+
 _IDS_AND_TIME = frozenset({"newClientOrderId", "orderId", "origClientOrderId", "timestamp", "recvWindow"})
 
 
@@ -228,6 +230,8 @@ def _why_unusable(row: Row[Any]) -> str:
         return f"what was said about it is not recorded whole (venue_calls {row.id})"
     if row.operation != "event" and row.direction == "in" and row.text.startswith("lost"):
         return "the venue's answer was lost"
+    if row.text.startswith(_MASS_CANCELS):
+        return "it was canceled together with all others of its symbol, by one request"
     return ""
 
 

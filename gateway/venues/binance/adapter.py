@@ -7,13 +7,13 @@ import asyncio
 import hashlib
 import os
 import time
-from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 
 import msgspec
 
 from gateway.domain.funds import Balance
 from gateway.domain.instruments import Instrument
-from gateway.domain.intents import AmendIntent, CancelIntent, Intent, PlaceIntent, SettleIntent
+from gateway.domain.intents import AmendIntent, CancelIntent, PlaceIntent, SettleIntent
 from gateway.domain.prices import Quote
 from gateway.domain.reconcile import SnapshotRequest, VenueSnapshot
 from gateway.domain.values import OrdRejReason
@@ -22,7 +22,8 @@ from gateway.venues.base import Sinks, VenueSettingsError
 from gateway.venues.binance import parse
 from gateway.venues.binance.balances import ACCOUNT_POSITION, Balances
 from gateway.venues.binance.book_ticker import BookTickers
-from gateway.venues.binance.calls import UNAVAILABLE, AmendCall, CancelCall, OrderCall, PlaceCall
+from gateway.venues.binance.calls import UNAVAILABLE, AmendCall, OrderCall, PlaceCall
+from gateway.venues.binance.cancels import Cancels
 from gateway.venues.binance.channel import RequestLostError
 from gateway.venues.binance.clock import VenueClock
 from gateway.venues.binance.desk import Desk
@@ -33,24 +34,23 @@ from gateway.venues.binance.payload import PayloadError, Raw
 from gateway.venues.binance.queries import Queries
 from gateway.venues.binance.requests import (
     CAPABILITIES,
+    ORDER_PATH,
     Params,
     UnsupportedOrderError,
     amend_params,
-    cancel_params,
     place_params,
 )
 from gateway.venues.binance.rest import NotSentError, RestClient
+from gateway.venues.binance.sending import Sending
 from gateway.venues.binance.settings import BinanceSettings, OrderEntry
 from gateway.venues.binance.settlement import Settlements
 from gateway.venues.binance.silence import SilenceWatch
 from gateway.venues.binance.snapshot import Snapshots
 from gateway.venues.binance.startup import account_uid, check_key, repeat_until_done
 from gateway.venues.binance.upkeep import Upkeep
-from gateway.venues.binance.user_stream import Hooks, OpenError, UserStream, ws_params
+from gateway.venues.binance.user_stream import Hooks, OpenError, UserStream
 from gateway.venues.binance.ws_api import Listener, WsConnection
 
-_ORDER_PATH = "/api/v3/order"
-_CANCEL_WEIGHT = 1
 _AMEND_WEIGHT = 4
 _HOSTS = Hosts()  # one address a process, so one budget a process
 
@@ -94,6 +94,10 @@ class BinanceVenue:
             rest=self._started_rest,
             credentials=lambda: self._credentials,
         )
+        self._sending = Sending(
+            self._started_rest, lambda: self._credentials, self._settings.answer_timeout_ms / 1_000, self._spawn
+        )
+        self._cancels = Cancels(self._desk, self._sending, queries.ask, self._cancels_over)
         self._settlements = Settlements(self._desk, queries.ask)
         self._snapshots = Snapshots(self._desk, queries.ask)
         self._balances = Balances()
@@ -118,8 +122,6 @@ class BinanceVenue:
         self._uid: int | None = None  # whose account the key was at the start
         self._ready = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._held: list[CancelIntent] = []
-        self._held_timer: asyncio.TimerHandle | None = None
         self._quiet_until = 0.0
         self._reloading = asyncio.Lock()
         self._silence = SilenceWatch(self._settings.event_timeout_ms / 1_000, self._stream_silent)
@@ -168,8 +170,7 @@ class BinanceVenue:
 
     async def stop(self) -> None:
         """Close everything. Requests without an answer become unknown outcomes; cancels held back are not sent."""
-        if self._held_timer is not None:
-            self._held_timer.cancel()
+        self._cancels.stop()
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -220,26 +221,17 @@ class BinanceVenue:
         self._limits.spend(now_ms, PLACE_WEIGHT, order=True)
         call = PlaceCall(self._desk, intent, self._silence)
         if self._settings.order_entry is OrderEntry.REST:
-            self._over_rest("POST", params, intent, call)
+            self._over_rest("POST", params, call)
         else:
-            self._over_ws(connection, "order.place", params, intent, call)
+            self._over_ws(connection, "order.place", params, call)
 
     def cancel(self, intent: CancelIntent) -> None:
         """Send a cancel; on the other channel when this one is down, and after a ban when it still can be."""
-        if self._hold(intent):
-            return
-        now_ms = self._clock.clock_ms()
-        if wait_ms := self._limits.cancel_wait_ms(now_ms):
-            text = f"VENUE_RATE_LIMIT the venue takes nothing before {now_ms + wait_ms} (ms UTC)"
-            self._desk.refuse(intent, Operation.CANCEL, text, may_retry=True)
-            return
-        connection = self._stream.connection
-        self._limits.spend(self._clock.clock_ms(), _CANCEL_WEIGHT)
-        if connection is None or self._settings.order_entry is OrderEntry.REST:
-            self._cancel_over_rest(intent)
-            return
-        call = CancelCall(self._desk, intent, otherwise=self._cancel_over_rest, hold=self._hold)
-        self._over_ws(connection, "order.cancel", cancel_params(intent), intent, call)
+        self._cancels.cancel(intent)
+
+    def cancel_all(self, intents: Sequence[CancelIntent]) -> None:
+        """Send one request for cancels of all that is open in a symbol."""
+        self._cancels.cancel_all(intents)
 
     def amend(self, intent: AmendIntent) -> None:
         """Reduce a quantity in place.
@@ -257,7 +249,7 @@ class BinanceVenue:
             return
         self._limits.spend(self._clock.clock_ms(), _AMEND_WEIGHT)
         call = AmendCall(self._desk, intent)
-        self._over_ws(connection, "order.amend.keepPriority", amend_params(intent), intent, call)
+        self._over_ws(connection, "order.amend.keepPriority", amend_params(intent), call)
 
     def settle(self, intent: SettleIntent) -> None:
         """Find out what became of an order."""
@@ -272,49 +264,17 @@ class BinanceVenue:
 
     # Sending
 
-    def _over_ws(self, connection: WsConnection, method: str, params: Params, intent: Intent, call: OrderCall) -> None:
-        body = msgspec.json.encode(params)
-        self._desk.record("out", call.operation, intent, f"{method} {body.decode()}")
-        credentials = connection.credentials
-        if not credentials.signer.session_logon:
-            body = ws_params(params, credentials, body)
-        connection.send(method, body, call, self._settings.answer_timeout_ms / 1_000)
+    def _over_ws(self, connection: WsConnection, method: str, params: Params, call: OrderCall) -> None:
+        self._desk.record("out", call.operation, call.intent, f"{method} {msgspec.json.encode(params).decode()}")
+        self._sending.over_ws(connection, method, params, call)
 
-    def _cancel_over_rest(self, intent: CancelIntent) -> None:
-        call = CancelCall(self._desk, intent, otherwise=None, hold=self._hold)
-        self._over_rest("DELETE", cancel_params(intent), intent, call)
+    def _over_rest(self, verb: str, params: Params, call: OrderCall) -> None:
+        text = f"{verb} {ORDER_PATH} {msgspec.json.encode(params).decode()}"
+        self._desk.record("out", call.operation, call.intent, text)
+        self._sending.over_rest(verb, ORDER_PATH, params, call)
 
-    def _over_rest(self, verb: str, params: Params, intent: Intent, call: OrderCall) -> None:
-        self._desk.record("out", call.operation, intent, f"{verb} {_ORDER_PATH} {msgspec.json.encode(params).decode()}")
-        task = self._spawn(self._rest_call(verb, params, call))
-        task.add_done_callback(lambda done: _settle_broken(done, call))
-
-    async def _rest_call(self, verb: str, params: Params, call: OrderCall) -> None:
-        timeout_s = self._settings.answer_timeout_ms / 1_000
-        try:
-            answer = await self._started_rest().signed(verb, _ORDER_PATH, params, self._credentials, timeout_s)
-        except NotSentError as error:
-            call.lost(str(error), written=False)
-        except RequestLostError as error:
-            call.lost(str(error), written=True)
-        else:
-            call.answered(answer)
-
-    def _hold(self, intent: CancelIntent) -> bool:
-        """During a ban, keep a cancel whose signed window outlasts it, to go out first when it ends."""
-        now_ms = self._clock.clock_ms()
-        wait_ms = self._limits.cancel_wait_ms(now_ms)
-        if not wait_ms or now_ms + wait_ms >= intent.timestamp_ms + intent.recv_window_ms:
-            return False
-        if not self._held:
-            self._held_timer = asyncio.get_running_loop().call_later(wait_ms / 1_000, self._send_held)
-        self._held.append(intent)
-        return True
-
-    def _send_held(self) -> None:
-        held, self._held = self._held, []
-        for intent in held:
-            self.cancel(intent)
+    def _cancels_over(self) -> WsConnection | None:
+        return None if self._settings.order_entry is OrderEntry.REST else self._stream.connection
 
     # What arrives
 
@@ -382,11 +342,3 @@ class BinanceVenue:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._sinks.alert("VENUE_ADAPTER_DEFECT", f"venue account {self.venue_account}: {error!r}")
-
-
-def _settle_broken(task: asyncio.Task[None], call: OrderCall) -> None:
-    """A call that neither was answered nor found itself lost: stopped, or broken by a defect. It may have left."""
-    if task.cancelled():
-        call.lost("stopped", written=True)
-    elif (error := task.exception()) is not None:
-        call.lost(f"the call failed: {type(error).__name__}", written=True)

@@ -7,6 +7,8 @@ from gateway.domain.values import OrdType, Side, TimeInForce
 
 Params = dict[str, str | int]
 
+ORDER_PATH = "/api/v3/order"
+
 CAPABILITIES = Capabilities(
     ord_types=frozenset({OrdType.MARKET, OrdType.LIMIT, OrdType.STOP, OrdType.STOP_LIMIT}),
     times_in_force=frozenset(TimeInForce),
@@ -15,6 +17,7 @@ CAPABILITIES = Capabilities(
     snapshot=True,
     amend_qty_down=True,
     dead_man_timer=False,
+    mass_cancel=True,
 )
 
 _SIDE = {Side.BUY: "BUY", Side.SELL: "SELL"}

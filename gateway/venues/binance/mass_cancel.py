@@ -1,0 +1,174 @@
+"""All open orders of a symbol canceled by one request, and what that means for each order it was sent for.
+
+Source: Binance Spot API, openOrders.cancelAll and DELETE /api/v3/openOrders: weight 1, an array of the orders that were
+canceled (an order list as one element with its orderReports), -2011 where nothing is open.
+"""
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+
+import msgspec
+
+from gateway.domain.intents import CancelIntent
+from gateway.domain.venue_reports import Operation, VenueClosed
+from gateway.venues.binance import answers
+from gateway.venues.binance.channel import Answer, RequestLostError, status_line
+from gateway.venues.binance.desk import Desk
+from gateway.venues.binance.errors import TIMESTAMP_OUTSIDE_WINDOW, Failure, Kind
+from gateway.venues.binance.payload import PayloadError, Raw, decode
+from gateway.venues.binance.requests import Params
+from gateway.venues.binance.snapshot import open_orders
+
+METHOD = "openOrders.cancelAll"
+PATH = "/api/v3/openOrders"
+
+Ask = Callable[[str, Params], Awaitable[Answer]]
+Cancels = Sequence[CancelIntent]
+
+
+class _Canceled(msgspec.Struct):
+    orderId: int = 0  # noqa: N815 - the venue's names
+    origClientOrderId: str = ""  # noqa: N815
+    orderReports: list[msgspec.Raw] = []  # noqa: N815
+
+
+_LIST = msgspec.json.Decoder(list[msgspec.Raw])
+_CANCELED = msgspec.json.Decoder(_Canceled)
+
+
+def mass_cancel_params(intents: Cancels) -> Params:
+    """Signed as the intents were committed: valid no longer than the first of them."""
+    first = min(intents, key=lambda intent: intent.timestamp_ms + intent.recv_window_ms)
+    return {"recvWindow": first.recv_window_ms, "symbol": first.symbol, "timestamp": first.timestamp_ms}
+
+
+class CancelAllCall:
+    """One such request, waiting for its answer on either channel."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        intents: Cancels,
+        *,
+        otherwise: Callable[[Cancels], None] | None,
+        hold: Callable[[Cancels], bool],
+        one_by_one: Callable[[CancelIntent], None],
+        look: Callable[["CancelAllCall", str], None],
+    ) -> None:
+        """otherwise: what to do where it did not leave. hold: keeps it during a ban, or says that it cannot.
+
+        look: has settle_doubt run, for this reason.
+        """
+        self._desk = desk
+        self._intents = intents
+        self._otherwise = otherwise
+        self._hold = hold
+        self._one_by_one = one_by_one
+        self._look = look
+
+    def answered(self, answer: Answer) -> None:
+        """The venue answered, perhaps after the wait was given up."""
+        if not answer.ok:
+            for intent in self._intents:
+                self._record(intent, status_line(answer))
+            self._failed(answer.failure())
+            return
+        self._desk.limits.accepted()
+        try:
+            by_id, by_name = _canceled(answer.result)
+            for intent in self._intents:
+                self._tell(intent, by_id.get(intent.venue_order_id or "") or by_name.get(intent.client_id))
+        except PayloadError as error:
+            self._desk.sinks.alert("VENUE_ANSWER_UNREADABLE", str(error))
+            self._look(self, f"unreadable answer: {error}")
+
+    def lost(self, why: str, *, written: bool) -> None:
+        """No answer. Only what was not written is certainly not done."""
+        for intent in self._intents:
+            self._record(intent, f"lost ({'written' if written else 'not written'}): {why}")
+        if written:
+            self._look(self, why)
+        elif self._otherwise is not None:
+            self._otherwise(self._intents)
+        else:
+            for intent in self._intents:
+                self._one_by_one(intent)
+
+    async def settle_doubt(self, ask: Ask, why: str) -> None:
+        """Whatever became of it: what is open now is canceled one by one. What is not is in doubt until it is told."""
+        try:
+            answer = await ask("openOrders.status", {"symbol": self._intents[0].symbol})
+            theirs = open_orders(answer.result) if answer.ok else ()
+            known = answer.ok
+        except (RequestLostError, PayloadError):
+            theirs, known = (), False
+        ids, names = {order.venue_order_id for order in theirs}, {order.client_id for order in theirs}
+        for intent in self._intents:
+            if known and (intent.venue_order_id in ids or intent.client_id in names):
+                self._one_by_one(intent)
+            else:
+                self.doubt(intent, why)
+
+    def doubt(self, intent: CancelIntent, why: str) -> None:
+        """The venue may or may not have canceled this one."""
+        self._desk.unknown(intent, Operation.CANCEL, why)
+
+    def all_in_doubt(self, why: str) -> None:
+        """Nobody can find out here."""
+        for intent in self._intents:
+            self.doubt(intent, why)
+
+    def _tell(self, intent: CancelIntent, raw: Raw | None) -> None:
+        if raw is None:
+            # It was over already, or had not arrived yet.
+            self._record(intent, f"{METHOD} has not canceled this one")
+            self._desk.refuse(
+                intent, Operation.CANCEL, f"{METHOD}: it was not open (any more, or yet)", order_unknown=True
+            )
+            return
+        closed: VenueClosed = answers.canceled(self._desk.ref(intent), raw)
+        self._record(intent, f"200 {str(raw, 'utf-8', 'replace')}")
+        self._desk.tell((closed,))
+
+    def _failed(self, failure: Failure) -> None:
+        desk = self._desk
+        if failure.kind is Kind.UNKNOWN:
+            self._look(self, failure.text)
+            return
+        if failure.kind is Kind.RATE_LIMITED:
+            desk.limits.pause(desk.clock.clock_ms(), failure.retry_at_ms)
+            if self._hold(self._intents):
+                return
+        if failure.code == TIMESTAMP_OUTSIDE_WINDOW:
+            desk.resync_clock()
+        if failure.order_unknown or failure.kind is Kind.RATE_LIMITED or failure.code == TIMESTAMP_OUTSIDE_WINDOW:
+            for intent in self._intents:
+                desk.refuse(
+                    intent,
+                    Operation.CANCEL,
+                    failure.text,
+                    order_unknown=failure.order_unknown,
+                    may_retry=not failure.order_unknown,
+                )
+            return
+        for intent in self._intents:  # whatever the venue has against this request, cancels pass
+            self._one_by_one(intent)
+
+    def _record(self, intent: CancelIntent, text: str) -> None:
+        self._desk.record("in", Operation.CANCEL, intent, text)
+
+
+def _canceled(raw: Raw) -> tuple[dict[str, Raw], dict[str, Raw]]:
+    """The orders in an answer, by the venue's id and by the client id they had. Raises PayloadError."""
+    by_id: dict[str, Raw] = {}
+    by_name: dict[str, Raw] = {}
+    for one in _orders(decode(_LIST, raw)):
+        named = decode(_CANCELED, one)
+        by_id[str(named.orderId)] = one
+        by_name[named.origClientOrderId] = one
+    return by_id, by_name
+
+
+def _orders(elements: list[msgspec.Raw]) -> Iterator[Raw]:
+    for element in elements:
+        legs = decode(_CANCELED, element).orderReports
+        yield from legs or [element]
