@@ -38,6 +38,8 @@ class Watchdog:
     def __init__(self, config: Config, *, allow_live: bool) -> None:
         self._directory = config.engine.directory
         self._in_flight_s = config.engine.recv_window_ms / 1_000 + _VENUE_ENGINE_S
+        self._exclusive = frozenset(account.name for account in config.venue_accounts if account.exclusive)
+        self._prefix = config.deployment + "-"
         self._build = _builder(config, allow_live=allow_live)
         self._over: set[str] = set()  # client ids that need no second cancel when the next engine fails too
         self._run: asyncio.Task[None] | None = None
@@ -119,7 +121,7 @@ class Watchdog:
 
         left = [order for order in emergency.orders if order.client_id not in self._over]
         try:
-            await EmergencyCancels(self._build, note, self._in_flight_s).run(left)
+            await EmergencyCancels(self._build, note, self._in_flight_s, self._exclusive, self._prefix).run(left)
             logger.critical("emergency cancels done orders={}", len(left))
         except Exception as error:
             logger.opt(exception=error).critical("emergency cancels failed")

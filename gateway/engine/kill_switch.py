@@ -310,8 +310,6 @@ class KillSwitch:
     def _wholly_in(self, scope: HaltScope, orders: Iterable[Order]) -> set[Place]:
         """Where these are, as far as nobody may send an order there that is not in the scope, or has one open."""
         places = {(order.venue_account, order.symbol) for order in orders}
-        if not places or scope.session:
-            return set()
         for account in self._accounts.values():
             venue = self._venues[account.venue_account]
             for place in [place for place in places if place[0] == account.venue_account]:

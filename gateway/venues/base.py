@@ -152,6 +152,9 @@ class TimedVenue(Protocol):
 class MassVenue(Protocol):
     """An adapter whose capabilities name mass_cancel."""
 
+    def clock_ms(self) -> int:
+        """As of every venue."""
+
     def cancel_all(self, intents: Sequence[CancelIntent]) -> None:
         """Have the venue cancel all that the account has open in a symbol, which these are about, by one request.
 

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 
 from loguru import logger
@@ -13,7 +13,7 @@ from gateway.domain.money import text_of
 from gateway.domain.reconcile import OrderAtVenue, SnapshotRequest
 from gateway.domain.venue_reports import Operation, VenueClosed, VenueOutcomeUnknown, VenueRefused, VenueReport
 from gateway.engine.emergency import OpenOrder, Over, Said
-from gateway.venues.base import Sinks, SnapshotError, Venue, VenueSettingsError
+from gateway.venues.base import MassVenue, Sinks, SnapshotError, Venue, VenueSettingsError
 
 _START_S = 5.0  # without its stream a venue takes cancels too
 _ANSWER_S = 15.0  # more than an adapter waits
@@ -27,11 +27,21 @@ Build = Callable[[str, Sinks], Venue]
 class EmergencyCancels:
     """One emergency's. Used inside one event loop."""
 
-    def __init__(self, build: Build, note: Callable[[Said | Over], None], in_flight_s: float) -> None:
+    def __init__(
+        self,
+        build: Build,
+        note: Callable[[Said | Over], None],
+        in_flight_s: float,
+        exclusive: Collection[str] = (),
+        prefix: str = "",
+    ) -> None:
         """note: told of everything that is said and of every order that is over.
 
         in_flight_s: so long after the engine's death a new order of it may still arrive at the venue.
+        exclusive: venue accounts declared wholly ours; prefix: what the client ids of all our orders begin with.
         """
+        self._exclusive = exclusive
+        self._prefix = prefix
         self._build = build
         self._note = note
         self._in_flight_s = in_flight_s
@@ -59,6 +69,8 @@ class EmergencyCancels:
             await asyncio.wait({start}, timeout=_START_S)
             if start.done() and start.exception() is not None:
                 logger.error("venue account {} does not start, canceled all the same: {!r}", name, start.exception())
+            if name in self._exclusive and isinstance(venue, MassVenue) and await self._is_wholly_ours(venue, name):
+                await self._all_at_once(venue, orders)
             await asyncio.gather(*(self._until_over(venue, order, began) for order in orders))
         finally:
             start.cancel()
@@ -66,6 +78,37 @@ class EmergencyCancels:
             while not ending.done():  # canceled or not: what is open is closed
                 with suppress(asyncio.CancelledError):
                     await asyncio.shield(ending)
+
+    async def _is_wholly_ours(self, venue: Venue, name: str) -> bool:
+        """Whether nothing foreign is open there now, whatever was declared."""
+        try:
+            async with asyncio.timeout(_ANSWER_S):
+                seen = await venue.snapshot(SnapshotRequest(venue_account=name, request_id=0, trades_since_ms={}))
+        except (SnapshotError, TimeoutError) as error:
+            logger.error("what is open at {} is not known, canceled one by one: {!r}", name, error)
+            return False
+        foreign = [order.client_id for order in seen.orders if not order.client_id.startswith(self._prefix)]
+        if foreign:
+            text = "ALERT FOREIGN_ORDER venue account {} is declared exclusive, and order {!r} there is not ours"
+            logger.critical(text, name, foreign[0])
+        return not foreign
+
+    async def _all_at_once(self, venue: MassVenue, orders: list[OpenOrder]) -> None:
+        """One request a symbol. What does not end by it is canceled alone."""
+        by_symbol: dict[str, list[OpenOrder]] = {}
+        for order in orders:
+            by_symbol.setdefault(order.symbol, []).append(order)
+        loop = asyncio.get_running_loop()
+        heard = {order.client_id: loop.create_future() for order in orders}
+        self._waiting |= heard
+        for some in by_symbol.values():
+            try:
+                venue.cancel_all([self._intent(venue.clock_ms(), order) for order in some])
+            except Exception as error:  # an adapter's defect
+                logger.opt(exception=error).error("cancel of all in {} failed", some[0].symbol)
+        await asyncio.wait(heard.values(), timeout=_ANSWER_S)
+        for client_id in heard:
+            del self._waiting[client_id]
 
     async def _until_over(self, venue: Venue, order: OpenOrder, began: float) -> None:
         while True:
@@ -83,19 +126,7 @@ class EmergencyCancels:
                 return self._closed[order.client_id]
             heard = self._waiting[order.client_id] = asyncio.get_running_loop().create_future()
             try:
-                venue.cancel(
-                    CancelIntent(
-                        intent_id=next(self._numbers),
-                        order_id=order.order_id,
-                        leg=order.leg,
-                        venue_account=order.venue_account,
-                        symbol=order.symbol,
-                        client_id=order.client_id,
-                        timestamp_ms=venue.clock_ms(),
-                        recv_window_ms=5_000,
-                        venue_order_id=order.venue_order_id,
-                    )
-                )
+                venue.cancel(self._intent(venue.clock_ms(), order))
                 return await asyncio.wait_for(heard, _ANSWER_S)
             except TimeoutError:
                 return None
@@ -104,6 +135,19 @@ class EmergencyCancels:
                 return None
             finally:
                 del self._waiting[order.client_id]
+
+    def _intent(self, now_ms: int, order: OpenOrder) -> CancelIntent:
+        return CancelIntent(
+            intent_id=next(self._numbers),
+            order_id=order.order_id,
+            leg=order.leg,
+            venue_account=order.venue_account,
+            symbol=order.symbol,
+            client_id=order.client_id,
+            timestamp_ms=now_ms,
+            recv_window_ms=5_000,
+            venue_order_id=order.venue_order_id,
+        )
 
     def _outcome(self, order: OpenOrder, report: VenueReport | None, elapsed_s: float) -> str:
         """How the order ended; "" while that is not known, and the cancel is to be sent again."""

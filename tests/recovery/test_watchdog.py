@@ -145,3 +145,28 @@ async def test_a_fresh_engine_takes_over_what_the_exchange_does_not_answer(
     assert left.over == []
     writer.close()
     await exchange.control("release")
+
+
+@pytest.mark.parametrize("foreign", [False, True])
+async def test_an_account_wholly_ours_is_canceled_by_one_request(
+    tmp_path: Path, exchange: Exchange, config: Config, foreign: bool
+) -> None:
+    (account,) = config.venue_accounts
+    exclusive = config.model_copy(update={"venue_accounts": (account.model_copy(update={"exclusive": True}),)})
+    process = watchdog.Watchdog(exclusive, allow_live=False)
+    await process.start()
+    try:
+        for name in ("test-O1-1", "test-O2-1", *(["by-hand"] if foreign else [])):
+            await place_past_the_gateway(exchange, name)
+        engine = await hand_over(tmp_path, emergency("test-O1-1", "test-O2-1"))
+        async with asyncio.timeout(20):
+            while len(read_aftermaths(tmp_path, 0)[0].over) < 2:  # noqa: ASYNC110 - a file announces nothing
+                await asyncio.sleep(0.05)
+        engine.wait()
+    finally:
+        await process.stop()
+    assert await still_open(exchange) == ({"by-hand"} if foreign else set())
+    (aftermath,) = read_aftermaths(tmp_path, 0)
+    asked = {said.text.split()[0] for said in aftermath.said if (said.direction, said.operation) == ("out", "cancel")}
+    assert asked == {"order.cancel" if foreign else "openOrders.cancelAll"}
+    assert {over.client_id for over in aftermath.over} == {"test-O1-1", "test-O2-1"}

@@ -14,6 +14,7 @@ from gateway.domain.instruments import NO_CAPABILITIES, Capabilities
 from gateway.domain.intents import CancelAll, CancelIntent, Intent, PlaceIntent
 from gateway.domain.order import Phase
 from gateway.domain.reconcile import OrderAtVenue, SnapshotRequest, VenueSnapshot
+from gateway.domain.session_profile import Account
 from gateway.domain.values import OrdType, Side, TimeInForce
 from gateway.engine import inbox as i
 from gateway.engine.kill_switch import CONFIRM_WITHIN
@@ -115,7 +116,7 @@ class LookingWorld(World):
             )
         )  # fmt: skip
 
-    def kill(self, **scope: str) -> i.OperatorRequest:
+    def kill(self, **scope: Any) -> i.OperatorRequest:
         item = i.OperatorRequest("kill", Kill(**scope), Caller(0, 1, "root"), "why", self.time)
         self.inbox.put(item)
         return item
@@ -209,10 +210,13 @@ def test_a_foreign_order_is_left_alone(world: LookingWorld, seen: str) -> None:
     assert asked.reply.result(10).done
 
 
-def test_a_session_alone_never_uses_it(world: LookingWorld) -> None:
+@pytest.mark.parametrize("scope", [{"session": "DESK"}, {"account": "TRADING"}])
+def test_where_somebody_else_of_ours_may_send_orders_it_is_not_used(world: LookingWorld, scope: dict[str, str]) -> None:
+    accounts = world.engine._operator._kill_switch._accounts
+    accounts |= {"OTHER": Account(name="OTHER", venue_account="main")}  # type: ignore[operator]
     world.ready()
     wait_until(lambda: looked(world), "compared")
-    asked = world.kill(session="DESK")
+    asked = world.kill(**scope)
     wait_until(lambda: sum(isinstance(one, CancelIntent) for one in world.intents) == 2, "one by one")
     assert world.mass_cancels == []
     world.time += CONFIRM_WITHIN + 1
