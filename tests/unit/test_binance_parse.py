@@ -113,7 +113,8 @@ class TestEvents:
             {"x": "TRADE", "X": "FILLED", "l": "0", "L": "1", "t": 5},
             {"x": "TRADE", "X": "FILLED", "l": "-1", "L": "1", "t": 5},
             {"x": "TRADE", "X": "FILLED", "l": "NaN", "L": "1", "t": 5},
-            {"x": "TRADE", "X": "FILLED", "l": "1e5", "L": "1", "t": 5},
+            {"x": "TRADE", "X": "FILLED", "l": "1e25", "L": "1", "t": 5},
+            {"x": "TRADE", "X": "FILLED", "l": "1e999999999", "L": "1", "t": 5},
             {"x": "TRADE", "X": "FILLED", "l": 1.5, "L": "1", "t": 5},
             {"x": "CANCELED", "X": "CANCELED", "z": "-1"},
             {"T": -5},
@@ -224,7 +225,10 @@ def test_exchange_info() -> None:
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("1.00000000", "1"), ("100", "100"), ("0.00000000", "0"), ("0.10", "0.1"), (".5", "0.5"), ("-2.50", "-2.5")],
+    [
+        *(("1.00000000", "1"), ("100", "100"), ("0.00000000", "0"), ("0.10", "0.1"), (".5", "0.5"), ("-2.50", "-2.5")),
+        *(("0E-8", "0"), ("1E-8", "1E-8"), ("1.50e-05", "0.000015"), ("1.2E+3", "1200"), ("100E0", "100")),
+    ],
 )
 def test_numbers_lose_the_venues_trailing_zeros(text: str, value: str) -> None:
     assert str(number(text)) == value

@@ -1,5 +1,6 @@
 """What every reader of the venue's JSON shares: one error, exact numbers."""
 
+import re
 from decimal import Decimal
 from functools import lru_cache
 from typing import TypeVar
@@ -14,6 +15,7 @@ Raw = bytes | msgspec.Raw
 _T = TypeVar("_T")
 _SHOWN = 200
 _LONGEST_NUMBER = 64
+_WITH_EXPONENT = re.compile(r"-?\d{1,20}(?:\.\d{0,20})?[eE][+-]?\d{1,2}", re.ASCII)
 
 _NS_PER_MS = 1_000_000
 _MAX_MS = 1 << 43  # the year 2248: what lies beyond is no time in milliseconds
@@ -51,10 +53,13 @@ def shown(raw: bytes) -> str:
 def number(text: str) -> Decimal:
     """An exact number without the venue's trailing zeros. Raises PayloadError.
 
+    With an exponent (`0E-8`) a number is as exact as without, and no reason to lose a fill, though none is documented.
     Cached, since quantities and prices repeat; the cache is bounded and parse_decimal bounds the text.
     """
     if len(text) > _LONGEST_NUMBER:  # an error is not cached, so that nothing large is kept
         raise PayloadError(f"not a number: {text[:_LONGEST_NUMBER]}…")
+    if _WITH_EXPONENT.fullmatch(text) is not None:
+        text = format(Decimal(text), "f")
     trimmed = text.rstrip("0").rstrip(".") if "." in text else text
     try:
         return parse_decimal(trimmed or "0")
