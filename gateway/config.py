@@ -14,6 +14,7 @@ from gateway.config_clock import ClockConfig
 from gateway.config_compliance import ComplianceConfig
 from gateway.config_front import FrontConfig, LogonConfig
 from gateway.config_limits import FlattenConfig, GivenLimit, LimitsConfig, RiskConfig, ScopedLimitsConfig, given_limits
+from gateway.config_retention import RetentionConfig
 from gateway.config_schedule import ScheduleConfig
 from gateway.config_section import Section
 from gateway.config_throttle import ThrottleConfig
@@ -220,6 +221,7 @@ class Config(Section):
     wire_log: WireLogConfig = WireLogConfig()
     audit: AuditConfig = AuditConfig()
     compliance: ComplianceConfig = ComplianceConfig()
+    retention: RetentionConfig = RetentionConfig()
     venue_accounts: Annotated[tuple[VenueAccountConfig, ...], Field(min_length=1)]
     accounts: Annotated[tuple[AccountConfig, ...], Field(min_length=1)]
     sessions: Annotated[tuple[SessionConfig, ...], Field(min_length=1)]

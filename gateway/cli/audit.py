@@ -13,11 +13,13 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from gateway.cli.access import record_access
+from gateway.cli.archives import show_archives
 from gateway.cli.database import DEFAULT_CONFIG, EXIT_UNUSABLE, ConfigOption, reading
 from gateway.cli.parent import stop_with_parent
 from gateway.cli.signals import Signals
 from gateway.cli.times import utc_text
 from gateway.cli.window import DateOption, FromOption, ToOption, asked_window
+from gateway.compliance.audit.comparison import Finding
 from gateway.compliance.audit.cross_check import cross_check
 from gateway.compliance.audit.keys import (
     KEY_VARIABLE,
@@ -30,10 +32,12 @@ from gateway.compliance.audit.keys import (
 )
 from gateway.compliance.audit.sealing import seal_all
 from gateway.compliance.audit.seals import copied_seals, stored_seals
-from gateway.compliance.audit.verify import Finding, Verified
+from gateway.compliance.audit.verify import Verified
 from gateway.compliance.audit.verify import verify as verify_all
 from gateway.compliance.audit.wire import WireHead, has_segments, verify_wire
 from gateway.compliance.derive.window import Window
+from gateway.compliance.retention.classes import WIRE_LOG
+from gateway.compliance.retention.ledger import archived_until, newest_wire
 from gateway.config import Config, load_config
 from gateway.errors import GatewayError
 from gateway.logs import setup_logging
@@ -113,6 +117,9 @@ def verify(
     offline: Annotated[
         Path | None, typer.Option(help="A directory with copies, kept elsewhere, of what sealing wrote.")
     ] = None,
+    archive: Annotated[
+        Path | None, typer.Option(help="The directory of archives that fixgw retention wrote: verify these too.")
+    ] = None,
     public_key: Annotated[
         Path | None, typer.Option(help=f"The public key's file; left out: beside the one that {KEY_VARIABLE} names.")
     ] = None,
@@ -126,6 +133,7 @@ def verify(
     fixgw audit verify
     fixgw audit verify --date 2026-01-31
     fixgw audit verify --offline /mnt/seals --public-key /mnt/seals/audit.key.pub
+    fixgw audit verify --archive /mnt/archive
     """
     window = asked_window(date, since, until)
     settings = _settings(config)
@@ -144,23 +152,31 @@ def verify(
         typer.echo(str(finding))
 
     with reading(config) as connection:
-        record_access(config, "audit verify", date=date, since=since, until=until, offline=offline)
+        asked = {"date": date, "since": since, "until": until, "offline": offline, "archive": archive}
+        record_access(config, "audit verify", **asked)
         see_one_moment(connection)
         verified = verify_all(connection, known, found, since=window.since, until=window.until, copies=copies)
         _show(verified, time.monotonic() - started)
         if has_segments(wire):
-            _verify_wire(connection, wire, window, found)
+            _verify_wire(connection, wire, window, found, verified)
+    if archive is not None:
+        show_archives(archive, known, found, window, verified.entries.values())
+    elif verified.entries:
+        typer.echo(f"{len(verified.entries):,} archives have the rest; --archive DIR verifies them as well")
     typer.echo(f"{findings:,} findings, the first is above all" if findings else "nothing was altered")
     if findings:
         raise typer.Exit(1)
 
 
-def _verify_wire(connection: Connection, directory: Path, window: Window, found: Callable[[Finding], None]) -> None:
+def _verify_wire(
+    connection: Connection, directory: Path, window: Window, found: Callable[[Finding], None], verified: Verified
+) -> None:
     """The files, and whether they and SQL tell of the same messages."""
     try:
-        count = verify_wire(directory, stored_seals(connection), found)
+        count = verify_wire(directory, stored_seals(connection), found, newest_wire(verified.entries.values()))
         until = min(window.until, time.time_ns() - _UNDER_WAY)
-        both = cross_check(connection, directory, window.since, until, found)
+        gone = archived_until(verified.entries.values(), ("messages", WIRE_LOG))
+        both = cross_check(connection, directory, window.since, until, found, archived_until=gone)
     except OSError as error:
         found(Finding("wire log", str(error.filename), f"cannot be read: {error.strerror}"))
         return
@@ -175,6 +191,8 @@ def _verify_wire(connection: Connection, directory: Path, window: Window, found:
 def _show(verified: Verified, seconds: float) -> None:
     rate = verified.records / seconds if seconds else 0.0
     typer.echo(f"{verified.seals:,} seals, {verified.records:,} records hashed again, {rate:,.0f} records/s")
+    if verified.archived:
+        typer.echo(f"{verified.archived:,} records are archived, and gone as their signed entries say")
     if verified.last_seal is not None:
         unsealed = sum(verified.unsealed.values())
         last = verified.last_seal

@@ -40,7 +40,7 @@ _GROUPS = {
     "Risk": ("limits", "positions", "kill", "arm", "halts"),
     "Sessions and messages": ("sessions", "session", "messages", "wire"),
     "Operate": ("reconcile", "keys", "drain", "db", "user"),
-    "Compliance": ("replay", "audit", "export"),
+    "Compliance": ("replay", "audit", "export", "retention"),
 }
 """The commands in the order of the help. Each is in the module of its name, and is called like it there."""
 

@@ -10,6 +10,7 @@ import typer
 from gateway.cli.database import DEFAULT_CONFIG, EXIT_UNUSABLE, ConfigOption, reading
 from gateway.cli.replay_import import import_command
 from gateway.cli.replay_inject import inject_command
+from gateway.cli.times import utc_text
 from gateway.cli.window import DateOption, FromOption, ToOption, asked_window
 from gateway.compliance.derive.difference import Difference
 from gateway.compliance.derive.run import Derived
@@ -100,6 +101,9 @@ def _show(derived: Derived, seconds: float, *, as_json: bool) -> None:
     if derived.not_derivable:
         kinds = ", ".join(f"{count:,} of MsgType(35)={kind}" for kind, count in sorted(derived.not_derivable.items()))
         typer.echo(f"not in the journal, so not derived: answers that are about no order ({kinds})")
+    if derived.archived_until:
+        until = (utc_text(derived.archived_until) or "")[:10]
+        typer.echo(f"days before {until} are archived (fixgw retention show), and were not derived")
     if derived.positions is None:
         typer.echo("positions were not compared: they stand as of the journal's end")
     typer.echo(f"{derived.differences:,} differences" if derived.differences else "no differences")

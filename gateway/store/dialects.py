@@ -183,6 +183,12 @@ def see_one_moment(connection: Connection) -> None:
         connection.execution_options(isolation_level="REPEATABLE READ")
 
 
+def keep_out_writers(connection: Connection, table: Table) -> None:
+    """Nobody else writes the table until this transaction ends; SQLite has one writer at a time anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"LOCK TABLE {table.name} IN SHARE ROW EXCLUSIVE MODE")
+
+
 def prepare_storage(url: URL) -> None:
     """SQLite: make the directory, the file (mode 0600: it holds clients' orders) and the write-ahead log."""
     if url.get_backend_name() != "sqlite":
@@ -206,6 +212,7 @@ def use_write_ahead_log(engine: Engine) -> None:
     raw = engine.raw_connection()
     try:
         cursor = raw.cursor()
+        cursor.execute("PRAGMA auto_vacuum=INCREMENTAL")  # of a new file: room can be given back later
         cursor.execute("PRAGMA journal_mode=WAL")
         (mode,) = cursor.fetchone() or ("",)
     finally:

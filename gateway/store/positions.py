@@ -1,20 +1,26 @@
 """Positions in SQL: a projection of the journal's executions, so that a start need not read all of them."""
 
+import heapq
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 import msgspec
 from sqlalchemy import Connection, select
 
-from gateway.domain.events import PositionSet
+from gateway.domain.events import Event, OrderFilled, PositionSet, TradeCanceled, TradeCorrected
 from gateway.domain.money import text_of
 from gateway.domain.order import Order
 from gateway.domain.positions import Ledger, Position
-from gateway.domain.values import Side
+from gateway.domain.values import LiquidityInd, Side
 from gateway.store.codec import decode_event, encode_json
 from gateway.store.rows import PositionRow
-from gateway.store.tables import journal, orders, positions
+from gateway.store.tables import executions, journal, orders, positions
 
-_TRADES = ("OrderFilled", "TradeCanceled", "TradeCorrected")
+_RARE = (TradeCanceled.__name__, TradeCorrected.__name__, PositionSet.__name__)
+"""Beside executions; the journal keeps these for good (compliance/retention)."""
+
+_END = 1 << 62
+_ROWS_AT_ONCE = 5000
 _FEES = msgspec.json.Decoder(dict[str, Decimal])
 
 
@@ -70,26 +76,74 @@ def load_ledger(connection: Connection, ledger: Ledger, today: int) -> None:
 
 
 def rebuild(connection: Connection, ledger: Ledger, today: int) -> None:
-    """Reckon every position anew from the journal."""
-    query = (
-        select(journal.c.event_type, journal.c.payload, journal.c.at, orders.c.account, orders.c.symbol, orders.c.side)
-        .outerjoin(orders, orders.c.order_id == journal.c.order_id)
-        .where(journal.c.event_type.in_((*_TRADES, PositionSet.__name__)))
-        .order_by(journal.c.position)
-        .execution_options(yield_per=5000)
-    )
+    """Reckon every position anew from the executions, and from what a person set or the venue took back."""
     before = True
-    for event_type, payload, at, account, symbol, side in connection.execute(query):
-        if before and at >= today:
+    for event, order in trades_before(connection, _END, _END):
+        if before and event.at >= today:
             before = False
             ledger.start_day()
-        event = decode_event(event_type, payload)
         if isinstance(event, PositionSet):
             ledger.set(event)
-        else:
-            ledger.record(event, _holder(account, symbol, Side(side)))
+        elif order is not None:
+            ledger.record(event, order)
     if before:
         ledger.start_day()
+
+
+def trades_before(connection: Connection, position: int, archived: int) -> Iterator[tuple[Event, Order | None]]:
+    """What changed positions before this place in the journal, with its order, as far as an execution needs one.
+
+    archived: up to here the journal may lack what has been archived. Executions never are, and stand for their events.
+    """
+    yield from (
+        (event, order)
+        for _, event, order in heapq.merge(
+            _executed(connection, min(archived + 1, position)),
+            _in_journal(connection, 0, min(archived + 1, position), _RARE),
+            key=lambda one: one[0],
+        )
+    )
+    for _, event, order in _in_journal(connection, archived + 1, position, (OrderFilled.__name__, *_RARE)):
+        yield event, order
+
+
+_Trade = tuple[int, Event, Order | None]
+
+
+def _executed(connection: Connection, until: int) -> Iterator[_Trade]:
+    query = (
+        select(executions, orders.c.account)
+        .join(orders, orders.c.order_id == executions.c.order_id)
+        .where(executions.c.position < until)
+        .order_by(executions.c.position)
+    )
+    for row in connection.execute(query.execution_options(yield_per=_ROWS_AT_ONCE)):
+        event = OrderFilled(
+            order_id=row.order_id,
+            at=row.at,
+            leg=0,
+            trade_id=row.trade_id,
+            venue_order_id=row.venue_order_id,
+            last_qty=row.last_qty,
+            last_px=row.last_px,
+            commission=row.commission,
+            commission_currency=row.commission_currency,
+            liquidity=LiquidityInd(row.liquidity) if row.liquidity is not None else None,
+            transact_time=row.transact_time,
+        )
+        yield row.position, event, _holder(row.account, row.symbol, Side(row.side))
+
+
+def _in_journal(connection: Connection, first: int, until: int, kinds: Sequence[str]) -> Iterator[_Trade]:
+    query = (
+        select(journal, orders.c.account, orders.c.symbol, orders.c.side)
+        .outerjoin(orders, orders.c.order_id == journal.c.order_id)
+        .where(journal.c.position >= first, journal.c.position < until, journal.c.event_type.in_(kinds))
+        .order_by(journal.c.position)
+    )
+    for row in connection.execute(query.execution_options(yield_per=_ROWS_AT_ONCE)):
+        order = _holder(row.account, row.symbol, Side(row.side)) if row.account is not None else None
+        yield row.position, decode_event(row.event_type, row.payload), order
 
 
 def _holder(account: str, symbol: str, side: Side) -> Order:

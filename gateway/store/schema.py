@@ -7,13 +7,13 @@ from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from gateway.errors import ConfigError
-from gateway.store import tables
 from gateway.store.dialects import open_error
+from gateway.store.tables_retention import archives
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
-CURRENT_REVISION = "0014"
+CURRENT_REVISION = "0015"
 """The newest of migrations/versions (a test compares them)."""
 
 
@@ -54,7 +54,7 @@ def _revision(connection: Connection) -> str | None:
 
 def _has_our_tables(connection: Connection) -> bool:
     """Whether tables stand where ours would go."""
-    return bool(set(inspect(connection).get_table_names()) & set(tables.metadata.tables))
+    return bool(set(inspect(connection).get_table_names()) & set(archives.metadata.tables))
 
 
 def upgrade(connection: Connection) -> None:

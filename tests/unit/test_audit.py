@@ -13,11 +13,12 @@ from typer.testing import CliRunner
 
 from gateway.cli.main import app
 from gateway.compliance.audit import sealing, verify
+from gateway.compliance.audit.comparison import Finding
 from gateway.compliance.audit.keys import SealingKey, create_key, public_path, read_public_key, sealing_key
 from gateway.compliance.audit.sealing import DAY, seal_all
 from gateway.compliance.audit.seals import FILE_NAME, Seal, copied_seals
 from gateway.compliance.audit.streams import STREAMS
-from gateway.compliance.audit.verify import Finding, Verified
+from gateway.compliance.audit.verify import Verified
 from gateway.errors import ConfigError
 from gateway.store.database import open_database
 from gateway.store.dialects import see_one_moment

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, select, text
 
+from gateway.compliance.audit.comparison import Finding
 from gateway.compliance.audit.cross_check import CrossChecked, cross_check
 from gateway.compliance.audit.keys import SealingKey, create_key, sealing_key
 from gateway.compliance.audit.sealing import DAY, seal_all
 from gateway.compliance.audit.seals import copied_seals
-from gateway.compliance.audit.verify import Finding
 from gateway.compliance.audit.wire import WireHead, has_segments, verify_wire
 from gateway.store.database import open_database
 from gateway.store.tables import messages

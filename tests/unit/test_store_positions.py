@@ -1,4 +1,4 @@
-"""Positions in SQL: what was written comes back, and the journal alone gives the same."""
+"""Positions in SQL: what was written comes back, and journal and executions give the same."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -6,12 +6,13 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import Engine
 
-from gateway.domain.events import PositionSet
+from gateway.domain.events import OrderFilled, PositionSet
 from gateway.domain.positions import Ledger
 from gateway.store.batch import Batch
 from gateway.store.codec import encode_event
 from gateway.store.database import open_database
 from gateway.store.positions import load_ledger, position_row
+from gateway.store.projections import execution_row
 from gateway.store.rows import JournalRow
 from gateway.store.writer import BatchWriter
 from tests.fixtures.domain_desk import DomainDesk, Told
@@ -45,6 +46,9 @@ def test_positions_come_back_from_their_rows_or_from_the_journal(engine: Engine)
     batch.orders["O1"] = ORDER._replace(order_id="O1", account="ACME", symbol="BTCUSDT", side="1")
     batch.journal = [
         JournalRow(n, x.order_id, type(x).__name__, x.at, encode_event(x)) for n, x in enumerate(desk.journal, 1)
+    ]
+    batch.executions = [
+        execution_row(n, x, desk.order()) for n, x in enumerate(desk.journal, 1) if isinstance(x, OrderFilled)
     ]
     writer = BatchWriter(engine)
     writer.commit(batch)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
-from gateway.compliance.audit.verify import Finding, Found
+from gateway.compliance.audit.comparison import Finding, Found
 from gateway.store.tables import messages
 from gateway.wire.raw import SECRET_TAGS
 from gateway.wire.records import Kind, Record
@@ -54,17 +54,23 @@ class CrossChecked:
     sql_alone: Counter[str] = field(default_factory=Counter)
 
 
-def cross_check(connection: Connection, directory: Path, since: int, until: int, found: Found) -> CrossChecked:
+def cross_check(
+    connection: Connection, directory: Path, since: int, until: int, found: Found, *, archived_until: int = 0
+) -> CrossChecked:
     """Match the two, and name what only one of them has and no reason explains. Times are nanoseconds UTC.
 
-    Raises OSError. Memory holds what is not matched, not what is.
+    archived_until: before this one of the two lacks what was archived. Raises OSError. Memory holds what is not
+    matched, not what is.
     """
-    return _Check(connection, directory, since, until, found).run()
+    return _Check(connection, directory, max(since, archived_until), until, found, archived_until).run()
 
 
 class _Check:
-    def __init__(self, connection: Connection, directory: Path, since: int, until: int, found: Found) -> None:
+    def __init__(
+        self, connection: Connection, directory: Path, since: int, until: int, found: Found, archived_until: int
+    ) -> None:
         self._connection = connection
+        self._archived_until = archived_until
         self._directory = directory
         self._since, self._until = since, until
         self._found = found
@@ -72,6 +78,7 @@ class _Check:
         self._waiting: dict[tuple[str, bytes], deque[_Message]] = defaultdict(deque)
         self._begins: int | None = None  # the wire log
         self._gaps: list[int] = []  # when it may lack something
+        self._opened: set[_Connection] = set()
         self._let_in: set[_Connection] = set()
         self._rejected: set[tuple[_Connection, str]] = set()  # by RefSeqNum(45)
         self._sent_again: set[tuple[str, str]] = set()  # type and number of what came with PossDupFlag(43)=Y
@@ -94,6 +101,8 @@ class _Check:
     def _explain(self, message: _Message) -> None:
         counts = self._result.sql_alone if message.in_sql else self._result.wire_alone
         reason = self._of_sql_alone(message) if message.in_sql else self._of_wire_alone(message)
+        if self._archived_until and message.at < self._archived_until + _NEAR:
+            reason = reason or "at the end of what was archived"
         counts[reason or "unexplained"] += 1
         if not reason:
             has, lacks = ("SQL", "the wire log") if message.in_sql else ("the wire log", "SQL")
@@ -143,10 +152,15 @@ class _Check:
             was_stopped = record.kind is Kind.STOPPED
             if record.kind is Kind.LOST:
                 self._gaps.append(record.at)
-            elif record.kind is Kind.LOGON:
-                self._let_in.add((item.started_at, record.connection))
-            elif record.kind in (Kind.IN, Kind.OUT) and self._since <= record.at < self._until:
+            self._note_client((item.started_at, record.connection), record.kind)
+            if record.kind in (Kind.IN, Kind.OUT) and self._since <= record.at < self._until:
                 yield from self._of_record(item, record)
+
+    def _note_client(self, client: _Connection, kind: Kind) -> None:
+        if kind is Kind.OPENED:
+            self._opened.add(client)
+        elif kind is Kind.LOGON or (self._archived_until and client not in self._opened):
+            self._let_in.add(client)  # perhaps in what was archived
 
     def _of_record(self, item: Placed, record: Record) -> Iterator[_Message]:
         direction = "in" if record.kind is Kind.IN else "out"

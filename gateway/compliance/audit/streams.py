@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import Connection, Table, select
 
 from gateway.store import tables as t
+from gateway.store import tables_retention as r
 
 ROWS_AT_ONCE = 2000
 BEFORE_ALL = -(1 << 62)
@@ -54,6 +55,8 @@ STREAMS = {
         _stream(t.alerts, "id"),
         _stream(t.clock_readings, "id"),
         _stream(t.state_changes, "id"),
+        _stream(r.holds, "number"),
+        _stream(r.archives, "number"),
     )
 }
 """By name. Orders and positions change as they go on; they follow from the journal (compliance/derive)."""
@@ -71,13 +74,21 @@ def records(
     connection: Connection, stream: Stream, columns: Sequence[str], after: int, until: int | None = None
 ) -> Iterator[Sealed]:
     """Those with keys above `after`, up to and including `until`, in the order of their keys. columns: what counts."""
+    for key, at, content in contents(connection, stream, columns, after, until):
+        yield Sealed(key, at, _sha256(content).digest())
+
+
+def contents(
+    connection: Connection, stream: Stream, columns: Sequence[str], after: int, until: int | None = None
+) -> Iterator[tuple[int, int, bytes]]:
+    """Likewise: key, time, and the JSON that the digest is of."""
     table = stream.table
     key = table.c[stream.key]
     query = select(key, table.c.at, *(table.c[name] for name in columns)).where(key > after).order_by(key)
     if until is not None:
         query = query.where(key <= until)
     for row in connection.execute(query.execution_options(yield_per=ROWS_AT_ONCE)):
-        yield Sealed(row[0], row[1], _sha256(_ENCODER.encode(row[2:])).digest())
+        yield row[0], row[1], _ENCODER.encode(row[2:])
 
 
 class Chain:

@@ -4,33 +4,19 @@ What a seal says is signed, so a record that was changed, left out, put in or mo
 one it is, the digests tell that were kept with the seal; where those were changed too, the seal's range is named.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
+from gateway.compliance.audit.archived import ArchivedRecords
+from gateway.compliance.audit.comparison import Comparison, Finding, Found, sealed_locators
 from gateway.compliance.audit.keys import PublicKey
-from gateway.compliance.audit.sealing import LOCATOR
 from gateway.compliance.audit.seals import Reached, Seal, stored_seals
-from gateway.compliance.audit.streams import STREAMS, Chain, Sealed, Stream, records
-from gateway.store.tables import digests
+from gateway.compliance.audit.streams import STREAMS, Chain, Stream, records
+from gateway.compliance.retention.ledger import Entry
 
 _ALL_TIME = 1 << 62
-
-
-class Finding(NamedTuple):
-    """What is wrong. where: the table or file; which: the record, or a range of them."""
-
-    where: str
-    which: str
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.where} {self.which}: {self.text}"
-
-
-Found = Callable[[Finding], None]
 
 
 @dataclass(slots=True)
@@ -42,6 +28,8 @@ class Verified:
     last_seal: Seal | None = None
     unsealed: dict[str, int] = field(default_factory=dict)
     findings: int = 0
+    archived: int = 0  # records that are not here any more, as signed entries say
+    entries: Mapping[tuple[str, str], Entry] = field(default_factory=dict)  # of these, by class and day
 
 
 def verify(
@@ -68,6 +56,7 @@ class _Verification:
         self._since, self._until = since, until
         self._result = Verified()
         self._reached: dict[str, Reached] = {}
+        self._archived = ArchivedRecords(connection, key, self._found)
 
     def run(self, copies: Iterable[Seal] | None) -> Verified:
         kept = {seal.number: seal for seal in copies} if copies is not None else {}
@@ -85,6 +74,7 @@ class _Verification:
         for number in sorted(kept):
             self._finds("seals", f"seal {number}", "missing: there is a copy of it")
         self._result.last_seal = last
+        self._result.entries = self._archived.entries
         self._count_unsealed()
         return self._result
 
@@ -118,13 +108,18 @@ class _Verification:
             stream = STREAMS.get(name)
             if stream is None:
                 self._finds(name, "", "sealed, and not known to this release")
+            elif is_asked_for and (gone := self._archived.of(name, before.last, reached.last)) is not None:
+                there = gone.check(self._connection, before, reached)
+                self._result.records += there
+                self._result.archived += reached.total - before.total - there
             elif is_asked_for:
                 self._check_stream(stream, before, reached, seal.number)
 
     def _check_stream(self, stream: Stream, before: Reached, reached: Reached, number: int) -> None:
         chain, count = Chain(before.hash), 0
         named: list[Finding] = []
-        compare = _Comparison(stream.name, self._digests(stream.name, before.last, reached.last), named.append)
+        sealed = sealed_locators(self._connection, stream.name, before.last, reached.last)
+        compare = Comparison(stream.name, sealed, named.append)
         for record in records(self._connection, stream, reached.columns, before.last, reached.last):
             chain.add(record)
             compare.next(record)
@@ -142,14 +137,6 @@ class _Verification:
             text = f"not what seal {number} was made of; the digests that would tell more were changed as well"
             self._finds(stream.name, keys, text)
 
-    def _digests(self, name: str, after: int, until: int) -> Iterator[tuple[int, bytes]]:
-        """Keys and the beginnings of digests, as they were at the seal."""
-        query = select(digests.c.locators).where(digests.c.stream == name, digests.c.last_key > after)
-        query = query.where(digests.c.last_key <= until).order_by(digests.c.last_key)
-        for (locators,) in self._connection.execute(query.execution_options(yield_per=50)):
-            whole = len(locators) // LOCATOR.size * LOCATOR.size
-            yield from LOCATOR.iter_unpack(bytes(locators)[:whole])
-
     def _count_unsealed(self) -> None:
         for name, stream in STREAMS.items():
             after = self._reached.get(name, Reached()).last
@@ -163,54 +150,3 @@ class _Verification:
 
     def _finds(self, where: str, which: str, text: str) -> None:
         self._found(Finding(where, which, text))
-
-
-_TOLD_AT_ONCE = 1024
-
-
-class _Comparison:
-    """Records as they are and digests as they were, both in the order of their keys."""
-
-    def __init__(self, name: str, sealed: Iterator[tuple[int, bytes]], found: Found) -> None:
-        self._name = name
-        self._sealed = sealed
-        self._found = found
-        self.compared = 0  # digests
-        self._head = self._next_sealed()
-        self._changed: dict[int, tuple[bytes, bytes]] = {}  # by key: digest as sealed, and as it is
-        self._other: dict[int, str] = {}  # by key: missing or inserted
-
-    def next(self, record: Sealed) -> None:
-        self._pass_over(record.key)
-        if self._head is None or self._head[0] != record.key:
-            self._other[record.key] = "inserted: it was not there when this was sealed"
-            return
-        (_, sealed), self._head = self._head, self._next_sealed()
-        if sealed != record.digest[:8]:
-            self._changed[record.key] = (sealed, record.digest[:8])
-        if len(self._changed) + len(self._other) >= _TOLD_AT_ONCE:
-            self._tell()
-
-    def _next_sealed(self) -> tuple[int, bytes] | None:
-        found = next(self._sealed, None)
-        self.compared += found is not None
-        return found
-
-    def finish(self) -> None:
-        self._pass_over(None)
-        self._tell()
-
-    def _pass_over(self, key: int | None) -> None:
-        while self._head is not None and (key is None or self._head[0] < key):
-            self._other[self._head[0]] = "missing"
-            self._head = self._next_sealed()
-
-    def _tell(self) -> None:
-        was = {sealed: key for key, (sealed, _) in self._changed.items()}
-        for key, (_, now) in self._changed.items():
-            other = was.get(now)
-            self._other[key] = "changed" if other is None else f"reordered: it says what {other} said"
-        for key in sorted(self._other):
-            self._found(Finding(self._name, str(key), self._other[key]))
-        self._changed.clear()
-        self._other.clear()

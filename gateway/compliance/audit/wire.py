@@ -6,9 +6,11 @@ from typing import Any
 
 from loguru import logger
 
+from gateway.compliance.audit.comparison import Finding, Found
 from gateway.compliance.audit.seals import Seal
-from gateway.compliance.audit.verify import Finding, Found
-from gateway.wire.segments import LogReader, Problem, segment_files
+from gateway.compliance.retention.ledger import Entry, GoneWire
+from gateway.wire.records import HEADER_BYTES, FormatError, decode_header
+from gateway.wire.segments import LogReader, Problem, segment_files, segment_number
 
 
 class WireHead:
@@ -31,12 +33,20 @@ class WireHead:
         return {"record": self._reader.last_number, "hash": hash_.hex()}
 
 
-def verify_wire(directory: Path, seals: Iterable[Seal], found: Found) -> int:
+def verify_wire(directory: Path, seals: Iterable[Seal], found: Found, entry: Entry | None = None) -> int:
     """Check every record, and that the chain had come to what the seals say. Returns how many records there are.
 
-    Raises OSError.
+    entry: the newest by which segments were archived and deleted; what is left must follow from these. Raises OSError.
     """
-    sealed = {head["record"]: (seal.number, head["hash"]) for seal in seals if (head := _head_of(seal)) is not None}
+    gone = entry.wire if entry is not None else None
+    before = gone.record if gone is not None else 0
+    sealed = {
+        head["record"]: (seal.number, head["hash"])
+        for seal in seals
+        if (head := head_of(seal)) is not None and head["record"] > before
+    }
+    if gone is not None:
+        _check_begin(directory, gone, found)
     reader = LogReader(directory)
     records = 0
     is_damaged = False
@@ -55,12 +65,29 @@ def verify_wire(directory: Path, seals: Iterable[Seal], found: Found) -> int:
     return records
 
 
+def _check_begin(directory: Path, gone: GoneWire, found: Found) -> None:
+    """That the oldest segment goes on from the last that was archived, or is one of these."""
+    first = segment_files(directory)[0]
+    if segment_number(first) <= gone.segment:
+        return  # deleting was cut short
+    with first.open("rb") as file:
+        try:
+            header = decode_header(file.read(HEADER_BYTES))
+        except FormatError:
+            return  # reading the log names it
+    begins = (header.number, header.first_record, header.previous)
+    if begins != (gone.segment + 1, gone.record + 1, gone.hash):
+        text = f"it does not go on from segment {gone.segment}, record {gone.record}, the last that was archived"
+        found(Finding("wire log", first.name, text))
+
+
 def has_segments(directory: Path) -> bool:
     """Whether a wire log is there."""
     return directory.is_dir() and bool(segment_files(directory))
 
 
-def _head_of(seal: Seal) -> dict[str, Any] | None:
+def head_of(seal: Seal) -> dict[str, Any] | None:
+    """How far the wire log went by this seal; None: it does not say."""
     try:
         head = seal.fields["wire"]
         return None if head is None else {"record": int(head["record"]), "hash": str(head["hash"])}

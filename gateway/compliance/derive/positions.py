@@ -4,19 +4,16 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from gateway.compliance.derive.difference import Difference, Found, columns_that_differ
-from gateway.compliance.derive.stored import ROWS_AT_ONCE
 from gateway.domain import events as e
 from gateway.domain.money import ZERO, subtract
 from gateway.domain.order import Order
 from gateway.domain.positions import Ledger, Position
 from gateway.engine.clock import day_start
-from gateway.store.codec import decode_event
-from gateway.store.positions import find_positions
+from gateway.store.positions import find_positions, trades_before
 from gateway.store.rows import PositionRow
-from gateway.store.tables import journal
 
 _TRADES = (e.OrderFilled, e.TradeCanceled, e.TradeCorrected)
 _FEES = msgspec.json.Decoder(dict[str, Decimal])
@@ -59,21 +56,10 @@ class Positions:
             held = self._ledger.of(key[0]).get(key[1], Position())
             self._before[key] = _Before(day, tuple(getattr(held, name) for name in _FLOWS), dict(held.fees))
 
-    def events_before(self, connection: Connection, position: int) -> None:
-        """The trades before this journal position, without the rest."""
-        received = journal.alias()
-        names = [kind.__name__ for kind in (*_TRADES, e.PositionSet)]
-        its_order = (received.c.order_id == journal.c.order_id) & (received.c.event_type == e.OrderReceived.__name__)
-        query = (
-            select(journal.c.event_type, journal.c.payload, received.c.payload)
-            .outerjoin(received, its_order)
-            .where(journal.c.position < position, journal.c.event_type.in_(names))
-            .order_by(journal.c.position)
-            .execution_options(yield_per=ROWS_AT_ONCE)
-        )
-        for event_type, payload, first in connection.execute(query):
-            order = decode_event(e.OrderReceived.__name__, first) if first is not None else None
-            self.event(decode_event(event_type, payload), order)  # type: ignore[arg-type]  # it names account, symbol, side
+    def events_before(self, connection: Connection, position: int, archived: int = 0) -> None:
+        """The trades before this journal position, without the rest. archived: up to here the journal may lack them."""
+        for event, order in trades_before(connection, position, archived):
+            self.event(event, order)
 
     def finish(self, connection: Connection) -> None:
         """Compare them all. The journal was read to its end."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, select
 
+from gateway.compliance.derive.archived import archived_before
 from gateway.compliance.derive.decisions import Decisions
 from gateway.compliance.derive.difference import Difference, Found, columns_that_differ
 from gateway.compliance.derive.orders import Orders, folded
@@ -48,6 +49,7 @@ class Derived:
     not_derivable: Counter[str] = field(default_factory=Counter)  # answers that no event stands for, by MsgType(35)
     positions: int | None = None  # None: they stand as of the journal's end, which was not reached
     differences: int = 0
+    archived_until: int = 0  # nothing before was derived, since some of it is archived; nanoseconds UTC
 
 
 def derive(
@@ -83,11 +85,13 @@ class _Pass:
         self, connection: Connection, codec: FixCodec, window: Window, day_end_seconds: int, found: Found
     ) -> None:
         self._connection = connection
-        self._window = window
+        self._archived = archived_before(connection)
+        self._window = window = Window(max(window.since, self._archived.until), window.until)
         self._day_end = day_end_seconds
-        self._result = Derived()
+        self._result = Derived(archived_until=self._archived.until)
         self._told = found
         self._first, self._last = rows_of(connection, journal.c.position, journal.c.at, window)
+        self._first = max(self._first, self._archived.position + 1)
         self._reaches_end = self._last == rows_of(connection, journal.c.position, journal.c.at, Window())[1]
         self._position = self._first - 1
         self._orders = Orders(connection, window, self._found)
@@ -106,7 +110,7 @@ class _Pass:
 
     def run(self, progress: Callable[[int, int], None]) -> Derived:
         if self._reaches_end:
-            self._positions.events_before(self._connection, self._first)
+            self._positions.events_before(self._connection, self._first, self._archived.position)
         expected = self._first
         for row in stream(self._connection, journal, "position", self._first, self._last):
             position = row.position
