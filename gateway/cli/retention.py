@@ -46,7 +46,10 @@ def show(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a class.")] = False,
 ) -> None:
-    """What there is of each class, how old and how large, and what would go. Reads alone, and all of the file."""
+    """Show what there is of each class, how old and how large, and what would go. Reads alone, and all of the file.
+
+    Example: fixgw retention show
+    """
     settings = _settings(config)
     with reading(config) as connection:
         see_one_moment(connection)

@@ -26,12 +26,17 @@ from gateway.store.database import open_existing
 
 ReasonOption = Annotated[str, typer.Option(help="Why; it is recorded.")]
 
-hold = typer.Typer(no_args_is_help=True, help="Legal holds: what they are about is never deleted.")
+_HELP = """Legal holds: what they are about is never deleted.
+
+Example: fixgw retention hold list
+"""
+
+hold = typer.Typer(no_args_is_help=True, help=_HELP)
 
 
-@hold.callback()
+@hold.callback(help=_HELP)
 def main() -> None:
-    """Legal holds: what they are about is never deleted."""
+    """Stands for the group."""
 
 
 @hold.command()
@@ -46,8 +51,10 @@ def add(
     session: Annotated[str | None, typer.Option(help="Only what concerns this client, by its CompID.")] = None,
     order: Annotated[str, typer.Option(help="Only what concerns this order, by its OrderID(37).")] = "",
 ) -> None:
-    r"""Hold records of this time; of any time where none is given. A record that names neither order nor session is
-    held too, since nobody can tell what it is about; so is the wire log, from the first held day on.
+    r"""Hold records of this time; of any time where none is given.
+
+    A record that names neither order nor session is held too, since nobody can tell what it is about; so is the wire
+    log, from the first held day on.
 
     \b
     fixgw retention hold add --from 2026-01-01 --to 2026-02-01 --account TRADING --reason "case 17"
@@ -67,7 +74,10 @@ def release(
     reason: ReasonOption,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """End a hold. What it was about can go with the next archive, if no other hold keeps it."""
+    """End a hold. What it was about can go with the next archive, if no other hold keeps it.
+
+    Example: fixgw retention hold release 1 --reason "case 17 is closed"
+    """
     record_access(config, "retention hold release", number=number)
     with _writing(config) as connection:
         release_hold(connection, number, time.time_ns(), os.getuid(), login_name(os.getuid()), reason)
@@ -81,7 +91,7 @@ def list_holds(
     every: Annotated[bool, typer.Option("--all", help="Released ones too, and who released them.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a hold or release.")] = False,
 ) -> None:
-    """The holds that stand."""
+    """Show the holds that stand. Example: fixgw retention hold list --all"""
     with reading(config) as connection:
         rows = all_holds(connection)
     if not every:

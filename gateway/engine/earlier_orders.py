@@ -12,7 +12,10 @@ CLOCKS_DIFFER = 3_600 * NANOSECONDS
 
 
 def earlier_order(database: Database, session: str, cl_ord_id: str, made_at: int, day_start: int) -> Order | None:
-    """The order that was received from the session under this ClOrdID(11) since it was made, before this day."""
+    """The order that was received from the session under this ClOrdID(11) since it was made, before this day.
+
+    Raises LookupError where its journal is archived: the message is then refused, and nothing is ordered.
+    """
     with database.connect() as connection:
         order_id = readers.received_order(connection, session, cl_ord_id, made_at - CLOCKS_DIFFER, day_start)
         if order_id is None:
@@ -20,4 +23,8 @@ def earlier_order(database: Database, session: str, cl_ord_id: str, made_at: int
         book = Book()
         for position, event in readers.load_order_events(connection, order_id):
             book.fold(position, event)
+    if order_id not in book.orders:
+        raise LookupError(
+            f"{cl_ord_id} repeats {order_id}, whose journal is archived, so it cannot be told how it stands"
+        )
     return book.orders[order_id]
