@@ -1,8 +1,9 @@
 """The kill switch: a scope is halted, what is open in it canceled, and the venue asked until nothing is left.
 
-The halt and the cancels are one transaction, so a crash leaves both or neither; cancels that the venue cannot act on
-are repeated as any others are, also after a restart. Confirmation is for whoever asked: where it is not had in time,
-what is missing is named, and the halt stands. Positions are closed, where that is asked for, after the confirmation.
+The halt comes first, with the first cancels; very many follow batch by batch, and after a crash the next start goes on
+with them. Cancels that the venue cannot act on are repeated as any others are, also after a restart. Confirmation is
+for whoever asked: where nothing has ended for long, what is missing is named with the reason that is known, and the
+halt stands. Positions are closed, where that is asked for, after the confirmation.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -14,9 +15,9 @@ from typing import Any
 from loguru import logger
 
 from gateway.domain.halts import Halt, HaltScope, TradingState
-from gateway.domain.order import Order
+from gateway.domain.order import Order, Phase
 from gateway.domain.reconcile import OrderAtVenue, VenueSnapshot
-from gateway.domain.session_names import session_name
+from gateway.domain.session_names import OWN_SESSION, session_name
 from gateway.domain.session_profile import Account
 from gateway.engine.clock import NANOSECONDS, Clock, is_due
 from gateway.engine.flattening import Flattening
@@ -25,14 +26,17 @@ from gateway.engine.operations import Arm, Caller, Finish, Kill, OperationRefuse
 from gateway.engine.put_halt import put_halt
 from gateway.engine.reconciler import Reconciler
 from gateway.engine.recorder import Recorder
+from gateway.engine.timers import AT_ONCE
 from gateway.engine.withdrawals import Withdrawals
 from gateway.store.rows import AlertRow, storable
 
 CONFIRM_WITHIN = 30 * NANOSECONDS
-"""What has not begun to end by then counts as not confirmed."""
+"""So long after the last of them was to be canceled: when none of them has ended, that counts as not confirmed."""
 
-GOES_ON_WITHIN = 75 * NANOSECONDS
-"""Likewise, when some have ended: very many cancels wait for the venue's rate budget, which begins anew each minute."""
+GOES_ON_WITHIN = 150 * NANOSECONDS
+"""Likewise, when some have ended and then no more: very many cancels wait for the venue's rate budget, which begins
+anew each minute, and a busy machine may need its time to use it.
+"""
 
 ARM_WITHIN = 15 * 60 * NANOSECONDS
 """How long the first person's wish to arm waits for the second's."""
@@ -63,6 +67,7 @@ class _Kill:
     asked: set[str] = field(default_factory=set)
     ask_at: int = 0
     reconcile_at: int = 0
+    reconcile_left: int = 0  # how many were not over then
     at_venue: dict[str, list[str]] = field(default_factory=dict)  # client ids, by venue account
     problems: dict[str, str] = field(default_factory=dict)
     free: dict[str, dict[str, Decimal]] = field(default_factory=dict)  # balances, by venue account
@@ -118,9 +123,9 @@ class KillSwitch:
         if asked.reduce_only:
             finish(Outcome(done=True, text=f"REDUCING {scope}: only what reduces a position passes"))
             return
-        orders = [o for o in self._book.orders.values() if (o.is_open or o.is_unknown) and self._is_in(scope, o)]
+        orders = self._open_in(scope)
         self._mass_cancels.begin(action_id, scope, self._wholly_in(scope, orders))
-        self._withdrawals.withdraw(orders, f"KILL_SWITCH scope={scope}", now)
+        self._withdraw(scope, orders, now)
         venue_accounts |= {order.venue_account for order in orders}
         self._kills.append(
             _Kill(
@@ -159,11 +164,27 @@ class KillSwitch:
     def resume(self, action_id: int, asked: Kill, finish: Finish) -> None:
         """One that the engine's end has cut short. The halt stands, and cancels go on by themselves."""
         scope = HaltScope(asked.account, session_name(asked.session), asked.symbol, asked.venue_account, asked.venue)
+        halt = self._book.halts.get(scope)
+        if halt is not None and halt.state is TradingState.HALTED:
+            orders = self._open_in(scope)
+            self._withdrawals.later([o for o in orders if o.session != OWN_SESSION], _why(scope))
         if asked.flatten:
             self._flattening.resume(action_id, scope, finish)
         else:
             text = f"cut short by the engine's end: {scope} stays as it is, cancels go on, and nobody confirmed them"
             finish(Outcome(done=True, text=text))
+
+    def _open_in(self, scope: HaltScope) -> list[Order]:
+        return [o for o in self._book.orders.values() if (o.is_open or o.is_unknown) and self._is_in(scope, o)]
+
+    def _withdraw(self, scope: HaltScope, orders: Iterable[Order], now: int) -> None:
+        """What one request cancels together, and as many of the others as a batch may take; the rest later."""
+        first: list[Order] = []
+        rest: list[Order] = []
+        for order in orders:
+            (first if self._mass_cancels.takes(order.venue_account, order.symbol) else rest).append(order)
+        self._withdrawals.withdraw([*first, *rest[:AT_ONCE]], _why(scope), now)
+        self._withdrawals.later(rest[AT_ONCE:], _why(scope))
 
     # --- time
 
@@ -182,6 +203,8 @@ class KillSwitch:
             kill.left.pop()
         if not kill.left and not kill.unseen:
             self._confirmed(kill)
+        elif self._withdrawals.is_behind:
+            kill.until = now + CONFIRM_WITHIN
         elif now > kill.until and not self._goes_on(kill, now):
             self._not_confirmed(kill)
         elif kill.left:
@@ -205,13 +228,14 @@ class KillSwitch:
         return len(kill.left)
 
     def _reconcile(self, kill: _Kill, now: int) -> None:
-        if kill.reconcile_at and self._count_left(kill):  # at first they are on their way
+        left = self._count_left(kill) if kill.reconcile_at else 0  # at first they are on their way
+        if left and left == kill.reconcile_left:  # while some end, the budget is for cancels
             for account in {self._book.orders[order_id].venue_account for order_id in kill.left}:
                 try:
                     self._reconciler.request(account, lambda *_: None, dry_run=False)
                 except OperationRefused as refused:
                     kill.problems[account] = str(refused)
-        kill.reconcile_at = now + _RECONCILE_EVERY
+        kill.reconcile_at, kill.reconcile_left = now + _RECONCILE_EVERY, left or kill.reconcile_left
 
     def _ask(self, kill: _Kill, now: int) -> None:
         """By the books nothing is open any more: what does the venue say?"""
@@ -263,7 +287,7 @@ class KillSwitch:
 
     def _not_confirmed(self, kill: _Kill) -> None:
         self._over(kill)
-        missing = [f"order {order_id} is not over" for order_id in kill.left]
+        missing = [f"order {order_id} is not over{self._what_is_known(order_id)}" for order_id in kill.left]
         for account in sorted(kill.unseen):
             missing += [f"{account}: {client_id} is open there" for client_id in kill.at_venue.get(account, [])]
         missing += [problem for account, problem in sorted(kill.problems.items()) if account in kill.accounts]
@@ -276,6 +300,18 @@ class KillSwitch:
             result |= {"flat": False, "closed": [], "left": self._flattening.left(kill.scope, "NOT_CONFIRMED")}
         self._alert(text, self._clock.now())
         kill.finish(Outcome(done=True, text=text, result=result))
+
+    def _what_is_known(self, order_id: str) -> str:
+        """Why an order is not over, as far as that can be told."""
+        order = self._book.orders.get(order_id)
+        ours = next((r for r in order.requests if r.kind.is_ours), None) if order is not None else None
+        if ours is None:
+            return ""
+        if ours.phase in (Phase.RETURNED, Phase.REFUSED) and ours.text:
+            return f" ({ours.text})"
+        if ours.phase is Phase.DOUBTFUL:
+            return " (what became of its cancel is being asked for)"
+        return " (its cancel is not answered)" if ours.phase is Phase.CANCELING else ""
 
     # --- parts
 
@@ -332,6 +368,11 @@ class KillSwitch:
     def _alert(self, text: str, at: int) -> None:
         logger.warning("ALERT KILL_SWITCH {}", storable(text))
         self._recorder.batch.alerts.append(AlertRow(at, "critical", "KILL_SWITCH", storable(text)))
+
+
+def _why(scope: HaltScope) -> str:
+    """What clients are told."""
+    return f"KILL_SWITCH scope={scope}"
 
 
 def _were_open(count: int) -> str:

@@ -75,6 +75,10 @@ class MassCancels:
         """The kill is over."""
         self._covered.pop(action_id, None)
 
+    def takes(self, venue_account: str, symbol: str) -> bool:
+        """Whether cancels there go as one request, if they are decided together."""
+        return (venue_account, symbol) in self._places()
+
     def gather(self, intents: Sequence[Intent]) -> Sequence[Request]:
         """The same requests, with cancels that may go as one gathered at the end: after what they are to cancel."""
         places = self._places() if self._covered else frozenset()

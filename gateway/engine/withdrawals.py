@@ -30,15 +30,24 @@ class Withdrawals:
         self.disconnects = disconnects
         self._left: deque[tuple[str, str]] = deque()  # orders to withdraw, and why
 
+    def later(self, orders: Iterable[Order], text: str) -> None:
+        """Withdraw them for this reason in the next batches, so that very many hold up nothing else."""
+        self._left += [(order.order_id, text) for order in orders]
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether some are still to be withdrawn."""
+        return bool(self._left)
+
     def due(self, now: int) -> None:
-        """Withdraw what sessions have left whose grace period is over, at most AT_ONCE orders."""
+        """Withdraw what sessions have left whose grace period is over, and what waits, at most AT_ONCE orders."""
         book = self._recorder.book
         for session in self.disconnects.due(now):
             orders = book.working_of(session)
             if orders:
                 text = self.disconnects.text(session)
                 self._alert("CANCEL_ON_DISCONNECT", "warning", f"{len(orders)} open orders: {text}", now, session)
-                self._left += [(order.order_id, text) for order in orders]
+                self.later(orders, text)
         for _ in range(min(AT_ONCE, len(self._left))):
             order_id, text = self._left.popleft()
             order = book.orders.get(order_id)  # it may be over, and its day too

@@ -12,8 +12,10 @@ from gateway.domain.intents import CancelIntent
 from gateway.domain.reconcile import OrderAtVenue, SnapshotRequest, VenueSnapshot
 from gateway.domain.session_names import OWN_SESSION
 from gateway.domain.values import OrdStatus
-from gateway.domain.venue_reports import CloseReason, VenueClosed
+from gateway.domain.venue_reports import CloseReason, VenueClosed, VenueRefused
+from gateway.domain.venue_reports import Operation as VenueOperation
 from gateway.engine import inbox as i
+from gateway.engine import kill_switch, withdrawals
 from gateway.engine.kill_switch import ARM_WITHIN, CONFIRM_WITHIN, GOES_ON_WITHIN
 from gateway.engine.operations import Arm, Caller, Kill, Operation, Outcome
 from gateway.store.tables import admin_actions, alerts, decisions, halts
@@ -117,7 +119,9 @@ def test_nothing_is_closed_while_orders_may_still_execute(world: KillWorld) -> N
     wait_until(lambda: any(isinstance(intent, CancelIntent) for intent in world.intents), "the cancel is sent")
     world.time += CONFIRM_WITHIN + 1
     outcome = asked.reply.result(10)
-    assert f"NOT CONFIRMED: order {order.order_id} is not over; NOT FLATTENED" in outcome.text
+    assert (
+        f"NOT CONFIRMED: order {order.order_id} is not over (its cancel is not answered); NOT FLATTENED" in outcome.text
+    )
     assert outcome.result["left"] == [
         {"account": "TRADING", "symbol": "ETHUSDT", "qty": "3", "why": "NOT_CONFIRMED"},
     ]
@@ -180,6 +184,65 @@ def test_many_cancels_have_the_time_they_take(world: KillWorld) -> None:
     world.nudge()
     world.time += GOES_ON_WITHIN + 1
     assert asked.reply.result(10).result["confirmed"] is False
+
+
+def test_very_many_are_canceled_batch_by_batch_and_wait_for_each_other(
+    world: KillWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What clients and venues say meanwhile is not held up, and the time to confirm begins with the last of them."""
+    monkeypatch.setattr(kill_switch, "AT_ONCE", 2)
+    monkeypatch.setattr(withdrawals, "AT_ONCE", 1)
+    orders = [world.order(str(number)) for number in range(5)]
+    switch, later = world.engine._operator._kill_switch, world.engine._withdrawals
+    told: list[Outcome] = []
+
+    def being_canceled() -> int:
+        return sum(bool(world.book.orders[order.order_id].requests) for order in orders)
+
+    switch.kill(1, Kill(), ROOT, "why", told.append)
+    assert being_canceled() == 2
+    for count in (3, 4, 5):
+        world.time += CONFIRM_WITHIN + 1
+        switch.due(world.time)
+        assert not told
+        later.due(world.time)
+        assert being_canceled() == count
+    world.time += CONFIRM_WITHIN
+    switch.due(world.time)
+    assert not told
+    world.time += CONFIRM_WITHIN + 1
+    switch.due(world.time)
+    assert len(told) == 1
+    world.start()
+
+
+def test_what_a_crash_left_is_canceled_by_the_next_start(world: KillWorld) -> None:
+    orders = [world.order("A"), world.order("B")]
+    switch, told = world.engine._operator._kill_switch, list[Outcome]()
+    switch.resume(1, Kill(), told.append)
+    assert not world.engine._withdrawals.is_behind, "it was armed since"
+    world.book.halts.put(Halt(HaltScope(), TradingState.HALTED, "why", 0, "root", 0))
+    switch.resume(1, Kill(), told.append)
+    assert len(told) == 2
+    world.start()
+    wait_until(lambda: all(world.book.orders[o.order_id].requests for o in orders), "both are withdrawn")
+
+
+def test_why_an_order_is_not_over_is_told(world: KillWorld) -> None:
+    order = world.order("A")
+    switch, told = world.engine._operator._kill_switch, list[Outcome]()
+    switch.kill(1, Kill(), ROOT, "why", told.append)
+    words = "VENUE_RATE_LIMIT the venue takes nothing before 12"
+    world.desk.venue_report(
+        VenueRefused(
+            venue_account="main", symbol="BTCUSDT", client_id=f"gw-{order.order_id}-1", operation=VenueOperation.CANCEL,
+            intent_id=1, text=words, may_retry=True,
+        )
+    )  # fmt: skip
+    world.time += CONFIRM_WITHIN + 1
+    switch.due(world.time)
+    assert f"order {order.order_id} is not over ({words})" in told[0].text
+    world.start()
 
 
 def test_only_two_users_arm_and_only_what_was_halted(world: KillWorld) -> None:

@@ -5,6 +5,7 @@ Built for low cost an order: no task and no timer a request. Frames leave throug
 """
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -50,8 +51,9 @@ _HEAD = msgspec.json.Decoder(_FrameHead)
 class _Pending:
     handler: Handler
     frame: bytes
-    deadline: float
+    timeout_s: float
     asked: float
+    deadline: float = math.inf  # counted from when it was written: before, others stand in its way
     written: bool = False
     timed_out: bool = False
 
@@ -111,7 +113,7 @@ class WsConnection:
         self._next_id += 1
         frame = b'{"id":%d,"method":"%s","params":%s}' % (self._next_id, method.encode(), params)
         now = self._loop.time()
-        pending = _Pending(handler, frame, now + timeout_s, now)
+        pending = _Pending(handler, frame, timeout_s, now)
         self._pending[self._next_id] = pending
         self._outbox.append(pending)
         if self._wake is not None and not self._wake.done():
@@ -137,6 +139,7 @@ class WsConnection:
                 while self._outbox:
                     pending = self._outbox.popleft()
                     pending.written = True
+                    pending.deadline = self._loop.time() + pending.timeout_s
                     crash_point("venue_writing")
                     await self._socket.send_frame(pending.frame, aiohttp.WSMsgType.TEXT)
                     crash_point("venue_written")
@@ -212,7 +215,7 @@ class WsConnection:
                 continue
             if pending.timed_out:
                 del self._pending[request_id]
-            elif pending.written:
+            else:
                 pending.timed_out = True
                 pending.deadline = now + _LATE_S
                 pending.handler.lost("no answer in time", written=True)

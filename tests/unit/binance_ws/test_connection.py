@@ -1,6 +1,7 @@
 """The WebSocket connection against a server that misbehaves, over real sockets."""
 
 import asyncio
+import math
 from typing import Any
 
 import aiohttp
@@ -95,6 +96,35 @@ class TestConnection:
         assert unwritten.losses == [("test", False)]
         assert late.losses == [("test", False)]
         assert len(server.requests) == 1
+
+    async def test_the_wait_for_an_answer_begins_with_the_write(
+        self, serve: Any, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Behind thousands of others a request is not out of time before it was sent."""
+
+        async def script(socket: web.WebSocketResponse, request: dict[str, Any]) -> None:
+            await socket.send_str(answer(request, {}).decode())
+
+        server = await serve(script)
+        connection = await WsConnection.open(session, server.url, Heard().listener(), CREDENTIALS)
+        send, way = connection._socket.send_frame, asyncio.Event()
+
+        async def crowded(*arguments: Any) -> None:
+            await way.wait()
+            await send(*arguments)
+
+        monkeypatch.setattr(connection._socket, "send_frame", crowded)
+        first, second = Waiter(), Waiter()
+        for waiter in (first, second):
+            connection.send("order.cancel", b"{}", waiter, 5)
+        behind = connection._pending[2]
+        await asyncio.sleep(0)
+        now = asyncio.get_running_loop().time()
+        way.set()
+        await second.news()
+        assert second.answers
+        assert now + 5 <= behind.deadline < math.inf
+        await connection.close("test")
 
     async def test_a_late_answer_is_still_given(self, serve: Any, session: aiohttp.ClientSession) -> None:
         gate = asyncio.Event()
