@@ -1,7 +1,6 @@
 """The configuration: one TOML file for every process. Unknown keys are refused; errors name the key and the file."""
 
 import grp
-import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -14,6 +13,7 @@ from gateway.config_clock import ClockConfig
 from gateway.config_compliance import ComplianceConfig
 from gateway.config_front import FrontConfig, LogonConfig
 from gateway.config_limits import FlattenConfig, GivenLimit, LimitsConfig, RiskConfig, ScopedLimitsConfig, given_limits
+from gateway.config_problems import problems
 from gateway.config_retention import RetentionConfig
 from gateway.config_schedule import ScheduleConfig
 from gateway.config_section import Section
@@ -354,17 +354,4 @@ def load_config(path: Path) -> Config:
     try:
         return Config.model_validate(data)
     except ValidationError as error:
-        raise ConfigError("\n".join(_problem(path, problem) for problem in error.errors())) from error
-
-
-_SECRET = re.compile(r"key|secret|password|database\.url", re.IGNORECASE)
-
-
-def _problem(path: Path, problem: Any) -> str:
-    key = ".".join(str(part + 1) if isinstance(part, int) else part for part in problem["loc"])
-    if problem["type"] == "extra_forbidden":
-        return f"{path}: {key}: unknown key"
-    given = problem["input"]
-    shown = f" (given: {given!r})" if isinstance(given, str | int | bool) and not _SECRET.search(key) else ""
-    message = problem["msg"].removeprefix("Value error, ")
-    return f"{path}: {key}: {message}{shown}" if key else f"{path}: {message}"
+        raise ConfigError("\n".join(f"{path}: {problem}" for problem in problems(error, Config))) from error

@@ -47,6 +47,7 @@ venue = "binance"
 
 [venue_accounts.settings]
 base_url = "{exchange_url}"
+reference_symbols = ["BTCUSDT", "ETHUSDT"]
 
 [[accounts]]
 name = "TRADING"

@@ -141,6 +141,8 @@ def verify(
     try:
         known = _public_key(public_key)
         copies = list(copied_seals(offline)) if offline is not None else None
+    except FileNotFoundError as error:
+        _end(f"{error.filename}: not there; --offline wants a directory with a copy of the gateway's audit/seals.jsonl")
     except (GatewayError, OSError, ValueError, TypeError) as error:
         _end(str(error))
     started = time.monotonic()
@@ -163,7 +165,7 @@ def verify(
         show_archives(archive, known, found, window, verified.entries.values())
     elif verified.entries:
         typer.echo(f"{len(verified.entries):,} archives have the rest; --archive DIR verifies them as well")
-    typer.echo(f"{findings:,} findings, the first is above all" if findings else "nothing was altered")
+    typer.echo(f"{findings:,} findings, named above" if findings else "nothing was altered")
     if findings:
         raise typer.Exit(1)
 

@@ -42,13 +42,14 @@ def explain(
         typer.echo(f"no order has the OrderID or ClOrdID {order_id!r}; fixgw orders lists them", err=True)
         raise typer.Exit(EXIT_UNUSABLE)
     same = True
-    for decision in story.decisions:
+    for number, decision in enumerate(story.decisions):
         findings = findings_of(story, decision, limits)
         agrees = _agrees(decision, findings)
         same = same and agrees
         if as_json:
             typer.echo(json.dumps(_object(decision, findings, limits, agrees=agrees)))
         else:
+            typer.echo("\n" * (number > 0), nl=False)
             _print(decision, findings, limits, agrees=agrees)
     if not same:
         raise typer.Exit(1)

@@ -128,7 +128,8 @@ def _run(config: Path, into: Path, datasets: Sequence[Dataset], shape: Format, w
     def told(done: Written) -> None:
         nonlocal count, total
         count, total = count + 1, total + done.records
-        typer.echo(f"{done.name}: {done.records:,} records{', there already' if done.kept else ''}")
+        if done.records:  # a month has many files without
+            typer.echo(f"{done.name}: {done.records:,} records{', there already' if done.kept else ''}")
 
     try:
         settings = load_config(config)

@@ -8,8 +8,16 @@ import typer
 from gateway.cli.database import DEFAULT_CONFIG, ConfigOption, reading
 from gateway.cli.tables import Column, build_table, console
 from gateway.cli.times import local_date_time, utc_text
+from gateway.control.peer import login_name
 from gateway.domain.halts import HaltScope, TradingState
 from gateway.store.readers import load_halts
+from gateway.store.rows import HaltRow
+
+
+def _armed_by(row: HaltRow) -> str:
+    """Who has asked for it to be armed; a second user has to, soon after."""
+    return "" if row.armed_by_uid < 0 else f"{login_name(row.armed_by_uid)} {local_date_time(row.armed_at)}"
+
 
 _COLUMNS = (
     Column("State", lambda row: str(row.state).upper()),
@@ -17,6 +25,7 @@ _COLUMNS = (
     Column("Since", lambda row: local_date_time(row.at)),
     Column("By", lambda row: str(row.who)),
     Column("Reason", lambda row: str(row.reason)),
+    Column("Armed by", _armed_by, spare=True),
 )
 
 

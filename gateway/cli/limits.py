@@ -14,7 +14,7 @@ from gateway.cli.tables import Column, build_table, console
 from gateway.cli.times import local_date_time, utc_text
 from gateway.config import load_config
 from gateway.domain.book import Book
-from gateway.domain.money import text_of
+from gateway.domain.money import text_of, trim
 from gateway.domain.risk import BadLimitError, RuleBook, parsing
 from gateway.domain.risk.control import Reads
 from gateway.domain.risk.controls import CONTROLS
@@ -118,6 +118,9 @@ def history(
     """
     with reading(config) as connection:
         rows = load_limits(connection)
+    if code.upper() not in ("", *CONTROLS):
+        typer.echo(f"{code}: no such limit; fixgw limits kinds lists them", err=True)
+        raise typer.Exit(EXIT_UNUSABLE)
     rows = [r for r in rows if not code or r.code == code.upper()]
     rows = [r for r in rows if _fits(r.account, account) and _fits(r.session, session) and _fits(r.symbol, symbol)]
     if as_json:
@@ -177,8 +180,8 @@ def kinds() -> None:
 
     Example: fixgw limits kinds
     """
-    for control in CONTROLS.values():
-        typer.echo(f"{control.code}: {control.about}")
+    screen = console()
+    screen.print(build_table(_KINDS, CONTROLS.values(), screen.width))
 
 
 def _ask(
@@ -202,6 +205,7 @@ def _ask(
     show_answer(operate(config, command, asked if value is None else asked | {"value": value}), as_json=as_json)
 
 
+_KINDS = (Column("Limit", lambda control: str(control.code)), Column("Value", lambda control: str(control.about)))
 _FROM = Column("From", lambda row: local_date_time(row.valid_from), spare=True)
 
 
@@ -241,7 +245,7 @@ def _used(row: LimitRow, totals: Totals) -> str:
 
 def _could_become(total: Total) -> str:
     worst = worst_of(total.position, total.open_buy, total.open_sell)
-    return f"{text_of(worst)} (holds {text_of(total.position)})"
+    return f"{text_of(trim(worst))} (holds {text_of(trim(total.position))})"
 
 
 def _object(row: LimitRow) -> dict[str, Any]:

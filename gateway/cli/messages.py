@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from difflib import get_close_matches
 from itertools import islice
 from typing import Annotated, Any, NoReturn
 
@@ -25,6 +26,7 @@ from gateway.wire.field_names import VALUE_NAMES
 from gateway.wire.tags import MSG_TYPE
 
 _LOOK_AGAIN_S = 0.3
+_LONGEST_MSG_TYPE = 2  # characters of a value of FIX's own
 
 
 def messages(
@@ -130,6 +132,9 @@ def _coming(connection: Connection, wanted: MessageFilter, last: int) -> Iterato
 def _msg_type(name: str) -> str:
     """35's value, of a value or a name."""
     by_name = {meaning: value for value, meaning in VALUE_NAMES[MSG_TYPE].items()}
+    if name not in by_name and len(name) > _LONGEST_MSG_TYPE:
+        near = get_close_matches(name, by_name) or ["ExecutionReport"]
+        _refuse(f"--type {name!r}: no such message; write MsgType(35), such as 8, or a name, such as {near[0]}")
     return by_name.get(name, name)
 
 

@@ -141,6 +141,8 @@ def _summary(row: Row[Any]) -> dict[str, str]:
         "Text(58)": "text",
     }
     values = order_object(row)
+    for moment in ("received_at", "updated_at"):  # the page says that they are UTC, and a line may break at the space
+        values[moment] = values[moment].replace("T", " ").removesuffix("Z")
     return {name: printable(str(values[key])) for name, key in names.items() if values[key] not in (None, "")}
 
 

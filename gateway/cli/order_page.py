@@ -25,6 +25,10 @@ ul { margin: .3rem 0 0; padding: 0; list-style: none; color: #555; font: 12px/1.
 .kind { display: inline-block; border-radius: 3px; padding: 0 .4em; font-size: .85em; border: 1px solid }
 .fix-in, .fix-out { color: #1d4f91 } .venue-in, .venue-out { color: #7a2e8e } .decision { color: #0b6b6b }
 .event { color: #1a1a1a } .alert { color: #b00020 }
+@media screen and (max-width: 45rem) {
+  thead { display: none } tr, td { display: block } tr { border-bottom: 1px solid #ddd; padding: .4rem 0 }
+  td { border: 0; padding: .1rem 0 } td.since { text-align: left }
+}
 @page { margin: 15mm } @media print { body { margin: 0; max-width: none; font-size: 10px } ul { font-size: 8px } }
 """
 

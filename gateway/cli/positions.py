@@ -14,7 +14,7 @@ from gateway.cli.operate import operate
 from gateway.cli.operate import show as show_answer
 from gateway.cli.positions_file import PositionsFileError, read_positions
 from gateway.cli.tables import Column, build_table, console
-from gateway.domain.money import avg_px, text_of
+from gateway.domain.money import avg_px, text_of, trim
 from gateway.store.positions import find_positions
 from gateway.store.rows import PositionRow
 
@@ -110,14 +110,19 @@ def _fees(text: str) -> dict[str, str]:
     return msgspec.json.decode(text, type=dict[str, str])
 
 
+def _short(number: str) -> str:
+    """Without zeros at its end, which the arithmetic leaves there."""
+    return text_of(trim(Decimal(number)))
+
+
 _COLUMNS = (
     Column("Account", lambda row: str(row.account)),
     Column("Symbol", lambda row: str(row.symbol)),
-    Column("Qty", lambda row: str(row.qty), right=True),
-    Column("Average", _average, right=True),
-    Column("Cost", lambda row: str(row.cost), right=True, spare=True),
-    Column("Realized", lambda row: str(row.realized), right=True),
-    Column("Fees", lambda row: ", ".join(f"{fee} {asset}" for asset, fee in _fees(row.fees).items())),
+    Column("Qty", lambda row: _short(row.qty), right=True),
+    Column("Average", lambda row: _short(_average(row)), right=True),
+    Column("Cost", lambda row: _short(row.cost), right=True, spare=True),
+    Column("Realized", lambda row: _short(row.realized), right=True),
+    Column("Fees", lambda row: ", ".join(f"{_short(fee)} {asset}" for asset, fee in _fees(row.fees).items())),
 )
 
 

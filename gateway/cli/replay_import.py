@@ -53,3 +53,5 @@ def import_command(
         typer.echo(json.dumps(report_object(report)))
     else:
         print_report(report, into)
+    if not report.messages:
+        typer.echo("no FIX message was found: are these message logs?", err=True)

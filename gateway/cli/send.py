@@ -15,7 +15,7 @@ from typer.core import TyperGroup, TyperOption
 
 from gateway.cli.conversation import Conversation
 from gateway.cli.send_outcome import EXIT_CODES, Request, await_outcome, new_order_request
-from gateway.client import ClientError, FixClient, LogonRefused
+from gateway.client import CannotConnect, ClientError, FixClient, LogonRefused, OrderNotRemembered
 from gateway.wire.versions import VERSIONS
 
 _INTERRUPTED = 130  # as shells report SIGINT
@@ -324,13 +324,25 @@ def _converse(
 
     try:
         code = asyncio.run(run())
-    except LogonRefused as error:
-        hint = "\nIf the gateway started afresh, or this machine lost its numbers: --reset" * ("too low" in str(error))
-        typer.echo(f"{error}{hint}", err=True)
-        code = 2
     except ClientError as error:
-        typer.echo(str(error), err=True)
+        typer.echo(f"{error}{_hint(error)}", err=True)
         code = 2
     except KeyboardInterrupt:
         code = interrupted
     raise typer.Exit(code)
+
+
+def _hint(error: ClientError) -> str:
+    """What to do about it, on a line of its own, where that can be told."""
+    if isinstance(error, CannotConnect):
+        return "\nIs the gateway running (fixgw run), and is that its address? --host and --port say another"
+    if isinstance(error, OrderNotRemembered):
+        return "\nSuch as: --symbol BTCUSDT --side buy, and for a replace --qty 0.5; fixgw orders shows them"
+    if isinstance(error, LogonRefused) and "too low" in str(error):
+        return "\nIf the gateway started afresh, or this machine lost its numbers: --reset"
+    if isinstance(error, LogonRefused) and "closed the connection" in str(error):
+        return (
+            "\nA gateway hangs up on whom it does not know: has it a session with this --sender, --target and "
+            "--version? Its log and fixgw wire say why"
+        )
+    return ""

@@ -3,9 +3,11 @@
 import asyncio
 import gc
 import json
+import os
 import signal
 import time
 from decimal import Decimal, InvalidOperation
+from errno import EADDRINUSE
 from pathlib import Path
 from typing import Annotated
 
@@ -100,7 +102,9 @@ async def _run(settings: Settings, ready_file: Path | None) -> None:
     try:
         await simulator.start()
     except OSError as error:
-        typer.echo(f"fixgw sim: cannot listen on {settings.host}:{settings.port}: {error}", err=True)
+        taken = "; another fixgw sim? --port says another, 0 takes a free one" if error.errno == EADDRINUSE else ""
+        why = os.strerror(error.errno) if error.errno else error
+        typer.echo(f"fixgw sim: cannot listen on {settings.host}:{settings.port}: {why}{taken}", err=True)
         raise typer.Exit(1) from error
     typer.echo(f"simulated exchange listening on {simulator.url} (REST /api/v3, WebSocket /ws-api/v3, control /sim/)")
     if ready_file is not None:

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Annotated, NoReturn, TypeVar
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from gateway.cli.database import DEFAULT_CONFIG, EXIT_UNUSABLE, ConfigOption
+from gateway.cli.tables import Column, build_table, console
 from gateway.config import Config, load_config
 from gateway.errors import ConfigError
 from gateway.front import UserFile, UserFileError, hash_password
@@ -84,11 +83,21 @@ def list_users(*, config: ConfigOption = DEFAULT_CONFIG) -> None:
     """
     loaded = _load(config)
     users = _try(UserFile(loaded.front.users_file).users)
-    table = Table("user", "state", "password set", "sessions")
-    for name, found in users.items():
-        sessions = [s.target_comp_id for s in loaded.sessions if s.logon is not None and name in s.logon.names]
-        table.add_row(name, "disabled" if found.disabled else "active", found.changed_at, ", ".join(sessions) or "none")
-    Console(markup=False).print(table)
+    if not users:
+        typer.echo(f"no users in {loaded.front.users_file}; fixgw user add NAME makes one")
+        return
+    sessions = {
+        name: [s.target_comp_id for s in loaded.sessions if s.logon is not None and name in s.logon.names]
+        for name in users
+    }
+    columns = (
+        Column("User", str),
+        Column("State", lambda name: "disabled" if users[name].disabled else "active"),
+        Column("Password set", lambda name: users[name].changed_at),
+        Column("Sessions", lambda name: ", ".join(sessions[name]) or "none"),
+    )
+    screen = console()
+    screen.print(build_table(columns, users, screen.width))
 
 
 def _ask(*, stdin: bool) -> str:

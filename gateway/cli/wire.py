@@ -73,6 +73,7 @@ class _Printer:
         self._entries, self._window, self._as_json = entries, window, as_json
         self._screen = console()
         self._damaged = False
+        self._has_shown = False
 
     def run(self, *, follow: bool) -> bool:
         """Returns whether something was damaged."""
@@ -89,6 +90,8 @@ class _Printer:
             time.sleep(_POLL_S)
         if self._reader.unfinished:
             self._tell(self._reader.unfinished)
+        if not self._has_shown:
+            typer.echo("nothing of that passed the wire", err=True)
         return self._damaged
 
     def _tell(self, problem: Problem) -> None:
@@ -99,6 +102,7 @@ class _Printer:
         for entry in self._entries.of(found):
             if entry.record.at < self._window.since:
                 continue
+            self._has_shown = True
             if self._as_json:
                 typer.echo(json.dumps(as_object(entry)))
                 continue

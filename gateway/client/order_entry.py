@@ -7,7 +7,7 @@ import time
 from decimal import Decimal
 from typing import Protocol
 
-from gateway.client.errors import ClientError
+from gateway.client.errors import OrderNotRemembered
 from gateway.client.message import Fields, Value, utc_timestamp
 from gateway.client.store import OrderTerms, SessionStore
 
@@ -110,7 +110,7 @@ class OrderEntry:
     ) -> str:
         """OrderCancelReplaceRequest(G); terms left out stay as they were.
 
-        Raises ClientError if the order is not remembered and the terms given are not complete.
+        Raises OrderNotRemembered if it is not, and the terms given are not complete.
         """
         changed = {
             "symbol": symbol,
@@ -127,7 +127,7 @@ class OrderEntry:
         if known is None:
             missing = [name for name in ("symbol", "side", "order_qty") if name not in given]
             if missing:
-                raise ClientError(f"order {orig_cl_ord_id} is not remembered: give {', '.join(missing)} too")
+                raise OrderNotRemembered(f"order {orig_cl_ord_id} is not remembered: give {', '.join(missing)} too")
             known = OrderTerms(symbol="", side="", order_qty="", ord_type=_ord_type(ord_type, price, stop_px))
         terms = dataclasses.replace(known, **given)
         cl_ord_id = cl_ord_id or OrderEntry.new_cl_ord_id()
@@ -149,7 +149,7 @@ class OrderEntry:
         cl_ord_id: str | None = None,
         extra: Fields = (),
     ) -> str:
-        """OrderCancelRequest(F). Raises ClientError if symbol and side are neither remembered nor given."""
+        """OrderCancelRequest(F). Raises OrderNotRemembered if symbol and side are neither remembered nor given."""
         terms = _known_terms(self.store, orig_cl_ord_id, symbol, side)
         cl_ord_id = cl_ord_id or OrderEntry.new_cl_ord_id()
         quantity = _optional(order_qty) or terms.order_qty
@@ -170,7 +170,7 @@ class OrderEntry:
         order_id: str | None = None,
         extra: Fields = (),
     ) -> str:
-        """OrderStatusRequest(H). Raises ClientError if symbol and side are neither remembered nor given."""
+        """OrderStatusRequest(H). Raises OrderNotRemembered if symbol and side are neither remembered nor given."""
         terms = _known_terms(self.store, cl_ord_id, symbol, side)
         fields: list[tuple[int, Value]] = [(11, cl_ord_id), *_order_id(order_id)]
         fields += _present((1, terms.account), (55, terms.symbol), (54, terms.side))
@@ -182,7 +182,7 @@ def _known_terms(store: SessionStore, cl_ord_id: str, symbol: str | None, side: 
     known = store.orders.get(cl_ord_id) or OrderTerms(symbol="", side="", order_qty="", ord_type="")
     terms = dataclasses.replace(known, symbol=symbol or known.symbol, side=_SIDES.get(side or "", side or known.side))
     if not terms.symbol or not terms.side:
-        raise ClientError(f"order {cl_ord_id} is not remembered: give its symbol and side too")
+        raise OrderNotRemembered(f"order {cl_ord_id} is not remembered: give its symbol and side too")
     return terms
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 from gateway.client.connection import Connection
-from gateway.client.errors import ClientError, LogonRefused, NotConnected
+from gateway.client.errors import CannotConnect, ClientError, LogonRefused, NotConnected
 from gateway.client.inbox import Inbox
 from gateway.client.message import Fields, FixMessage, encode, utc_timestamp
 from gateway.client.store import SessionStore
@@ -104,7 +104,8 @@ class FixSession:
     async def connect(self, timeout: float = 10) -> Self:  # noqa: ASYNC109  # one deadline for all steps
         """Open the connection and log on.
 
-        Raises LogonRefused with the counterparty's text, or ClientError when nobody answers.
+        Raises LogonRefused with the counterparty's text, or ClientError when nobody answers: CannotConnect when nobody
+        listens.
         """
         await self.open(timeout)
         await self.logon(timeout)
@@ -125,7 +126,7 @@ class FixSession:
         except (OSError, TimeoutError) as error:
             self.store.release()
             cause = os.strerror(error.errno) if error.errno and error.errno > 0 else error or "timeout"
-            raise ClientError(f"cannot connect to {self.host} port {self.port}: {cause}") from error
+            raise CannotConnect(f"cannot connect to {self.host} port {self.port}: {cause}") from error
         self._connection = connection
         self._inbox.begin()
 

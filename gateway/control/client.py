@@ -34,7 +34,7 @@ def ask(path: Path, command: str, arguments: dict[str, Any], more_s: float = 0) 
         body = exchange(path, "POST", f"/commands/{command}", arguments, _TIMEOUT_S + more_s)
         return Answer(bool(body["done"]), str(body["text"]), dict(body["result"]))
     except (FileNotFoundError, ConnectionRefusedError) as error:
-        raise ControlError(f"no engine runs here: nobody listens on {path}") from error
+        raise ControlError(f"no engine runs here: nobody listens on {path}; is it another --config?") from error
     except PermissionError as error:
         raise ControlError(
             f"{path}: only the user that runs the gateway, and members of engine.control_group, may use it"

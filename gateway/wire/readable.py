@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from gateway.wire.field_names import NAMES, VALUE_NAMES
 from gateway.wire.raw import NO_TAG, SOH, mask_secrets, split_leniently
-from gateway.wire.tags import EXEC_INST, MSG_TYPE, ORDER_RESTRICTIONS
+from gateway.wire.tags import EXEC_INST, MSG_TYPE, ORDER_RESTRICTIONS, REF_TAG_ID
 
 _SEVERAL_VALUES = frozenset({EXEC_INST, ORDER_RESTRICTIONS})  # values separated by spaces
 
@@ -43,7 +43,12 @@ def message_name(msg_type: str) -> str:
 
 
 def meaning(tag: int, value: str) -> str:
-    """What the value of an enumerated field says (39, "2" -> "Filled"), or "" if it has no name."""
+    """What the value of an enumerated field says (39, "2" -> "Filled"), or "" if it has no name.
+
+    RefTagID(371) says a field's name.
+    """
+    if tag == REF_TAG_ID and value.isascii() and value.isdigit():
+        return NAMES.get(int(value[:9]), "")
     names = VALUE_NAMES.get(tag)
     if not names:
         return ""

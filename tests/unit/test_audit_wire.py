@@ -163,6 +163,19 @@ def test_what_the_session_layer_refused_is_classified(database: Engine, log: Log
     assert checked(database, log)[0].sql_alone == {"at a gap of the wire log": 1, "before the wire log begins": 1}
 
 
+def test_a_logon_that_the_engine_answers_with_a_logout_is_in_the_wire_log_alone(database: Engine, log: Log) -> None:
+    at = START + DAY
+    logon, logout = (whole(b"8=FIX.4.4\x0135=%b\x0134=37\x0110=0\x01" % kind) for kind in (b"A", b"5"))
+    for connection, answer in ((2, logout), (3, b"")):
+        log.put(Kind.IN, logon, at, connection)
+        log.put(Kind.LOGON, b"Logon let in", at, connection)
+        if answer:
+            log.put(Kind.OUT, answer, at, connection)
+    result, found = checked(database, log)
+    assert result.wire_alone == {"refused by the session layer": 1, "unexplained": 2}
+    assert len(found) == 2, "the Logout itself, which SQL should have, and the Logon that nothing answered"
+
+
 # --- the files
 
 

@@ -28,7 +28,7 @@ def test_fixed_hosts() -> None:
 
 
 def test_live_needs_the_flag() -> None:
-    with pytest.raises(VenueSettingsError, match="explicit flag"):
+    with pytest.raises(VenueSettingsError, match="--live alone"):
         endpoints(Environment.LIVE, None, allow_live=False)
 
 

@@ -80,6 +80,8 @@ def test_history_has_every_version(config: Path) -> None:
         ("20", "ann", "more room"),
     ]
     assert len(fixgw(config, "limits", "history").stdout.splitlines()) == 5
+    wrong = fixgw(config, "limits", "history", "MAX_POSITIONS")
+    assert (wrong.exit_code, wrong.stderr) == (2, "MAX_POSITIONS: no such limit; fixgw limits kinds lists them\n")
 
 
 def test_explain_derives_the_decision_again_limit_by_limit(config: Path) -> None:

@@ -83,6 +83,10 @@ def test_json_and_csv(imported: Path) -> None:
         (["--tag", "ABC"], "--tag 'ABC': write TAG=VALUE, such as 11=ABC\n"),
         (["--direction", "up"], "--direction 'up': in or out\n"),
         (["--before", "1", "--after", "1"], "give --before or --after, not both\n"),
+        (
+            ["--type", "ExecReport"],
+            "--type 'ExecReport': no such message; write MsgType(35), such as 8, or a name, such as ExecutionReport\n",
+        ),
         (["--session", "NIX"], "no session 'NIX'; there are: FIX.4.4:BROKER->CLIENT\n"),
     ],
 )

@@ -1,6 +1,7 @@
 """fixgw orders, order and sessions on a database with known rows."""
 
 import json
+import os
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,14 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from gateway.cli.main import app
+from gateway.control.peer import login_name
 from gateway.domain import events as e
 from gateway.domain.values import LiquidityInd
 from gateway.store.batch import Batch
 from gateway.store.codec import encode_event
 from gateway.store.database import open_database
-from gateway.store.rows import AlertRow, DecisionRow, JournalRow, VenueCallRow
+from gateway.store.rows import AlertRow, DecisionRow, HaltRow, JournalRow, VenueCallRow
+from gateway.store.tables import halts
 from gateway.store.writer import BatchWriter
 from tests.fixtures.store_rows import AT, MESSAGE, ORDER, REPORT, SESSION, STATE
 
@@ -198,3 +201,16 @@ def test_an_order_that_is_not_there_is_one_line(config: Path) -> None:
     result = fixgw(config, "order", "nix")
     assert result.exit_code == 2
     assert result.stderr == "no order has the OrderID or ClOrdID 'nix'; fixgw orders lists them\n"
+
+
+def test_halts_say_who_has_armed_them(config: Path, tmp_path: Path) -> None:
+    database = open_database(f"sqlite:///{tmp_path / 'gateway.db'}", "sim")
+    with database.begin() as connection:
+        row = HaltRow("ACME", "", "", "", "", "halted", "why", 0, "root", AT, -1, 0)
+        armed = row._replace(account="OTHER", armed_by_uid=os.getuid(), armed_at=AT)
+        connection.execute(halts.insert(), [row._asdict(), armed._asdict()])
+    database.dispose()
+    lines = fixgw(config, "halts").stdout.splitlines()
+    assert lines[0].split()[-2:] == ["Armed", "by"]
+    assert lines[1].split()[-2:] == ["root", "why"]
+    assert lines[2].split()[-3] == login_name(os.getuid())

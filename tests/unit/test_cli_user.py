@@ -47,6 +47,7 @@ def fixgw(config: Path, *arguments: str, given: str = "", code: int = 0) -> str:
 
 def test_a_user_s_life(config: Path, tmp_path: Path) -> None:
     users = UserFile(tmp_path / "users.json")
+    assert fixgw(config, "list") == f"no users in {users.path}; fixgw user add NAME makes one\n"
     assert "user ann added" in fixgw(config, "add", "ann", "--stdin", given=f"{FIRST}\n")
     assert "user bob added" in fixgw(config, "add", "bob", given=f"{FIRST}\n{FIRST}\n")  # asked for twice
     assert is_password(users.users()["ann"].hash, FIRST)
@@ -55,8 +56,8 @@ def test_a_user_s_life(config: Path, tmp_path: Path) -> None:
     assert "disabled" in fixgw(config, "disable", "ann")
     assert users.users()["ann"].disabled
     listed = [line.split() for line in fixgw(config, "list").splitlines()]
-    assert [(line[1], line[3], line[-2]) for line in listed if "ann" in line or "bob" in line] == [
-        *(("ann", "disabled", "DESK"), ("bob", "active", "none"))
+    assert [(line[0], line[1], line[-1]) for line in listed] == [
+        *(("User", "State", "Sessions"), ("ann", "disabled", "DESK"), ("bob", "active", "none"))
     ]
     assert "may log on again" in fixgw(config, "disable", "ann", "--undo")
     assert not users.users()["ann"].disabled

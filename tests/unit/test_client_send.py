@@ -171,7 +171,13 @@ async def test_no_answer_exits_with_3_and_says_how_to_ask(gateway: StandIn, envi
 async def test_an_unknown_order_needs_its_terms(gateway: StandIn, environment: dict[str, str]) -> None:
     code, output = await run(environment, "cancel", "c1")
     assert code == 2
-    assert "give its symbol and side too" in output
+    assert "give its symbol and side too\nSuch as: --symbol BTCUSDT --side buy" in output
+
+
+async def test_where_nobody_listens_it_says_what_to_look_at(gateway: StandIn, environment: dict[str, str]) -> None:
+    code, output = await run(environment, "buy", "1", "BTCUSDT", "--market", "--port", "1")
+    assert code == 2
+    assert "cannot connect to 127.0.0.1 port 1: Connection refused\nIs the gateway running" in output
 
 
 async def test_lost_numbers_are_explained_and_reset_helps(gateway: StandIn, environment: dict[str, str]) -> None:

@@ -91,3 +91,19 @@ def test_the_database_password_comes_from_the_environment(tmp_path: Path) -> Non
     assert parse_url(url, {}).password is None
     with pytest.raises(ConfigError, match=r"FIXGW_DATABASE_PASSWORD_FILE: .*absent cannot be read"):
         parse_url(url, {"FIXGW_DATABASE_PASSWORD_FILE": str(tmp_path / "absent")})
+
+
+def test_every_wrong_key_is_told_with_what_may_be_meant_and_nothing_that_follows_from_it(tmp_path: Path) -> None:
+    wrong = GOOD.replace("target_comp_id", "taget_comp_id").replace("[engine]", "[engin]")
+    with pytest.raises(ConfigError) as refused:
+        read(tmp_path, wrong)
+    assert [line.partition(": ")[2] for line in str(refused.value).splitlines()] == [
+        "sessions.1.target_comp_id: is missing",
+        "sessions.1.taget_comp_id: unknown key; is it target_comp_id?",
+        "engin: unknown key; is it engine?",
+    ]
+
+
+def test_no_sessions_at_all_are_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="sessions: Tuple should have at least 1 item"):
+        read(tmp_path, GOOD.partition("[[sessions]]")[0].replace("[engine]", "sessions = []\n[engine]"))

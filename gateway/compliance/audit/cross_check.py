@@ -81,6 +81,7 @@ class _Check:
         self._opened: set[_Connection] = set()
         self._let_in: set[_Connection] = set()
         self._rejected: set[tuple[_Connection, str]] = set()  # by RefSeqNum(45)
+        self._first_answers: dict[_Connection, str] = {}  # MsgType(35) of what went out first
         self._sent_again: set[tuple[str, str]] = set()  # type and number of what came with PossDupFlag(43)=Y
 
     def run(self) -> CrossChecked:
@@ -115,7 +116,8 @@ class _Check:
             return "never logged on"
         if message.direction == "out":
             return ""
-        if (message.connection, message.number) in self._rejected:
+        refused_logon = message.msg_type == "A" and self._first_answers.get(message.connection) == "5"
+        if refused_logon or (message.connection, message.number) in self._rejected:
             return "refused by the session layer"
         if message.poss_dup:
             return "seen before"
@@ -179,8 +181,10 @@ class _Check:
         poss_dup = b"43=Y" in fields
         if poss_dup and direction == "in":
             self._sent_again.add((msg_type, number))
-        if connection is not None and direction == "out" and msg_type == "3":
-            self._rejected.add((connection, _value(fields, b"45=")))
+        if connection is not None and direction == "out":
+            self._first_answers.setdefault(connection, msg_type)
+            if msg_type == "3":
+                self._rejected.add((connection, _value(fields, b"45=")))
         key = hashlib.sha256(_SOH.join(sorted(fields))).digest()[:16]
         return _Message(at, connection is None, rank, direction, key, msg_type, number, poss_dup, connection or (0, 0))
 

@@ -70,7 +70,7 @@ def endpoints(environment: Environment, base_url: str | None, *, allow_live: boo
     if base_url is not None:
         raise VenueSettingsError(f"base_url is for environment sim alone; {environment} has fixed hosts: {base_url!r}")
     if environment is Environment.LIVE and not allow_live:
-        raise VenueSettingsError("environment live trades real money and needs the explicit flag that allows it")
+        raise VenueSettingsError("environment live trades real money: fixgw run takes it with --live alone")
     return _FIXED[environment]
 
 
