@@ -361,6 +361,15 @@ def test_a_strict_engine_refuses(version: str, body: str, refusal: type[Exceptio
         validate(version, body)
 
 
+def test_the_examples_for_clients_are_messages_of_ours() -> None:
+    rules = (ROOT / "fix_specs/RULES_OF_ENGAGEMENT.md").read_text(encoding="utf-8")
+    examples = re.findall(r"^[<>] (8=FIX.*)$", rules, re.MULTILINE)
+    assert {re.search(r"\|35=(.)\|", text)[1] for text in examples} >= set("ADFG891240")  # type: ignore[index]
+    loaded = strict(FILES["4.4"])
+    for text in examples:
+        loaded.validate(quickfix.Message(text.replace("|", raw.SOH), loaded, True))  # checks 9 and 10 too
+
+
 @pytest.mark.parametrize("version", FILES)
 def test_unsupported_types_are_known_so_that_the_gateway_can_say_so(version: str) -> None:
     loaded = strict(FILES[version])
