@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from gateway.cli.access import record_access
 from gateway.cli.database import DEFAULT_CONFIG, EXIT_UNUSABLE, ConfigOption, reading
 from gateway.cli.inject_steps import Steps
 from gateway.cli.scratch import Scratch
@@ -25,6 +26,9 @@ from gateway.errors import GatewayError
 from gateway.simulator.symbols import default_symbols
 from gateway.store.dialects import see_one_moment
 from gateway.store.tables import meta
+
+_BEFORE_NS = 5_000_000_000
+"""How long before the first step the scratch gateway starts, by its own time: longer than starting takes."""
 
 
 def inject_command(
@@ -50,6 +54,7 @@ def inject_command(
     fixgw replay inject --from 2026-01-31T09:00 --to 2026-01-31T10:00 --speed 10
     """
     window = asked_window(date, since, until)
+    record_access(config, "replay inject", date=date, since=since, until=until)
     started = time.monotonic()
     try:
         loaded = load_config(config)
@@ -71,10 +76,13 @@ def inject_command(
 
 def _read(config: Path, loaded: Config, window: Window) -> tuple[Record, str]:
     sessions = frozenset(s.key for s in loaded.sessions if not s.is_drop_copy)
+    left = frozenset(s.key for s in loaded.sessions if s.cancel_on_disconnect != "none")
     with reading(config) as connection:
         see_one_moment(connection)
         symbols = frozenset(symbol.name for symbol in default_symbols())
-        record = read_record(connection, window, ThereIs(sessions, symbols), time.time_ns())
+        throttled = frozenset(s.key for s in loaded.sessions if s.throttle is not None)
+        there_is = ThereIs(sessions, symbols, left, throttled, is_one_account=len(loaded.venue_accounts) == 1)
+        record = read_record(connection, window, there_is)
         instance = connection.execute(meta.select().where(meta.c.key == "instance")).one().value
     return record, str(instance)
 
@@ -82,7 +90,8 @@ def _read(config: Path, loaded: Config, window: Window) -> tuple[Record, str]:
 async def _inject(loaded: Config, record: Record, instance: str, speed: float | None) -> list[ReportDifference]:
     differences: list[ReportDifference] = []
     with tempfile.TemporaryDirectory(prefix="fixgw-inject-") as directory:
-        scratch = Scratch(Path(directory), loaded, record.limits, instance)
+        begin = record.steps[0].at - _BEFORE_NS
+        scratch = Scratch(Path(directory), loaded, record.limits, instance, begin)
         try:
             await asyncio.to_thread(scratch.start)
             steps = Steps(record, scratch, loaded, speed, differences.append)
@@ -110,15 +119,15 @@ def _show(record: Record, differences: int, seconds: float, *, as_json: bool) ->
     }
     if as_json:
         more = {"not_replayable": record.left_out, "limits_not_given": record.limits_not_given}
-        typer.echo(json.dumps({**counts, **more, "limits_changed": record.limits_changed, "differences": differences}))
+        typer.echo(json.dumps({**counts, **more, "not_repeated": record.not_again, "differences": differences}))
         return
     said = ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in counts.items())
     typer.echo(f"went through {said}; {seconds:.1f} s")
     _show_left_out(record, as_json=as_json)
     if record.limits_not_given:
         typer.echo(f"limits that the scratch gateway does not have: {', '.join(record.limits_not_given)}")
-    if record.limits_changed:
-        typer.echo(f"limits changed {record.limits_changed} times in this time; those of its beginning were applied")
+    if record.not_again:
+        typer.echo(f"what operators asked for and is not repeated: {', '.join(record.not_again)}")
     typer.echo(f"{differences:,} differences" if differences else "no differences")
 
 

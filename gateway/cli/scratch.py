@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,17 +20,20 @@ from typing import Any
 from sqlalchemy import Connection, Engine, func, select
 
 import gateway
+from gateway.cli.scratch_clock import ScratchClock
 from gateway.config import Config, SessionConfig, load_config
 from gateway.errors import GatewayError
 from gateway.store.database import open_database, open_for_reading
 from gateway.store.rows import LimitRow
+from gateway.store.tables import limits as limits_table
 from gateway.store.tables import meta, venue_calls
 
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "TMPDIR", "HOME")
 _START_S = 60.0
 _STOP_S = 20.0
 _LONG_MS = 120_000
-_HALF_A_DAY_S = 43_200
+WAKER = "WAKER"
+"""CompID of a session that the scratch gateway has besides, whose messages make it look at the time."""
 
 
 class ScratchError(GatewayError):
@@ -39,8 +43,11 @@ class ScratchError(GatewayError):
 class Scratch:
     """Both processes, and the database, in one directory. `start`, then `url`, `port` and `sql`, then `stop`."""
 
-    def __init__(self, directory: Path, config: Config, limits: Iterable[LimitRow], instance: str) -> None:
-        """config: the real gateway's, for its sessions and accounts. instance: what client ids of the record carry."""
+    def __init__(self, directory: Path, config: Config, limits: Iterable[LimitRow], instance: str, begin: int) -> None:
+        """config: the real gateway's, for its sessions and accounts. instance: what client ids of the record carry.
+
+        begin: when its time begins, nanoseconds UTC.
+        """
         self.directory = directory
         self._of = config
         self._limits = list(limits)
@@ -48,6 +55,9 @@ class Scratch:
         self._database_url = f"sqlite:///{directory / 'gateway.db'}"
         self._running: list[tuple[str, subprocess.Popen[bytes]]] = []
         self._sql: Engine | None = None
+        self.clock = ScratchClock(directory / "clock", begin=begin)
+        self.caller = directory / "caller.json"
+        self.control_socket = directory / "run" / "control.sock"
         self.url = ""
         self.port = 0
 
@@ -65,12 +75,16 @@ class Scratch:
         options = ["--port", "0", "--no-maker", "--no-limits", "--accounts", str(accounts), "--ready-file", str(ready)]
         self._run("sim", ["sim", *options], clean_environment())
         self.url = f"http://127.0.0.1:{self._port(ready)}"
+        self._set_exchange_time()
         file = self.directory / "gateway.toml"
-        file.write_text(scratch_config(self._of, self._limits, self.directory, self.url))
+        file.write_text(scratch_config(self._of, self.directory, self.url))
         load_config(file)  # what is wrong with it is said here
+        (self.directory / "run").mkdir()
         database = open_database(self._database_url, "sim", self._of.deployment)
         with database.begin() as connection:
             connection.execute(meta.update().where(meta.c.key == "instance").values(value=self._instance))
+            if self._limits:
+                connection.execute(limits_table.insert(), [row._asdict() for row in self._limits])
         database.dispose()
         ready = self.directory / "gateway.json"
         own_keys = {
@@ -78,12 +92,22 @@ class Scratch:
             for name, pair in keys.items()
             for part, value in zip(("KEY", "SECRET"), pair, strict=True)
         }
-        self._run("gateway", ["run", "--config", str(file), "--ready-file", str(ready)], clean_environment() | own_keys)
-        self.port = self._port(ready)
+        self._run("front", ["front", "--config", str(file), "--ready-file", str(ready)], clean_environment())
+        files = [str(path) for path in (file, self.directory / "clock", self.caller)]
+        self._run("engine", files, clean_environment() | own_keys, module="gateway.cli.scratch_engine")
         self._sql = open_for_reading(self._database_url)
         # Either may come first: clients are let in, and the venue's books are known, so that orders are taken.
-        self._await(lambda: "engine started" in self._log("gateway"))
+        self._await(lambda: "engine started" in self._log("engine"))
         self._await(lambda: self._compared() == len(keys))
+        self.port = self._port(ready)
+
+    def _set_exchange_time(self) -> None:
+        """Before the engine learns how far it is from its own."""
+        ahead = self.clock.now() - time.time_ns()
+        body = json.dumps({"offset_ms": ahead // 1_000_000}).encode()
+        request = urllib.request.Request(f"{self.url}/sim/time", body, {"Content-Type": "application/json"})  # noqa: S310 - made above
+        with urllib.request.urlopen(request, timeout=_START_S):  # noqa: S310 - as above
+            pass
 
     def sql(self) -> Connection:
         """A connection that reads beside the engine; close it."""
@@ -113,10 +137,10 @@ class Scratch:
             query = select(func.count(venue_calls.c.venue_account.distinct()))
             return int(sql.execute(query.where(venue_calls.c.operation == "reconcile")).scalar_one())
 
-    def _run(self, name: str, arguments: list[str], environ: Mapping[str, str]) -> None:
+    def _run(self, name: str, arguments: list[str], environ: Mapping[str, str], module: str = "gateway") -> None:
         with (self.directory / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(  # noqa: S603 - our own module with arguments of ours
-                [sys.executable, "-m", "gateway", *arguments],
+                [sys.executable, "-m", module, *arguments],
                 cwd=self.directory,
                 env=dict(environ),
                 stdout=log,
@@ -146,12 +170,11 @@ def clean_environment() -> dict[str, str]:
     return kept | {"PYTHONPATH": str(Path(gateway.__file__).parents[1])}
 
 
-def scratch_config(of: Config, limits: Iterable[LimitRow], directory: Path, exchange_url: str) -> str:
+def scratch_config(of: Config, directory: Path, exchange_url: str) -> str:
     """The whole file. Sessions and accounts are the real gateway's; who may connect and when is not asked here.
 
-    Prices are not followed: limits that need one let orders pass. Nothing is compared or expired by the clock.
+    Prices are not followed: limits that need one let orders pass. Nothing is compared by the clock.
     """
-    in_half_a_day = time.strftime("%H:%M:%S", time.gmtime(time.time() + _HALF_A_DAY_S))
     parts = [
         _lines({"environment": "sim", "deployment": of.deployment}),
         _table("database", {"url": f"sqlite:///{directory / 'gateway.db'}"}),
@@ -161,7 +184,7 @@ def scratch_config(of: Config, limits: Iterable[LimitRow], directory: Path, exch
             {
                 "directory": "run",  # from its working directory: the names of sockets have to be short
                 "recv_window_ms": of.engine.recv_window_ms,
-                "day_end": in_half_a_day,
+                "day_end": of.engine.day_end,
                 "reconcile_seconds": 0,
                 "most_waiting": 1_000_000,
                 "emergency_cancel": False,
@@ -178,23 +201,22 @@ def scratch_config(of: Config, limits: Iterable[LimitRow], directory: Path, exch
         parts.append(_table("[venue_accounts]", {"name": venue_account.name, "venue": venue_account.venue}))
         parts.append(_table("venue_accounts.settings", kept | own))
     parts += [_table("[accounts]", {"name": a.name, "venue_account": a.venue_account}) for a in of.accounts]
-    parts += [_table("[sessions]", _session(session)) for session in of.sessions]
-    parts += [_limit(row) for row in limits]
+    parts += [part for session in of.sessions for part in _session(session)]
+    parts.append(_table("[sessions]", {"target_comp_id": WAKER, "accounts": [of.accounts[0].name]}))
     return "\n".join(parts)
 
 
-def _session(session: SessionConfig) -> dict[str, Any]:
-    names = ("begin_string", "sender_comp_id", "target_comp_id", "timestamp_precision", "report_pending_new")
+def _session(session: SessionConfig) -> list[str]:
+    names = (
+        *("begin_string", "sender_comp_id", "target_comp_id", "timestamp_precision", "report_pending_new"),
+        *("immediate_remainder", "cancel_on_disconnect", "cancel_on_disconnect_grace_seconds"),
+        "max_order_age_seconds",
+    )
     lists = ("accounts", "drop_copy_of", "drop_copy_accounts", "cancel_accounts")
-    return {
-        **{name: getattr(session, name) for name in (*names, "immediate_remainder")},
-        **{name: list(getattr(session, name)) for name in lists if getattr(session, name)},
-    }
-
-
-def _limit(row: LimitRow) -> str:
-    scope = {"account": row.account, "session": row.session, "symbol": row.symbol}
-    return _table("[limits]", {**{k: v for k, v in scope.items() if v}, row.code.lower(): row.value})
+    values = {name: getattr(session, name) for name in names if getattr(session, name) is not None}
+    values |= {name: list(getattr(session, name)) for name in lists if getattr(session, name)}
+    throttle = session.throttle.model_dump(mode="json", exclude_none=True) if session.throttle is not None else None
+    return [_table("[sessions]", values)] + ([_table("sessions.throttle", throttle)] if throttle else [])
 
 
 def _table(name: str, values: Mapping[str, Any]) -> str:

@@ -20,6 +20,9 @@ from gateway.engine.test_orders import TestOrders
 from gateway.engine.throttle import Throttle
 from gateway.store.rows import MessageRow
 
+QUARANTINED = "the gateway could not process this message; it was not acted on"
+"""Text(58) of the answer to a message that made us fail."""
+
 
 class Clients:
     """The client side of the engine's loop."""
@@ -85,7 +88,7 @@ class Clients:
                     ref_msg_type=item.msg_type,
                     ref_id="",
                     reason="4",  # application not available
-                    text="the gateway could not process this message; it was not acted on",
+                    text=QUARANTINED,
                 ),
                 item.at,
             )

@@ -22,7 +22,9 @@ an op is a WebSocket API method name, which also stands for the REST endpoint th
     price             symbol, price                                      moves maker and last price; stops trigger
     time              offset_ms                                          shifts the exchange's clock
     balance           account, asset, free                               sets a balance
-    playback          on true or false                                   requests about orders wait for their answer
+    playback          on true or false, away? true or false, looks?      requests about orders wait for their answer;
+                      [[op, status, body (JSON text)], …]                away: nobody is connected; looks: what
+                                                                         questions about the account are answered
     answer            number, status, body (JSON text)                   answers such a request
     say               account, event (JSON text)                         a user event, word by word
     reset                                                                back to the start
@@ -31,6 +33,7 @@ GET /sim/held, /sim/asked, /sim/orders?account=, /sim/trades?account= show what 
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -226,6 +229,12 @@ def _balance(control: Control, body: Body) -> None:
 
 def _playback(control: Control, body: Body) -> None:
     control.scripts.play(on=bool(body["on"]))
+    control.scripts.playback.away = bool(body.get("away", False))
+    looks = ((str(op), int(status), str(text).encode()) for op, status, text in body.get("looks", ()))
+    control.scripts.playback.looks = deque(looks)
+    if control.scripts.playback.away:
+        control.scripts.playback.forget()
+        _drop_connections(control, body)
 
 
 def _answer(control: Control, body: Body) -> None:

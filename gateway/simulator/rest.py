@@ -72,6 +72,8 @@ class Rest:
             answer = process()
             await self.hub.flush()
             return self._response(answer)
+        if self.scripts.playback.takes(op):
+            return self._response(await self.scripts.playback.ask(op, read_params(query, body)))
         fate, answer = await self.scripts.run(op, process, self.hub.flush)
         if fate is Fate.SILENCE:
             await self.ending.wait()

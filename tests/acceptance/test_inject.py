@@ -1,6 +1,7 @@
 """A recorded flow of mixed orders, gone through once more by a scratch gateway: the same reports, and only the same."""
 
 import asyncio
+import json
 import os
 import shutil
 import sqlite3
@@ -9,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from gateway.cli.times import utc_text
 from gateway.client import FixClient
+from tests.acceptance.inject_causes import CAUSES, record_causes
 from tests.acceptance.scenario import SYMBOL, Scenario
 from tests.fixtures.processes import ROOT, Exchange, Gateway
 
@@ -103,13 +106,13 @@ async def _at_once(client: FixClient, exchange: Exchange, gateway: Gateway) -> N
     await client.ping()
 
 
-async def _inject(config: Path, watch: Path | None = None) -> tuple[int, str]:
+async def _inject(config: Path, *span: str, watch: Path | None = None) -> tuple[int, str]:
     """Exit code and output. watch: temporary directory, in whose processes' environments to look for _SECRET."""
     environ = {**os.environ, "PYTHONPATH": str(ROOT), "FIXGW_LIVE_MAIN_API_KEY": _SECRET, "FIXGW_CONFIG": _SECRET}
     if watch is not None:
         environ["TMPDIR"] = str(watch)
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "gateway", "replay", "inject", "--as-fast-as-possible", "--config", str(config)),
+        *(sys.executable, "-m", "gateway", "replay", "inject", "--as-fast-as-possible", *span, "--config", str(config)),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         env=environ,
@@ -121,7 +124,7 @@ async def _inject(config: Path, watch: Path | None = None) -> tuple[int, str]:
             seen |= _environments(watch)
         await asyncio.sleep(0.1)
     if watch is not None:
-        assert len(seen) >= 4, f"exchange, supervisor, engine and front were to be seen: {seen.keys()}"
+        assert len(seen) >= 3, f"exchange, engine and front were to be seen: {seen.keys()}"
         assert not any(_SECRET in environment for environment in seen.values())
         assert not any("FIXGW_LIVE" in environment or "FIXGW_CONFIG" in environment for environment in seen.values())
     out, _ = await telling
@@ -146,31 +149,34 @@ async def test_a_recorded_flow_gives_the_same_reports_and_an_altered_row_is_foun
     for name in ("exchange", "gateway", "scratch"):
         (tmp_path / name).mkdir()
     exchange = Exchange(tmp_path / "exchange").start()
-    gateway = Gateway(tmp_path / "gateway", exchange.url, sessions=_SESSIONS, more=_COPY)
+    gateway = Gateway(tmp_path / "gateway", exchange.url, sessions={**_SESSIONS, **CAUSES}, more=_COPY)
     try:
         gateway.start()
         await _record(exchange, gateway)
+        await record_causes(exchange, gateway)
     finally:
         gateway.stop()
         exchange.stop()
-    altered = _altered(gateway.directory, tmp_path / "altered")
+    altered, until = _altered(gateway.directory, tmp_path / "altered")
     (code, out), (code_altered, out_altered) = await asyncio.gather(
-        _inject(gateway.directory / "gateway.toml", tmp_path / "scratch"), _inject(altered)
+        _inject(gateway.directory / "gateway.toml", watch=tmp_path / "scratch"), _inject(altered, "--to", until)
     )
     assert code == 0, out
     assert "no differences" in out
-    assert "not replayable, the simulated exchange has no DOGEUSDT: O1 " in out
-    assert "went through 48 orders, " in out
+    assert "went through 59 orders, " in out
+    assert "not replayable" not in out
+    accesses = (gateway.directory / "run" / "access.jsonl").read_text().splitlines()
+    assert [json.loads(line)["command"] for line in accesses] == ["replay inject"]
     assert code_altered == 1, out_altered
     assert "LastPx(31): recorded 50, now 51" in out_altered
 
 
-def _altered(recorded: Path, copy: Path) -> Path:
-    """Another configuration, whose database has one execution at another price."""
+def _altered(recorded: Path, copy: Path) -> tuple[Path, str]:
+    """Another configuration, whose database has one execution at another price; and a time soon after that."""
     shutil.copytree(recorded, copy)
     with sqlite3.connect(copy / "gateway.db") as sql:
-        (call,) = sql.execute('SELECT min(id) FROM venue_calls WHERE text LIKE \'%"x":"TRADE"%\'').fetchone()
+        call, at = sql.execute('SELECT min(id), at FROM venue_calls WHERE text LIKE \'%"x":"TRADE"%\'').fetchone()
         sql.execute('UPDATE venue_calls SET text = replace(text, \'"L":"50.\', \'"L":"51.\') WHERE id = ?', (call,))
     config = copy / "gateway.toml"
     config.write_text(config.read_text().replace(str(recorded), str(copy)))
-    return config
+    return config, str(utc_text(at + 100_000_000))

@@ -1,26 +1,34 @@
 """Going through a record once more: what is left out and why, what differs, and that nothing real can be reached."""
 
+import subprocess
+import sys
 import tomllib
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
 
-from gateway.cli.scratch import clean_environment, scratch_config
+from gateway.cli.scratch import WAKER, clean_environment, scratch_config
+from gateway.cli.scratch_clock import ScratchClock
+from gateway.cli.scratch_engine import only_simulated
 from gateway.compliance.inject.compare import compare
 from gateway.compliance.inject.decided import Decided
 from gateway.compliance.inject.not_replayable import OrderStory, ThereIs, why_not
-from gateway.compliance.inject.record import Told, answer_in
+from gateway.compliance.inject.other_causes import Comings
+from gateway.compliance.inject.steps import LOST, Answered, Passed, Reply, Settled, Told
+from gateway.compliance.inject.venue_words import VenueWords, answer_in, trades_told, why_unusable
 from gateway.config import Config, load_config
 from gateway.domain import events as e
 from gateway.domain.commands import Echo
 from gateway.domain.values import OrdRejReason, OrdType, Side, TimeInForce
-from gateway.store.rows import LimitRow
+from gateway.domain.venue_reports import Operation
 
 SESSION = "FIX.4.4:FIXGW->DESK"
 THERE_IS = ThereIs(frozenset({SESSION}), frozenset({"BTCUSDT"}))
+COMINGS = Comings([], [], {"main": [(50, 58)]})
 RECEIVED = e.OrderReceived(
     order_id="O1",
     at=1,
@@ -54,14 +62,21 @@ def _rejected(text: str) -> e.OrderRejected:
         ([RECEIVED, _rejected("LOT_SIZE order=1 step=2")], ""),
         ([RECEIVED, _rejected("MAX_POSITION limit=5 order=9")], ""),
         ([RECEIVED, _rejected("PRICE_COLLAR limit=5%")], "refused by PRICE_COLLAR"),
-        ([RECEIVED, e.OutcomeUnknown(order_id="O1", at=2, leg=1, operation="place", text="")], "was unknown"),  # type: ignore[arg-type]
-        ([RECEIVED, e.WithdrawalRequested(order_id="O1", at=2, text="")], "the gateway withdrew it"),
+        ([RECEIVED, e.OutcomeUnknown(order_id="O1", at=2, leg=1, operation=Operation.PLACE, text="")], ""),
+        ([RECEIVED, e.SettlementRequested(order_id="O1", at=2, leg=1)], "after a restart or a comparison"),
+        ([RECEIVED, e.SettlementRequested(order_id="O1", at=60, leg=1)], ""),  # the connection had been lost
+        ([RECEIVED, _rejected("VENUE_UNAVAILABLE not connected")], "refused by VENUE_UNAVAILABLE"),
+        ([RECEIVED, replace(_rejected("VENUE_UNAVAILABLE not connected"), at=55)], ""),
+        ([RECEIVED, _rejected("ORDER_RATE venue=weight used=1 limit=1 of 1/1 minute")], "refused by ORDER_RATE venue"),
+        ([RECEIVED, e.WithdrawalRequested(order_id="O1", at=2, text="EMERGENCY_CANCEL reason=x")], "withdrew it"),
+        ([RECEIVED, e.WithdrawalRequested(order_id="O1", at=2, text="KILL_SWITCH scope=firm")], ""),
         (
             [e.LegSubmitted(order_id="O1", at=2, leg=1, client_id="x", qty=Decimal(1), price=None, stop_px=None)],
             "older",
         ),
         ([replace(RECEIVED, symbol="XYZ")], "has no XYZ"),
-        ([replace(RECEIVED, expire_time=5)], "ExpireTime(126)"),
+        ([replace(RECEIVED, symbol="XYZ"), _rejected("UNKNOWN_SYMBOL symbol=XYZ")], ""),
+        ([replace(RECEIVED, price=None), _rejected("MAX_ORDER_NOTIONAL limit=5 order=9")], "MAX_ORDER_NOTIONAL"),
         ([replace(RECEIVED, session="FIX.4.4:FIXGW->GONE")], "not in the configuration"),
     ],
 )
@@ -69,7 +84,7 @@ def test_an_order_is_left_out_with_the_reason(events: list[e.Event], reason: str
     story = OrderStory()
     for event in events:
         story.heard(event)
-    why = why_not(story, (), THERE_IS, 10, with_history=True)
+    why = why_not(story, (), THERE_IS, COMINGS, with_history=True)
     assert reason in why
     assert bool(reason) == bool(why)
 
@@ -78,13 +93,13 @@ def test_limits_that_reckon_with_the_past_are_missing_in_a_later_span() -> None:
     story = OrderStory()
     for event in (RECEIVED, _rejected("MAX_POSITION limit=5 order=9")):
         story.heard(event)
-    assert "MAX_POSITION" in why_not(story, (), THERE_IS, 10, with_history=False)
+    assert "MAX_POSITION" in why_not(story, (), THERE_IS, COMINGS, with_history=False)
 
 
 def test_an_execution_that_no_event_told_leaves_its_order_out() -> None:
     story = OrderStory(received=RECEIVED, trades={"7", "8"})
-    assert why_not(story, {"7", "8"}, THERE_IS, 10, with_history=True) == ""
-    assert "execution" in why_not(story, {"7"}, THERE_IS, 10, with_history=True)
+    assert why_not(story, {"7", "8"}, THERE_IS, COMINGS, with_history=True) == ""
+    assert "execution" in why_not(story, {"7"}, THERE_IS, COMINGS, with_history=True)
 
 
 @pytest.mark.parametrize(
@@ -135,6 +150,18 @@ def test_reports_that_are_missing_or_too_many_are_named() -> None:
     assert str(unknown).startswith("DESK id A report 1: made now")
 
 
+REST = """
+[[venue_accounts]]
+name = "main"
+{}
+[[accounts]]
+name = "TRADING"
+venue_account = "main"
+[[sessions]]
+target_comp_id = "DESK"
+accounts = ["TRADING"]
+"""
+
 LIVE = """
 environment = "live"
 deployment = "prod"
@@ -168,8 +195,7 @@ users = ["ann"]
 def test_a_live_gateways_scratch_is_a_simulated_one_on_this_host(tmp_path: Path) -> None:
     real = tmp_path / "live.toml"
     real.write_text(LIVE)
-    limit = LimitRow(1, "MAX_ORDER_QTY", "TRADING", "", "", "5", None, 0, None, "ann", "", 0)
-    text = scratch_config(load_config(real), [limit], tmp_path, "http://127.0.0.1:9010")
+    text = scratch_config(load_config(real), tmp_path, "http://127.0.0.1:9010")
     scratch = Config.model_validate(tomllib.loads(text))
     assert scratch.environment == "sim"
     assert scratch.front.host == "127.0.0.1"
@@ -182,15 +208,159 @@ def test_a_live_gateways_scratch_is_a_simulated_one_on_this_host(tmp_path: Path)
         "event_timeout_ms",
         "self_trade_prevention",
     }
-    (session,) = scratch.sessions
-    assert (session.logon, session.throttle, session.max_order_age_seconds, session.allow_from) == (
-        None,
-        None,
-        None,
-        (),
+    session, waker = scratch.sessions
+    assert (session.logon, session.allow_from, session.max_order_age_seconds) == (None, (), 30)
+    assert session.throttle is not None
+    assert session.throttle.messages == "1/1s"
+    assert waker.target_comp_id == WAKER
+
+
+@pytest.mark.parametrize(
+    ("environment", "more"),
+    [
+        ("live", ""),
+        ("testnet", ""),
+        ("sim", 'base_url = "http://192.0.2.7:9010"'),
+        ("sim", 'base_url = "http://127.0.0.1.example:9010"'),
+        ("sim", ""),
+    ],
+)
+def test_a_scratch_engine_takes_nothing_but_an_exchange_on_this_host(
+    tmp_path: Path, environment: str, more: str
+) -> None:
+    """Whatever configuration it is given, and whatever keys are there."""
+    config = tmp_path / "any.toml"
+    settings = f"[venue_accounts.settings]\n{more}"
+    config.write_text(
+        LIVE.partition("[[venue_accounts]]")[0].replace('"live"', f'"{environment}"') + REST.format(settings)
     )
-    assert [(given.code, given.scope.account, given.text) for given in scratch.all_limits()] == [
-        ("MAX_ORDER_QTY", "TRADING", "5")
+    with pytest.raises(SystemExit, match="a scratch gateway trades with a simulated exchange on this host"):
+        only_simulated(config)
+
+
+def test_a_scratch_engine_looks_before_it_begins(tmp_path: Path) -> None:
+    """As the process that it is, with a live gateway's configuration and keys."""
+    config = tmp_path / "live.toml"
+    config.write_text(LIVE)
+    ScratchClock(tmp_path / "clock", begin=1)
+    arguments = [str(config), str(tmp_path / "clock"), str(tmp_path / "caller")]
+    keys = {"FIXGW_LIVE_MAIN_API_KEY": "k", "FIXGW_LIVE_MAIN_API_SECRET": "s"}
+    ended = subprocess.run(
+        [sys.executable, "-m", "gateway.cli.scratch_engine", *arguments],
+        env=clean_environment() | keys,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert ended.returncode == 1
+    assert "a scratch gateway trades with a simulated exchange on this host" in ended.stderr
+
+
+def test_a_scratch_gateways_time_is_what_it_is_set_to_and_goes_on(tmp_path: Path) -> None:
+    ours = ScratchClock(tmp_path / "clock", begin=1_000)
+    theirs = ScratchClock(tmp_path / "clock")
+    assert 1_000 <= theirs.now() <= theirs.now()
+    day = 86_400_000_000_000
+    for at in (50 * day, 40 * day):
+        ours.set(at)
+        assert at <= theirs.now() < at + day
+
+
+class _Call(NamedTuple):
+    direction: str
+    operation: str
+    text: str
+    at: int = 0
+    intent_id: int | None = 1
+    order_id: str = "O1"
+    venue_account: str = "main"
+    id: int = 0
+
+
+_PLACE = _Call("out", "place", 'order.place {"newClientOrderId":"t-O1-1","symbol":"X","timestamp":5}', intent_id=1)
+_LOST = _Call("in", "place", "lost (written): no answer", at=2)
+_ASK = _Call("out", "settle", 'order.status {"origClientOrderId":"t-O1-1","symbol":"X"}', intent_id=2)
+_NO = _Call("in", "settle", '400 {"id":1,"status":400,"error":{"code":-2013}}', at=3, intent_id=2)
+_YES = _Call("in", "settle", '200 {"id":1,"status":200,"result":{"orderId":7,"executedQty":"1"}}', at=4, intent_id=2)
+_ASK_TRADES = _Call("out", "settle", 'myTrades {"orderId":7,"symbol":"X"}', intent_id=2)
+_TRADES = _Call("in", "settle", '200 {"id":2,"status":200,"result":[{"id":91,"orderId":7}]}', at=5, intent_id=2)
+
+
+def _words(*calls: _Call) -> tuple[VenueWords, dict[str, str]]:
+    rows: Any = calls
+    left_out = why_unusable(rows)
+    return VenueWords(rows, left_out), left_out
+
+
+def test_an_outcome_that_was_asked_for_is_told_by_the_answers_that_told_it() -> None:
+    """What was asked before without a verdict is not said again."""
+    words, left_out = _words(_PLACE, _LOST, _ASK, _NO, _ASK, _YES, _ASK_TRADES, _TRADES)
+    assert left_out == {}
+    found = Reply("order.status", "client id", 200, '{"orderId":7,"executedQty":"1"}')
+    trades = Reply("myTrades", "orderId", 200, '[{"id":91,"orderId":7}]')
+    assert words.steps == [
+        Answered(2, "main", "O1", "order.place", "t-O1-1", {"symbol": "X"}, LOST, ""),
+        Settled(5, "main", "O1", "t-O1-1", (found, trades)),
+    ]
+    assert words.unanswered == set()
+    rows: Any = [_TRADES]
+    assert trades_told(rows) == {"O1": {"91"}}
+
+
+def test_that_the_venue_never_had_it_takes_its_history() -> None:
+    history = (_ASK._replace(text='allOrders {"symbol":"X","startTime":1}'), _YES._replace(text='200 {"result":[]}'))
+    assert [len(step.replies) for step in _words(_PLACE, _LOST, _ASK, _NO)[0].steps if isinstance(step, Settled)] == []
+    words, _ = _words(_PLACE, _LOST, _ASK, _NO, *history)
+    (settled,) = (step for step in words.steps if isinstance(step, Settled))
+    assert [reply.method for reply in settled.replies] == ["order.status", "allOrders"]
+
+
+@pytest.mark.parametrize(
+    ("calls", "why"),
+    [
+        ([_PLACE, _LOST, _LOST._replace(text='200 {"id":1,"result":{}}')], "after it had been given up"),
+        ([_PLACE, _LOST._replace(text="lost (not written): not connected")], "could not be sent"),
+        ([_PLACE, _LOST._replace(text="200 <html>")], "cannot be read"),
+        ([_PLACE, _LOST._replace(text='200 {"id":1…')], "not recorded whole"),
+        (
+            [_PLACE, _LOST._replace(text="watchdog: 200 {}", operation="cancel", intent_id=None)],
+            "the watchdog saw to it",
+        ),
+        ([_LOST], "what was asked before is not recorded"),
+    ],
+)
+def test_words_that_cannot_be_said_again_leave_their_order_out(calls: list[_Call], why: str) -> None:
+    words, left_out = _words(*calls)
+    assert why in left_out["O1"]
+    assert words.steps == []
+
+
+def test_a_cancel_that_went_over_the_other_api_is_one_request() -> None:
+    cancel = _PLACE._replace(operation="cancel", text='order.cancel {"newClientOrderId":"t-O1-1"}', intent_id=3)
+    lost = _LOST._replace(operation="cancel", text="lost (not written): not connected", intent_id=3)
+    again = cancel._replace(text='DELETE /api/v3/order {"newClientOrderId":"t-O1-1"}')
+    words, left_out = _words(_PLACE, cancel, lost, again, lost._replace(text='200 {"status":"CANCELED"}'))
+    assert left_out == {}
+    assert [(step.method, step.status) for step in words.steps if isinstance(step, Answered)] == [("order.cancel", 200)]
+
+
+def test_what_time_brought_is_a_step_and_has_to_come_again() -> None:
+    story = OrderStory()
+    for position, event in enumerate(
+        [
+            RECEIVED,
+            e.CancelRetried(order_id="O1", at=5, cl_ord_id="A"),
+            e.ExpiryRequested(order_id="O1", at=9),
+            e.WithdrawalRequested(order_id="O1", at=9, text="CANCEL_ON_DISCONNECT reason=logout grace=1s"),
+            e.WithdrawalRequested(order_id="O1", at=9, text="MASS_CANCEL cl_ord_id=M"),  # a message brought it
+        ]
+    ):
+        story.heard(event, position)
+    assert story.passed == [
+        (1, Passed(5, "O1")),
+        (2, Passed(9, "O1", "ExpiryRequested", 1)),
+        (3, Passed(9, "O1", "WithdrawalRequested", 1)),
     ]
 
 

@@ -218,4 +218,4 @@ FIELDS = (
     Field(50, "Indicative auction price", _NO, _VENUE),
     Field(51, "Indicative auction volume", _NO, _VENUE),
 )
-"""Numbers and names: the Annex, Table 2; codes: its fourth column, and ISO 20022 auth.113."""
+"""Numbers and names: the Annex, Table 2, from memory; codes: the schema of ISO 20022 auth.113."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
-from gateway.compliance.inject.record import Told
+from gateway.compliance.inject.steps import Told
 from gateway.domain.session_names import session_name
 from gateway.wire.field_names import NAMES
 from gateway.wire.raw import split_fields
@@ -16,8 +16,13 @@ OTHER_EACH_TIME = frozenset({9, 10, 17, 19, 34, 37, 45, 52, 60, 122})
 
 _SECONDARY_ORDER_ID, _EXEC_TYPE, _ORDER_STATUS = 198, 150, "I"
 
-_ORDER_ID = re.compile(r"\bO\d+\b")
 _TEXT = 58
+_OTHER_IN_TEXTS = (
+    (re.compile(r"\bO\d+\b"), "O#"),
+    (re.compile(r"\b(again_in|age)=[\d.]+m?s\b"), r"\1=#"),
+    (re.compile(r"^outcome unknown: .*"), "outcome unknown"),
+)
+"""In Text(58): ids and times, and how an answer was lost, which is not repeated."""
 
 Fields = tuple[tuple[int, str], ...]
 
@@ -64,9 +69,13 @@ def _comparable(fields: list[tuple[int, str]]) -> Fields:
     left_out = OTHER_EACH_TIME
     if (_EXEC_TYPE, _ORDER_STATUS) in fields:
         left_out |= {_SECONDARY_ORDER_ID}
-    return tuple(
-        (tag, _ORDER_ID.sub("O#", value) if tag == _TEXT else value) for tag, value in fields if tag not in left_out
-    )
+    return tuple((tag, _text(value) if tag == _TEXT else value) for tag, value in fields if tag not in left_out)
+
+
+def _text(value: str) -> str:
+    for pattern, instead in _OTHER_IN_TEXTS:
+        value = pattern.sub(instead, value)
+    return value
 
 
 def _differences(where: str, then: list[Fields], now: list[Fields]) -> Iterator[ReportDifference]:

@@ -32,7 +32,7 @@ class Decided:
     def client(self, at: int) -> Key:
         """Where a client's message belongs. at: when it came, nanoseconds."""
         position = self._at.get(at)
-        return (position, 0, at) if position is not None else self._behind(at)
+        return (position, 0, at) if position is not None else self.behind(at)
 
     def venue(self, order_id: str, at: int, client_times: set[int]) -> Key:
         """Where what the venue said about an order belongs. client_times: of messages, which lead to other events."""
@@ -42,9 +42,9 @@ class Decided:
                 break
             if when not in client_times:
                 return position, 0, at
-        return self._behind(at)
+        return self.behind(at)
 
-    def _behind(self, at: int) -> Key:
+    def behind(self, at: int) -> Key:
         """Behind all that was decided by then: for what led to nothing."""
         index = bisect_right(self._latest, at)
         return (self._positions[index - 1] if index else 0), 1, at

@@ -3,94 +3,147 @@ of the venue, or it came of something that a gateway beside the real one does no
 """
 
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from gateway.compliance.inject.other_causes import Comings
+from gateway.compliance.inject.steps import Passed
 from gateway.domain import events as e
 from gateway.domain.session_names import OWN_SESSION
 
-NEVER_GIVEN = frozenset(
-    {
-        "BUYING_POWER",
-        "CANCEL_RATIO",
-        "DUPLICATE_ORDER",
-        "MARKET_HOURS",
-        "MAX_DAILY_LOSS",
-        "MAX_GROSS_EXPOSURE",
-        "MAX_NET_EXPOSURE",
-        "ORDER_RATE",
-        "PRICE_COLLAR",
-        "REPEATED_EXECUTION",
-    }
-)
-"""Limits that need what only the real gateway had: prices, balances, the time of day, the real pace."""
+GONE = "CANCEL_ON_DISCONNECT "
+_COMPARED_WITHIN = 30_000_000_000
+"""How long after a connection came back the venue may be asked about an order because of that, nanoseconds."""
+
+NEVER_GIVEN = frozenset({"BUYING_POWER", "MAX_DAILY_LOSS", "MAX_GROSS_EXPOSURE", "MAX_NET_EXPOSURE", "PRICE_COLLAR"})
+"""Limits that need what only the real gateway had: prices and balances."""
 
 OF_HISTORY = frozenset(
-    {"FAT_FINGER", "MAX_OPEN_ORDERS", "MAX_ORDERS_PER_DAY", "MAX_POSITION", "SELF_TRADE", "SHORT_SALE"}
+    {
+        "CANCEL_RATIO",
+        "DUPLICATE_ORDER",
+        "FAT_FINGER",
+        "MAX_OPEN_ORDERS",
+        "MAX_ORDERS_PER_DAY",
+        "MAX_POSITION",
+        "ORDER_RATE",
+        "REPEATED_EXECUTION",
+        "SELF_TRADE",
+        "SHORT_SALE",
+    }
 )
 """Limits that reckon with all orders before: they can be given where the record is gone through from its beginning."""
 
+UNAVAILABLE = "VENUE_UNAVAILABLE"
 _OF_ITS_OWN_TIME = NEVER_GIVEN | {
     "DRAINING",
-    "MAX_ORDER_AGE",
-    "MESSAGE_RATE",
     "NO_REFERENCE_PRICE",
+    "SYMBOL_NOT_TRADING",
+    "TEST_SESSION",
     "TOO_MANY_WAITING",
-    "TRADING_HALTED",
-    "VENUE_UNAVAILABLE",
+    UNAVAILABLE,
 }
+_PRICED = frozenset({"MAX_ORDER_NOTIONAL", "MIN_ORDER_NOTIONAL"})  # by the market, where the order has no price
+_VENUE_BUDGET = "ORDER_RATE venue="  # of requests, which the host's other venue accounts have used too
 
 _BY_ITSELF = {
-    e.ExpiryRequested: "the gateway ended it when its time was over",
-    e.WithdrawalRequested: "the gateway withdrew it",
-    e.OutcomeUnknown: "what became of a request was unknown",
-    e.SettlementRequested: "the venue was asked what had become of it",
-    e.CancelReturned: "a cancel had to be sent again",
-    e.CancelRetried: "a cancel had to be sent again",
     e.TradeCanceled: "an execution was taken back",
     e.TradeCorrected: "an execution was corrected",
     e.OrderDoneForDay: "the venue laid it down for the day",
 }
+_UNKNOWN = "UNKNOWN_SYMBOL "
+_WISHES = ("MASS_CANCEL ", "KILL_SWITCH ", GONE)
+"""How the reasons begin for which the gateway withdraws orders, of those that can be had again."""
+
+_RESTART = "the gateway restarted"
 _FIRST_WORD = re.compile(r"[A-Z][A-Z_]+\b")
 
 
 class ThereIs(NamedTuple):
-    """What the scratch gateway has: sessions that trade, by SessionID, and symbols."""
+    """What the scratch gateway has: sessions that trade, by SessionID, and symbols.
+
+    left: sessions whose orders do not outlive their connection. throttled: what they send is counted, whatever it is.
+    is_one_account: all orders go to one venue account.
+    """
 
     sessions: frozenset[str]
     symbols: frozenset[str]
+    left: frozenset[str] = frozenset()
+    throttled: frozenset[str] = frozenset()
+    is_one_account: bool = True
+
+
+class Doubt(NamedTuple):
+    """A request whose answer a restart has cost."""
+
+    at: int
+    operation: str
+    client_id: str
 
 
 @dataclass(slots=True)
 class OrderStory:
-    """What the journal has of an order in the span. legs: how many requests to place it there were."""
+    """What the journal has of an order in the span. asked: when the venue was asked for no reason of the order's own.
+
+    doubts: requests that a restart left unanswered. passed: what the gateway did when a time had come, with its place.
+    """
 
     received: e.OrderReceived | None = None
-    legs: int = 0
     trades: set[str] = field(default_factory=set)
-    refusals: list[str] = field(default_factory=list)
+    refusals: list[tuple[int, str]] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
+    asked: list[int] = field(default_factory=list)
+    doubts: list[Doubt] = field(default_factory=list)
+    passed: list[tuple[int, Passed]] = field(default_factory=list)
+    _client_ids: dict[int, str] = field(default_factory=dict)
+    _counts: Counter[str] = field(default_factory=Counter)
+    _last_at: int = 0
 
-    def heard(self, event: e.Event) -> None:
+    def heard(self, event: e.Event, position: int = 0) -> None:
         """The next event."""
-        if isinstance(event, e.OrderReceived):
-            self.received = event
-        elif isinstance(event, e.LegSubmitted):
-            self.legs += 1
-        elif isinstance(event, e.OrderFilled):
-            self.trades.add(event.trade_id)
-        elif isinstance(event, e.OrderRejected | e.RequestRejected):
-            self.refusals.append(event.text)
         reason = _BY_ITSELF.get(type(event))
         if reason is not None:
             self.reasons.append(reason)
+        match event:
+            case e.OrderReceived():
+                self.received = event
+            case e.LegSubmitted():
+                self._client_ids[event.leg] = event.client_id
+            case e.OrderFilled():
+                self.trades.add(event.trade_id)
+            case e.OrderRejected() | e.RequestRejected() | e.RequestRefused() | e.NewOrderRefused():
+                self.refusals.append((event.at, event.text))
+            case e.OutcomeUnknown() if event.text.startswith(_RESTART):
+                client_id = self._client_ids.get(event.leg, "")
+                self.doubts.append(Doubt(event.at, str(event.operation), client_id))
+            case e.SettlementRequested() if event.at != self._last_at:
+                self.asked.append(event.at)
+            case e.ExpiryRequested():
+                self._came(event, position, must=True)
+            case e.CancelRetried():
+                self._came(event, position, must=False)
+            case e.WithdrawalRequested():
+                if not event.text.startswith(_WISHES):
+                    self.reasons.append("the gateway withdrew it")
+                elif event.text.startswith(GONE):
+                    self._came(event, position, must=True)
+        self._last_at = event.at
+
+    def _came(self, event: e.Event, position: int, *, must: bool) -> None:
+        name = type(event).__name__
+        self._counts[name] += 1
+        step = Passed(event.at, event.order_id, name, self._counts[name]) if must else Passed(event.at, event.order_id)
+        self.passed.append((position, step))
 
 
-def why_not(story: OrderStory, told_trades: Iterable[str], there_is: ThereIs, now: int, *, with_history: bool) -> str:
-    """The reason; empty for an order that can be gone through. told_trades: ids in the venue's recorded events.
+def why_not(
+    story: OrderStory, told_trades: Collection[str], there_is: ThereIs, comings: Comings, *, with_history: bool
+) -> str:
+    """The reason; empty for an order that can be gone through. told_trades: ids in the venue's recorded words.
 
-    now: nanoseconds UTC. with_history: the limits OF_HISTORY are given.
+    with_history: the limits OF_HISTORY are given.
     """
     order = story.received
     if order is None:
@@ -99,22 +152,27 @@ def why_not(story: OrderStory, told_trades: Iterable[str], there_is: ThereIs, no
         return "it is the gateway's own"
     if order.session not in there_is.sessions:
         return f"session {order.session} is not in the configuration"
-    if order.symbol not in there_is.symbols:
+    if order.symbol not in there_is.symbols and not any(text.startswith(_UNKNOWN) for _, text in story.refusals):
         return f"the simulated exchange has no {order.symbol}"
-    if order.expire_time is not None and order.expire_time <= now:
-        return "its ExpireTime(126) is over by now"
     if story.reasons:
         return story.reasons[0]
-    for text in story.refusals:
-        if code := of_its_own_time(text, with_history=with_history):
+    for at, text in story.refusals:
+        code = of_its_own_time(text, with_history=with_history)
+        if order.price is None and text.partition(" ")[0] in _PRICED:
+            code = text.partition(" ")[0]
+        if code and not (code == UNAVAILABLE and comings.was_away(order.venue_account, at)):
             return f"refused by {code}, which the scratch gateway does not have"
+    if not all(comings.was_away(order.venue_account, at, _COMPARED_WITHIN) for at in story.asked):
+        return "the venue was asked about it after a restart or a comparison"
     if story.trades - set(told_trades):
-        return "an execution was learned otherwise than by the venue's events"
+        return "an execution was learned otherwise than by the venue's words"
     return ""
 
 
 def of_its_own_time(text: str, *, with_history: bool = True) -> str:
     """The code with which a refusal begins, if it came of what the scratch gateway does not have; else empty."""
     found = _FIRST_WORD.match(text)
+    if text.startswith(_VENUE_BUDGET):
+        return _VENUE_BUDGET.rstrip("=")
     missing = _OF_ITS_OWN_TIME if with_history else _OF_ITS_OWN_TIME | OF_HISTORY
     return found[0] if found is not None and found[0] in missing else ""

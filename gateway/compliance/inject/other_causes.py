@@ -1,0 +1,106 @@
+"""What moved orders besides clients and the venue's words, as steps: operators, sessions, venue connections."""
+
+from collections import defaultdict
+from collections.abc import Collection
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from gateway.compliance.derive.stored import stream
+from gateway.compliance.derive.window import Window, rows_of
+from gateway.compliance.inject.steps import Asked, Connected, Present, Reply
+from gateway.compliance.inject.venue_words import answer_in, method_of
+from gateway.store.readers import RECONCILE
+from gateway.store.tables import admin_actions, state_changes, venue_calls
+
+AGAIN = frozenset({"kill", "arm", "session.logout", "session.disable", "session.enable"})
+"""Operators' requests that are made again. Limits come by the times at which they are valid."""
+
+_HARMLESS = AGAIN | {"limits.set", "limits.remove", "keys.reload", "reconcile"}
+_SNAPSHOT = "snapshot"
+
+
+def asked_of(connection: Connection, window: Window) -> list[Asked]:
+    """What operators asked for, and what had stopped trading before the span. What was refused did nothing."""
+    found = []
+    for row in connection.execute(select(admin_actions).order_by(admin_actions.c.action_id)):
+        was_before = row.action in ("kill", "arm") and row.at < window.since
+        if row.action in AGAIN and (was_before or window.holds(row.at)) and not row.outcome.startswith("refused"):
+            found.append(Asked(row.at, row.uid, row.pid, row.who, row.action, row.arguments, row.reason))
+    return found
+
+
+def not_again(connection: Connection, window: Window) -> list[str]:
+    """Operators' requests that changed something and are not made again, by name."""
+    rows = connection.execute(select(admin_actions.c.action, admin_actions.c.at))
+    return sorted({row.action for row in rows if window.holds(row.at) and row.action not in _HARMLESS})
+
+
+class Comings(NamedTuple):
+    """away: when venue accounts were not connected, though the engine ran."""
+
+    sessions: list[Present]
+    connections: list[Connected]
+    away: dict[str, list[tuple[int, int]]]
+
+    def was_away(self, venue_account: str, at: int, longer: int = 0) -> bool:
+        """Whether the account was away then, or had been back for less than `longer` nanoseconds."""
+        return any(left <= at <= back + longer for left, back in self.away.get(venue_account, ()))
+
+
+def comings_of(connection: Connection, window: Window, sessions: Collection[str], *, venues: bool) -> Comings:
+    """How these sessions came and went, and venue accounts, if they are asked for."""
+    numbers = rows_of(connection, state_changes.c.id, state_changes.c.at, window)
+    present: list[Present] = []
+    left: dict[str, int] = {}
+    away: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for row in stream(connection, state_changes, "id", *numbers):
+        if not window.holds(row.at):
+            continue
+        if row.what == "engine":
+            left.clear()
+        elif row.what == "session" and row.name in sessions and row.state in ("on", "off"):
+            present.append(Present(row.at, row.name, row.state == "on", row.text == "logout"))
+        elif row.what != "venue" or not venues:
+            continue
+        elif row.state == "unavailable":
+            left.setdefault(row.name, row.at)
+        elif row.name in left:
+            away[row.name].append((left.pop(row.name), row.at))
+    looks = _looks(connection, window) if away else {}
+    connected = []
+    for account, times in away.items():
+        for gone, back in times:
+            replies = next((replies for at, replies in looks.get(account, ()) if at >= back), ())
+            connected += [Connected(gone, account, False), Connected(back, account, True, replies)]
+    return Comings(present, sorted(connected), dict(away))
+
+
+def _looks(connection: Connection, window: Window) -> dict[str, list[tuple[int, tuple[Reply, ...]]]]:
+    """When venue accounts were looked at as a whole, and what they showed."""
+    numbers = rows_of(connection, venue_calls.c.id, venue_calls.c.at, window)
+    found: dict[str, list[tuple[int, tuple[Reply, ...]]]] = defaultdict(list)
+    begun: dict[str, tuple[int, list[Reply]]] = {}
+    method: dict[str, str] = {}
+    for row in stream(connection, venue_calls, "id", *numbers):
+        account = row.venue_account
+        if row.operation == RECONCILE and account in begun:
+            at, replies = begun.pop(account)
+            found[account].append((at, tuple(replies)))
+        elif row.operation == _SNAPSHOT and row.direction == "out":
+            method[account] = method_of(row.text)
+            if method[account] == "openOrders.status":
+                begun[account] = row.at, []
+        elif row.operation == _SNAPSHOT and account in begun and (answer := answer_in(row.text)) is not None:
+            begun[account][1].append(Reply(method[account], "", *answer))
+    return found
+
+
+def trades_shown(connected: Collection[Connected]) -> set[str]:
+    """Ids of the executions in what accounts showed."""
+    shown: set[str] = set()
+    for reply in (reply for step in connected for reply in step.replies if reply.method == "myTrades"):
+        trades: Any = msgspec.json.decode(reply.body) if reply.status == 200 else []
+        shown.update(str(trade.get("id")) for trade in trades if isinstance(trade, dict))
+    return shown
