@@ -15,7 +15,7 @@ from gateway.wire.readable import meaning
 if TYPE_CHECKING:
     from demo_screen import Screen
 
-_ANSWER_SECONDS = 5.0
+_ANSWER_SECONDS = 15.0
 _QUIET_SECONDS = 0.3
 _TAGS = {name: tag for tag, name in NAMES.items()}
 

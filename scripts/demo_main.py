@@ -20,7 +20,7 @@ from gateway.client import ClientError, FixClient
 from gateway.store.database import open_for_reading
 from gateway.store.queries import OrderFilter, find_orders
 
-_STORY_SECONDS = 45.0
+_STORY_SECONDS = 90.0
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _INTERRUPTED = 130  # as shells report SIGINT
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROOT = Path(__file__).resolve().parents[1]
-_START_SECONDS = 25.0
-_STOP_SECONDS = 20.0
+_START_SECONDS = 60.0
+_STOP_SECONDS = 40.0
 
 # The simulated exchange's built-in account "main". At a real exchange these are yours, and secret.
 _KEYS = {"FIXGW_SIM_MAIN_API_KEY": "sim-main-key", "FIXGW_SIM_MAIN_API_SECRET": "sim-main-secret"}

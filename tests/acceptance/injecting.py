@@ -12,7 +12,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -25,7 +24,7 @@ from gateway.domain import venue_reports as v
 from gateway.venues import registry
 from gateway.venues.base import VenueFactory
 from gateway.venues.binance.adapter import BinanceVenue
-from tests.fixtures.processes import ROOT, Gateway, wait_until
+from tests.fixtures.processes import Gateway
 
 _NUMBERS = ("last_qty", "last_px", "qty", "cum_qty", "price")
 SOCKET = Path("injection.sock")
@@ -60,20 +59,6 @@ class InjectingGateway(Gateway):
     """As Gateway, with Scenario.venue_says."""
 
     module = "tests.acceptance.injecting"
-
-    def _start(self, arguments: list[str], ready: Path, env: Mapping[str, str]) -> int:
-        ready.unlink(missing_ok=True)
-        with self.log_file.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", self.module, *arguments],
-                cwd=self.directory,
-                stdout=log,
-                stderr=log,
-                env={**os.environ, **env, "PYTHONPATH": str(ROOT)},
-                start_new_session=True,
-            )
-        wait_until(lambda: ready.exists() or self._ended(), f"gateway ready\n{self.log()}")
-        return int(json.loads(ready.read_text())["port"])
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int | None:
         """Also ends the front, which outlives an engine that halted."""

@@ -43,11 +43,11 @@ class LiveGateway(InjectingGateway):
     def _name_database(self) -> None:
         """It is not made before the start: it belongs to live."""
 
-    def _start(self, arguments: list[str], ready: Path, env: Mapping[str, str]) -> int:
+    def _start(self, arguments: list[str], ready: Path, env: Mapping[str, str]) -> None:
         config = self.directory / "gateway.toml"
         lines = config.read_text().replace('environment = "sim"', 'environment = "live"').splitlines()
         config.write_text("\n".join(line for line in lines if not line.startswith("base_url")))
-        return super()._start(arguments, ready, env)
+        super()._start(arguments, ready, env)
 
 
 def _stay_on_loopback() -> None:

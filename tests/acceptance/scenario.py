@@ -21,7 +21,7 @@ from tests.fixtures.processes import Exchange, Gateway
 
 SYMBOL = "LTCUSDT"
 PRICE = "50"
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
 
 STATUS = {
     "New": "0",

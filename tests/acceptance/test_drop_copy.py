@@ -24,16 +24,9 @@ drop_copy_accounts = ["OTHER"]
 
 
 @pytest.fixture(scope="module")
-def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
-    process = Exchange(tmp_path_factory.mktemp("sim")).start()
-    yield process
-    process.stop()
-
-
-@pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory, exchange: Exchange) -> Iterator[Gateway]:
+def gateway(tmp_path_factory: pytest.TempPathFactory, shared_exchange: Exchange) -> Iterator[Gateway]:
     directory = tmp_path_factory.mktemp("gateway")
-    process = Gateway(directory, exchange.url, sessions=SESSIONS, more=COPIES).start()
+    process = Gateway(directory, shared_exchange.url, sessions=SESSIONS, more=COPIES).start()
     yield process
     process.stop()
 
@@ -47,9 +40,9 @@ def shown(message: FixMessage) -> tuple[str | None, ...]:
 
 
 async def test_it_hears_what_happened_while_it_was_off_and_of_what_nobody_asked_for(
-    exchange: Exchange, gateway: Gateway
+    shared_exchange: Exchange, gateway: Gateway
 ) -> None:
-    await exchange.control("mode", symbol="LTCUSDT", mode="manual")
+    await shared_exchange.control("mode", symbol="LTCUSDT", mode="manual")
     expected = []
     async with on(gateway, "DESK", "OMS42") as (desk, old):
         mine = await rest(desk)
@@ -81,7 +74,7 @@ async def test_it_hears_what_happened_while_it_was_off_and_of_what_nobody_asked_
         # Its own numbers, and so its own resend.
         copy.send("2", [(7, got[0][34]), (16, got[-1][34])])
         await copy.ping()
-        again = [m for way, m in copy.transcript if way == "in" and m.get(43) == "Y"]
+        again = [m for way, m in copy.transcript if way == "in" and m.get(43) == "Y" and m.type == "8"]
         assert [m[17] for m in again] == [m[17] for m in got]
 
 
@@ -116,6 +109,7 @@ async def test_nothing_is_lost_or_doubled_by_a_crash(gateway: Gateway) -> None:
         await desk.expect("8", {11: refused, 150: "8"})
         first = await before.expect("8", {11: refused})
         gateway.kill_engine()
+    await before.wait_closed()
     async with on(gateway, "DESK") as (desk,), copy_session(gateway, "COPY", "FIX.4.4") as copy:
         last = desk.new_order("NIXUSDT", "buy", order_qty="1", price="51")
         report = await desk.expect("8", {11: last, 150: "8"})

@@ -21,15 +21,8 @@ TERMS: dict[str, Any] = {"order_qty": "2", "price": "50", "time_in_force": "GTC"
 
 
 @pytest.fixture(scope="module")
-def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
-    process = Exchange(tmp_path_factory.mktemp("sim")).start()
-    yield process
-    process.stop()
-
-
-@pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory, exchange: Exchange) -> Iterator[Gateway]:
-    process = Gateway(tmp_path_factory.mktemp("gateway"), exchange.url, sessions=SESSIONS).start()
+def gateway(tmp_path_factory: pytest.TempPathFactory, shared_exchange: Exchange) -> Iterator[Gateway]:
+    process = Gateway(tmp_path_factory.mktemp("gateway"), shared_exchange.url, sessions=SESSIONS).start()
     yield process
     process.stop()
 
@@ -71,8 +64,8 @@ async def canceled(client: FixClient, *orders: str, mass: str) -> None:
         assert (report[39], report[58], report.get(41)) == ("4", f"MASS_CANCEL cl_ord_id={mass}", None)
 
 
-async def test_a_mass_cancel_is_answered_and_each_order_reports(exchange: Exchange, gateway: Gateway) -> None:
-    await exchange.control("mode", symbol="LTCUSDT", mode="manual")
+async def test_a_mass_cancel_is_answered_and_each_order_reports(shared_exchange: Exchange, gateway: Gateway) -> None:
+    await shared_exchange.control("mode", symbol="LTCUSDT", mode="manual")
     async with on(gateway, "DESK", "RISK", "OMS42") as (desk, risk, old):
         first, second = await rest(desk), await rest(desk, side="sell")
         third, fourth = await rest(desk, account="OTHER"), await rest(old)

@@ -161,7 +161,6 @@ def restart(open_orders: int, messages: int, resent: int) -> dict[str, float]:
         nobody = f"http://127.0.0.1:{free_loopback_port()}"
         sessions = {COMP_ID: ("FIX.4.4", ""), "OTHER": ("FIX.4.4", "")}
         gateway = Gateway(directory, nobody, sessions=sessions, log_level="INFO")
-        gateway.port = free_loopback_port()
         with gateway.sql() as sql:
             number = int(sql.exec_driver_sql("SELECT next_in FROM sessions").scalar_one())
         started = time.perf_counter()

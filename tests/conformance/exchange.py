@@ -16,7 +16,7 @@ from gateway.domain.venue_reports import VenueReport
 from gateway.venues.base import Sinks, Venue
 
 _R = TypeVar("_R", bound=VenueReport)
-DEADLINE_S = 15.0
+DEADLINE_S = 30.0
 
 
 async def eventually(condition: Callable[[], bool]) -> None:

@@ -41,7 +41,7 @@ async def test_a_fill_that_waited_for_the_client_survives_its_reset(exchange: Ex
 
 
 async def test_a_report_that_may_have_been_lost_comes_again_after_a_reset(exchange: Exchange, gateway: Gateway) -> None:
-    client = await gateway.client().connect()
+    client = await gateway.client(heartbeats=False).connect()  # or it would prove, given time, that it has the report
     name = await resting_order(exchange, client)
     await exchange.control("fill", clientOrderId="test-O1-1", qty="0.5")
     first = await client.expect("8", {11: name, 150: "F"})
@@ -62,7 +62,7 @@ async def test_a_report_that_may_have_been_lost_comes_again_after_a_reset(exchan
 async def test_what_the_client_has_is_not_sent_again_after_a_reset(exchange: Exchange, gateway: Gateway) -> None:
     client = await gateway.client().connect()
     await resting_order(exchange, client)
-    question = await client.expect("1", timeout=15)  # answered by the client itself
+    question = await client.expect("1")  # answered by the client itself
     assert question[112].startswith("REPORT-")
 
     def proven() -> bool:
@@ -79,7 +79,7 @@ async def test_what_the_client_has_is_not_sent_again_after_a_reset(exchange: Exc
 
 
 async def test_what_was_to_be_sent_again_survives_a_clean_restart(exchange: Exchange, gateway: Gateway) -> None:
-    client = await gateway.client().connect()
+    client = await gateway.client(heartbeats=False).connect()  # as above
     name = await resting_order(exchange, client)
     await drop(client, gateway)
     await exchange.control("fill", clientOrderId="test-O1-1")
@@ -102,11 +102,11 @@ async def test_a_crash_between_the_reset_and_its_answer(
     monkeypatch.setenv(VARIABLE, f"epoch_committed:1:{marker}")
     gateway = Gateway(tmp_path, exchange.url).start()
     try:
-        client = await gateway.client().connect()
+        client = await gateway.client(heartbeats=False).connect()  # as above
         name = await resting_order(exchange, client)
         await client.logout()
         with pytest.raises(ClientError):
-            await gateway.client(reset_seq_num=True).connect(timeout=5)
+            await gateway.client(reset_seq_num=True).connect()
         wait_until(marker.exists, "the engine died")
         wait_until(lambda: gateway.log().count("engine started") >= 2, "another engine starts")
         assert session_row(gateway).epoch == 2

@@ -28,7 +28,7 @@ def start_another(gateway: Gateway, directory: Path, config: str) -> "subprocess
 
 @pytest.mark.parametrize("shared", ["database", "directory"])
 async def test_a_second_engine_is_refused_and_harms_nothing(gateway: Gateway, tmp_path: Path, shared: str) -> None:
-    config = (tmp_path / "gateway.toml").read_text()
+    config = (tmp_path / "gateway.toml").read_text().replace(f"port = {gateway.port}", "port = 0")
     if shared == "database":
         config = config.replace(f'directory = "{tmp_path / "run"}"', f'directory = "{tmp_path / "other"}"')
     else:
@@ -72,7 +72,7 @@ def test_a_front_that_finds_its_port_taken_ends_the_start_with_a_sentence(gatewa
     other.mkdir()
     config = (tmp_path / "gateway.toml").read_text()
     config = config.replace("gateway.db", "other.db").replace(str(tmp_path / "run"), str(other))
-    second = start_another(gateway, other, config.replace("port = 0", f"port = {gateway.port}"))
+    second = start_another(gateway, other, config)
     assert second.returncode == 2
     assert f"cannot listen on 127.0.0.1 port {gateway.port}" in second.stderr
     assert "restarts in" not in second.stderr

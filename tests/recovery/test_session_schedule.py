@@ -71,7 +71,7 @@ async def test_outside_of_its_schedule_a_session_is_closed_and_a_missed_boundary
 ) -> None:
     gateway = Gateway(tmp_path, exchange.url).start()
     try:
-        client = await gateway.client().connect()
+        client = await gateway.client(heartbeats=False).connect()  # or it would prove that it has the report
         name = await resting_order(exchange, client)
         await drop(client, gateway)
     finally:

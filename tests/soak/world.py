@@ -14,7 +14,6 @@ from typing import Self
 import aiohttp
 from sqlalchemy import select
 
-from gateway.fix.listener import free_loopback_port
 from gateway.store.tables import sessions
 from tests.fixtures.processes import ROOT, Exchange, Gateway, wait_until
 from tests.soak.client_book import ClientBook, read_journal
@@ -108,7 +107,6 @@ class World:
             emergency_cancel=True,
             database=self._database,
         )
-        self.gateway.port = free_loopback_port()  # a front that starts again must be where the client looks for it
         try:
             self.gateway.start()
             self._start_client()
