@@ -111,11 +111,6 @@ class WireLog:
         """
         return self.settings.on_full == "refuse_logons" and (bool(self.failing) or self._loses_for(_PATIENCE_NS))
 
-    @property
-    def is_losing(self) -> bool:
-        """Whether records are dropped."""
-        return self._loss is not None
-
     def _loses_for(self, nanoseconds: int) -> bool:
         loss = self._loss  # the writer may end it at any time
         return loss is not None and time.time_ns() - loss.since > nanoseconds

@@ -15,7 +15,7 @@ from asyncfix.protocol.protocol_fix44 import FIXProtocol44
 from gateway.fix.encode import utc_timestamp
 from tests.fixtures.processes import Exchange, Gateway
 
-WAIT_S = 20.0
+WAIT_S = 30.0
 AT = utc_timestamp(1_785_000_000_000_000_000)
 
 

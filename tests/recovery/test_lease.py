@@ -13,11 +13,11 @@ from sqlalchemy import func, select
 
 from gateway.client import FixClient, FixMessage
 from gateway.engine.crash_points import PAUSE_VARIABLE
-from gateway.store.tables import executions, intents, leases, orders
+from gateway.store.tables import executions, intents, leases, messages, orders, sessions
 from tests.fixtures.processes import Exchange, Gateway, wait_until
 
 # A short lease; and a window that outlasts the pause, so that the exchange would take what comes late.
-SETTINGS = "lease_seconds = 4\nrecv_window_ms = 60000"
+SETTINGS = "lease_seconds = 6\nrecv_window_ms = 60000"
 
 
 @pytest.fixture
@@ -45,7 +45,8 @@ async def test_an_engine_paused_past_its_lease_sends_nothing(
     client = first.client()
     await client.connect()
     await client.ping()
-    await asyncio.sleep(0.1)  # nothing is left to be committed but what comes now
+    # Nothing is left to be committed but what comes now.
+    await asyncio.to_thread(wait_until, lambda: in_sql(first) == (client.next_out, client.next_in - 1), "all of it")
     pause.touch()
     client.new_order("BTCUSDT", "buy", "2", price="30000", time_in_force="gtc")
     paused = first.engine_pid()
@@ -126,6 +127,14 @@ async def test_another_host_takes_over_what_is_under_way(hosts: tuple[Gateway, G
     with second.sql() as sql:
         assert sql.execute(select(func.count()).select_from(executions)).scalar() == 1
         assert sql.execute(select(leases.c.fencing_number)).scalar() == 3
+
+
+def in_sql(gateway: Gateway) -> tuple[int, int]:
+    """The number that DESK uses next, and the last that was sent to it."""
+    sent = select(func.max(messages.c.msg_seq_num)).where(messages.c.direction == "out")
+    with gateway.sql() as sql:
+        next_in = sql.execute(select(sessions.c.next_in).where(sessions.c.session.contains("DESK"))).scalar_one()
+        return next_in, sql.execute(sent.where(messages.c.session.contains("DESK"))).scalar_one()
 
 
 def heard(client: FixClient) -> list[FixMessage]:

@@ -25,7 +25,7 @@ GONE = "EMERGENCY_CANCEL reason=engine_lost the gateway stood still; trading is 
 @pytest.fixture
 def watched(tmp_path: Path, exchange: Exchange) -> Iterator[Gateway]:
     group = grp.getgrgid(NOBODY).gr_name
-    engine = f'hang_seconds = 4\nabsent_seconds = 3\ncontrol_group = "{group}"'
+    engine = f'hang_seconds = 6\nabsent_seconds = 3\ncontrol_group = "{group}"'
     process = Gateway(tmp_path, exchange.url, emergency_cancel=True, engine=engine).start()
     yield process
     process.stop()
@@ -55,7 +55,7 @@ async def test_an_engine_that_hangs(exchange: Exchange, watched: Gateway) -> Non
     # Stopped together for longer than that: neither was late, once they go on.
     for process in (engine, watchdog):
         os.kill(process, signal.SIGSTOP)
-    await asyncio.sleep(5)  # the passing of time is what this is about
+    await asyncio.sleep(7)  # the passing of time is what this is about
     for process in (watchdog, engine):
         os.kill(process, signal.SIGCONT)
     await resting(desk)
@@ -138,7 +138,7 @@ async def test_an_engine_that_does_not_come_back(exchange: Exchange, watched: Ga
     assert (code, "ENGINE_ABSENT" in out) == (0, True)
 
     # It cannot work any more, and SQL cannot be read: the exchange is asked, and what is not ours is left alone.
-    await until(gateway, "the engine is at work", 2)
+    await until(gateway, f"the engine is at work pid={gateway.engine_pid()}")
     await place_past_the_gateway(exchange, "test-O77-1")
     await place_past_the_gateway(exchange, "by-hand-1")
     database = Path(gateway.database_url.removeprefix("sqlite:///"))

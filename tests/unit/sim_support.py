@@ -14,7 +14,7 @@ import aiohttp
 from gateway.simulator.server import Settings, Simulator
 
 KEY, SECRET = "sim-main-key", "sim-main-secret"
-DEADLINE = 10.0
+DEADLINE = 30.0
 
 
 def hmac_hex(payload: str, secret: str = SECRET) -> str:

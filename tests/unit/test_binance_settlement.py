@@ -81,7 +81,7 @@ async def settle(reply: Reply, **fields: Any) -> tuple[Sinks, list[tuple[str, Pa
         "price": Decimal(11),
     }  # fmt: skip
     settlements.start(SettleIntent(**{**common, **fields}))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await sinks.verdict.wait()
     await settlements.stop()
     return sinks, asked

@@ -13,7 +13,7 @@ from gateway.client import ClientError, ExpectTimeout, FixClient, FixMessage, Lo
 from gateway.client.message import Fields, encode
 from gateway.wire.framing import parse_stream
 
-WAIT = 10  # seconds until a test gives up
+WAIT = 30  # seconds until a test gives up
 NOW = "20260105-10:00:00.000"
 
 

@@ -16,7 +16,7 @@ from gateway.client import FixMessage
 from gateway.client.message import Fields, encode
 from gateway.wire.framing import parse_stream
 
-WAIT = 20  # seconds until a test gives up
+WAIT = 30  # seconds until a test gives up
 
 
 @dataclass

@@ -97,7 +97,7 @@ def test_an_order_whose_beginning_is_gone_is_not_told_without_it(database: Engin
     with database.begin() as connection:
         later = set(connection.execute(select(journal.c.order_id).where(journal.c.at >= second_day)).scalars())
         earlier = select(journal.c.order_id, func.max(journal.c.position)).where(journal.c.at < second_day)
-        last = dict(connection.execute(earlier.group_by(journal.c.order_id)).tuples().all())
+        last = {row[0]: row[1] for row in connection.execute(earlier.group_by(journal.c.order_id))}
         order_id = min((later & last.keys()) - {""})
         connection.execute(update(journal).where(journal.c.position == last[order_id]).values(payload="{}"))
     window = Window(second_day, second_day + DAY)

@@ -18,7 +18,7 @@ from gateway.wire.raw import Fields, split_fields, to_text
 from tests.fixtures.fix_reports import FILL, ORDER, PARTIES, PARTLY, SPECS, cancel_reject, report
 
 SOH = "\x01"
-DEADLINE = 10  # seconds
+DEADLINE = 30  # seconds
 
 # Prints its port, then sends each report it reads from stdin, a JSON line each. In a process of its own that is killed:
 # QuickFIX's stop() crashes when it meets a connection that is just being closed.

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from gateway.simulator.accounts import Accounts, sandbox_accounts
 from gateway.simulator.limits import Limits
-from tests.unit.sim_support import Sim, WsClient, limit_order, now_ms, running, signed
+from tests.unit.sim_support import DEADLINE, Sim, WsClient, limit_order, now_ms, running, signed
 
 ED25519_KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 
@@ -50,16 +50,16 @@ async def test_public_methods(sim: Sim) -> None:
 async def test_ids_come_back_as_sent(sim: Sim, request_id: object) -> None:
     async with sim.http.ws_connect(sim.simulator.url + "/ws-api/v3") as socket:
         await socket.send_json({"id": request_id, "method": "ping"})
-        assert (await socket.receive_json(timeout=5))["id"] == request_id
+        assert (await socket.receive_json(timeout=DEADLINE))["id"] == request_id
 
 
 @pytest.mark.parametrize("text", ["", "nonsense", "[]", '{"id":1}', '{"id":1,"method":"time","params":[]}', "\x00"])
 async def test_bad_json_is_refused_and_the_connection_lives(sim: Sim, text: str) -> None:
     async with sim.http.ws_connect(sim.simulator.url + "/ws-api/v3") as socket:
         await socket.send_str(text)
-        assert (await socket.receive_json(timeout=5))["error"]["code"] == -1135
+        assert (await socket.receive_json(timeout=DEADLINE))["error"]["code"] == -1135
         await socket.send_str('{"id":1,"method":"ping"}')
-        assert (await socket.receive_json(timeout=5))["status"] == 200
+        assert (await socket.receive_json(timeout=DEADLINE))["status"] == 200
 
 
 async def test_numbers_are_signed_as_they_are_written(sim: Sim) -> None:
@@ -74,7 +74,7 @@ async def test_numbers_are_signed_as_they_are_written(sim: Sim) -> None:
     )
     async with sim.http.ws_connect(sim.simulator.url + "/ws-api/v3") as socket:
         await socket.send_str('{"id":1,"method":"order.place","params":' + text + "}")
-        answer = await socket.receive_json(timeout=5)
+        answer = await socket.receive_json(timeout=DEADLINE)
     assert (answer["result"]["origQty"], answer["result"]["price"]) == ("2.50000000", "100.00000000")
     assert answer["result"]["strategyId"] == 5
 
@@ -182,7 +182,7 @@ async def test_answer_comes_before_the_events_it_caused(sim: Sim) -> None:
     async with sim.http.ws_connect(sim.simulator.url + "/ws-api/v3") as socket:
         await socket.send_json({"id": 1, "method": "userDataStream.subscribe.signature", "params": signed({})})
         await socket.send_json({"id": 2, "method": "order.place", "params": signed(limit_order())})
-        frames = [await socket.receive_json(timeout=5) for _ in range(4)]
+        frames = [await socket.receive_json(timeout=DEADLINE) for _ in range(4)]
     assert [frame.get("id") for frame in frames] == [1, 2, None, None]
 
 
@@ -254,7 +254,7 @@ async def test_stopping_says_so_and_closes(sim: Sim) -> None:
     ws = await (await sim.ws()).subscribe()
     await sim.simulator.stop()
     assert (await ws.event())["e"] == "serverShutdown"
-    await asyncio.wait_for(ws._reader, 5)
+    await asyncio.wait_for(ws._reader, DEADLINE)
     assert ws.socket.closed
 
 

@@ -56,7 +56,7 @@ class Waiter:
         self._news.set()
 
     async def news(self) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await self._news.wait()
         self._news.clear()
 

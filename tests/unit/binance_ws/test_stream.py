@@ -30,7 +30,7 @@ class StreamEnd:
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def until(self, *told: str) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while self.told != list(told):
                 self.changed.clear()
                 await self.changed.wait()
@@ -116,7 +116,7 @@ class TestStream:
         assert first is not None
         end.stream.renew()
         assert end.stream.connection is first
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while end.stream.connection is first:  # noqa: ASYNC110 - it is announced nowhere
                 await asyncio.sleep(0.01)
             # It happened before the second was subscribed, and was long on its way.
@@ -143,7 +143,7 @@ class TestStream:
         await end.until("up")
         slow = True
         end.stream.renew()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await asked.wait()
             await end.stream.move(Credentials("new", HmacSigner("other")))
             second = end.stream.connection
@@ -169,7 +169,7 @@ class TestStream:
         assert len(server.sockets) == 1, "by the venue's clock, which stands still, the ban goes on"
         assert end.stream.connection is first
         limits._host.paused_until_ms = 0
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await first.closed
         assert end.told == ["up"]
         await end.stream.stop()
@@ -219,7 +219,7 @@ class TestStream:
         server = await serve(script)
         end = subscriber(server.url)
         end.stream.start(session)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not end.heard.events:
                 end.changed.clear()
                 await end.changed.wait()

@@ -9,7 +9,7 @@ import simplefix
 
 from gateway.front import Front, FrontSettings, SessionPolicy
 
-WAIT = 10  # seconds until a test gives up
+WAIT = 30  # seconds until a test gives up
 
 
 NAMES = ("DESK", *(f"DESK{number:02}" for number in range(50)))

@@ -134,16 +134,18 @@ async def test_a_front_that_is_not_there_or_hangs_is_said(path: Path, monkeypatc
     assert outcome.text.startswith("the front did not answer (FileNotFoundError")
     monkeypatch.setattr("gateway.control.client.LOOK_S", 0.05)
     monkeypatch.setattr("gateway.control.front_link._ANSWER_S", 0.05)
-    server = await asyncio.start_unix_server(_hang, path)
+    over = asyncio.Event()
+
+    async def hang(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await over.wait()
+        writer.close()
+
+    server = await asyncio.start_unix_server(hang, path)
     with pytest.raises(ControlError, match=r"the front did not answer within 0.05 s"):
         await asyncio.to_thread(look, path, "front")
     assert (await outcome_of(path, KEY)).text.startswith("the front did not answer (TimeoutError")
+    over.set()
     server.close()
-
-
-async def _hang(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await asyncio.sleep(0.2)
-    writer.close()
 
 
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]"])

@@ -47,7 +47,7 @@ async def engine_full_of(path: Path | None, session: str = KEY) -> AsyncIterator
     link.start()
     try:
         backlog.came(session, 1_001)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while session not in await held(path):
                 pass
         yield backlog

@@ -220,7 +220,7 @@ async def test_a_slow_disk_loses_records_that_are_counted(
     assert await asyncio.to_thread(disk.tried.wait, WAIT)
     half = LOGON[: LOGON.index(PASSWORD) + len(PASSWORD) - 4]
     kept = 0
-    while not made.is_losing:
+    while made._loss is None:
         tap.received(ORDER)
         kept += 1
     kept -= 1  # the last was dropped
@@ -232,7 +232,7 @@ async def test_a_slow_disk_loses_records_that_are_counted(
     monkeypatch.setattr("gateway.front.wire_log._PATIENCE_NS", 0)
     assert (refuses_at_once, made.refuses_logons) == (False, True)
     disk.go_on.set()
-    await until(lambda: not made.is_losing)
+    await until(lambda: made._loss is None)
     assert not made.refuses_logons
     tap.received(LOGON[len(half) :] + ORDER)
     await asyncio.to_thread(writer.close)
