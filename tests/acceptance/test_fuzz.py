@@ -16,6 +16,7 @@ from gateway.client import ClientError, ExpectTimeout, FixClient, NotConnected
 from gateway.client.message import utc_timestamp
 from gateway.store.tables import alerts
 from gateway.wire.framing import framed
+from tests.fixtures.patient import PATIENCE_S
 from tests.fixtures.processes import Exchange, Gateway
 
 MESSAGES = int(os.environ.get("FIXGW_FUZZ_MESSAGES", "400"))
@@ -147,14 +148,15 @@ async def is_answered(client: FixClient, cl_ord_ids: list[str], seconds: float) 
 async def reconnect(client: FixClient) -> None:
     """A new connection; the session before may still be ending."""
     client.abort()
-    for _ in range(20):
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
         try:
             await client.connect()
         except ClientError:
+            assert time.monotonic() < deadline
             await asyncio.sleep(0.1)
         else:
             return
-    await client.connect()
 
 
 @pytest.mark.timeout(60 + MESSAGES)
@@ -177,7 +179,7 @@ async def test_damaged_messages_do_not_touch_the_good_ones(gateway: Gateway) -> 
         except NotConnected:
             pass
         good += batch
-        for _ in range(5):
+        for _ in range(15):
             if await is_answered(client, batch, STALLED):
                 break
             await reconnect(client)
@@ -188,7 +190,7 @@ async def test_damaged_messages_do_not_touch_the_good_ones(gateway: Gateway) -> 
         await reconnect(client)
     last = client.new_order("BTCUSDT", "sell", "1", price="90000", time_in_force="GTC")
     try:
-        await client.expect("8", {11: last, 150: "0"})
+        await client.expect("8", {11: last, 150: "0"}, timeout=STALLED)
     except (ExpectTimeout, NotConnected):
         await reconnect(client)
         await client.expect("8", {11: last, 150: "0"})

@@ -103,13 +103,15 @@ async def test_a_client_that_floods_a_slow_engine_is_held_back_alone(gateway: Ga
         async with asyncio.timeout(30):
             while not (await shown(gateway, "front"))[KEY]["held_back"]:
                 pass
-        for _ in range(2):
+        deadline = time.monotonic() + 30
+        while most <= BOUND // 2:
+            assert time.monotonic() < deadline, most
             use = await shown(gateway, "engine")
             most = max(most, use[KEY]["waiting_bytes"])
             front = await shown(gateway, "front")
             assert [key for key, has in front.items() if has["held_back"]] in ([KEY], []), "it alone"
             assert await trades(other)
-    assert BOUND // 2 < most < BOUND + ON_ITS_WAY
+    assert most < BOUND + ON_ITS_WAY
     found = await answers(client, sent)
     assert set(found.values()) <= {"0", "8"}, "taken, or refused since too many wait"
     await client.expect("8", {41: resting, 150: "4"}, timeout=30)

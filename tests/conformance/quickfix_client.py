@@ -59,7 +59,7 @@ class QuickFixClient:
             dictionaries += f"AppDataDictionary={dictionary_path(version)}"
         config = self._directory / f"{comp_id}.cfg"
         config.write_text(
-            f"[DEFAULT]\nConnectionType=initiator\nNonStopSession=Y\nHeartBtInt=5\nReconnectInterval=1\n"
+            f"[DEFAULT]\nConnectionType=initiator\nNonStopSession=Y\nHeartBtInt=30\nReconnectInterval=1\n"
             f"FileStorePath={self._directory}/{comp_id}\nSocketConnectHost=127.0.0.1\nSocketConnectPort={self._port}\n"
             f"[SESSION]\nBeginString={transport(version)}\nSenderCompID={comp_id}\nTargetCompID=FIXGW\n"
             f"{dictionaries}\n{self._settings}\n"

@@ -26,19 +26,25 @@ def start_another(gateway: Gateway, directory: Path, config: str) -> "subprocess
     )
 
 
-@pytest.mark.parametrize("shared", ["database", "directory"])
-async def test_a_second_engine_is_refused_and_harms_nothing(gateway: Gateway, tmp_path: Path, shared: str) -> None:
-    config = (tmp_path / "gateway.toml").read_text().replace(f"port = {gateway.port}", "port = 0")
-    if shared == "database":
-        config = config.replace(f'directory = "{tmp_path / "run"}"', f'directory = "{tmp_path / "other"}"')
-    else:
-        config = config.replace("gateway.db", "other.db")
-    second = start_another(gateway, tmp_path, config)
-    assert second.returncode == 2
-    engine_says = f"in use by another engine, process {gateway.engine_pid()}" in second.stderr
-    front_says = "another front writes its wire log there" in second.stderr
-    assert engine_says or (shared == "directory" and front_says), second.stderr  # whichever comes first
-    assert "Traceback" not in second.stderr
+async def test_a_second_engine_is_refused_and_harms_nothing(gateway: Gateway, tmp_path: Path) -> None:
+    """One with the same database, directory or port; and none stays without its supervisor."""
+    config = (tmp_path / "gateway.toml").read_text()
+    without_port = config.replace(f"port = {gateway.port}", "port = 0")
+    other = tmp_path / "other"
+    other.mkdir()
+    elsewhere = f'directory = "{tmp_path / "run"}"', f'directory = "{other}"'
+    same_database = start_another(gateway, tmp_path, without_port.replace(*elsewhere))
+    same_directory = start_another(gateway, tmp_path, without_port.replace("gateway.db", "other.db"))
+    same_port = start_another(gateway, tmp_path, config.replace("gateway.db", "other.db").replace(*elsewhere))
+    for second in (same_database, same_directory, same_port):
+        assert second.returncode == 2
+        assert "Traceback" not in second.stderr
+    engine_says = f"in use by another engine, process {gateway.engine_pid()}"
+    assert engine_says in same_database.stderr
+    either = (engine_says, "another front writes its wire log there")  # whichever comes first
+    assert any(text in same_directory.stderr for text in either), same_directory.stderr
+    assert f"cannot listen on 127.0.0.1 port {gateway.port}" in same_port.stderr
+    assert "restarts in" not in same_port.stderr
 
     client = gateway.client()
     await client.connect()
@@ -51,6 +57,12 @@ async def test_a_second_engine_is_refused_and_harms_nothing(gateway: Gateway, tm
     await client.connect()
     await client.logout()
 
+    children = [gateway.engine_pid(), gateway.child_pid("front")]
+    seen = len(gateway.log())
+    gateway.kill()
+    wait_until(lambda: not any(is_alive(pid) for pid in children), "both have ended")
+    assert "engine stopped clean=True" in gateway.log()[seen:]
+
 
 def test_a_lock_ends_with_its_holder(tmp_path: Path) -> None:
     first = hold(tmp_path / "a.lock", "the database a")
@@ -58,24 +70,6 @@ def test_a_lock_ends_with_its_holder(tmp_path: Path) -> None:
         hold(tmp_path / "a.lock", "the database a")
     first.close()
     hold(tmp_path / "a.lock", "the database a").close()
-
-
-def test_the_engine_and_the_front_end_with_their_supervisor(gateway: Gateway) -> None:
-    children = [gateway.engine_pid(), gateway.child_pid("front")]
-    gateway.kill()
-    wait_until(lambda: not any(is_alive(pid) for pid in children), "both have ended")
-    assert "engine stopped clean=True" in gateway.log()
-
-
-def test_a_front_that_finds_its_port_taken_ends_the_start_with_a_sentence(gateway: Gateway, tmp_path: Path) -> None:
-    other = tmp_path / "other"
-    other.mkdir()
-    config = (tmp_path / "gateway.toml").read_text()
-    config = config.replace("gateway.db", "other.db").replace(str(tmp_path / "run"), str(other))
-    second = start_another(gateway, other, config)
-    assert second.returncode == 2
-    assert f"cannot listen on 127.0.0.1 port {gateway.port}" in second.stderr
-    assert "restarts in" not in second.stderr
 
 
 def is_alive(pid: int) -> bool:
