@@ -20,7 +20,7 @@ from gateway.wire.raw import split_leniently
 from gateway.wire.versions import FIX_50_SP2, transport
 from tests.fixtures.processes import ROOT
 
-WAIT_S = 30.0
+WAIT_S = 60.0
 Message = dict[int, str]
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.fix.encode import utc_timestamp
 from tests.conformance.quickfix_client import Message, QuickFixClient
-from tests.fixtures.processes import Exchange, Gateway
+from tests.fixtures.processes import Exchange, Gateway, wait_until
 
 VERSIONS = {"Q42": "FIX.4.2", "Q44": "FIX.4.4", "Q50": "FIX.5.0SP2"}
 NEXT_EXPECTED = "SendNextExpectedMsgSeqNum=Y"
@@ -113,9 +113,11 @@ async def test_says_at_logon_what_it_expects_and_is_sent_that(gateway: Gateway, 
         third = await rests(desk)
         expected, _ = await numbers(desk)
 
+        seen = len(gateway.log())
         gateway.kill_engine()  # its numbers go on at the bound that was reserved, far above
         await desk.until("logout")
         await desk.until("logon")
+        wait_until(lambda: "reconciled account=" in gateway.log()[seen:], "orders are taken again")
         fourth = await rests(desk)
         beyond, _ = await numbers(desk)
         assert beyond > expected + 1_000
