@@ -4,6 +4,7 @@ An exception that leaves a callback would end QuickFIX's thread and leave the po
 every callback has one guard: the failure is alerted, and the message still reaches the engine where it can.
 """
 
+import ctypes
 import functools
 import re
 import threading
@@ -35,6 +36,19 @@ does not know of could be used twice."""
 
 P = ParamSpec("P")
 
+_kept = threading.local()
+
+
+def _keep_thread_state() -> None:
+    """Keep Python's state of this thread from now on.
+
+    QuickFIX's thread is none of Python's own, so a state would be made for each callback and deleted after it, with
+    memory mapped and unmapped, which stops the other threads, too. Held once more than it is released, it stays.
+    """
+    if not hasattr(_kept, "is_kept"):
+        ctypes.pythonapi.PyGILState_Ensure()
+        _kept.is_kept = True
+
 
 def _guarded(
     callback: Callable[Concatenate["GatewayApplication", P], None],
@@ -44,6 +58,7 @@ def _guarded(
     @functools.wraps(callback)
     def run(self: "GatewayApplication", /, *args: P.args, **kwargs: P.kwargs) -> None:
         try:
+            _keep_thread_state()
             callback(self, *args, **kwargs)
         except (quickfix.RejectLogon, quickfix.DoNotSend):
             raise
