@@ -11,7 +11,7 @@ from sqlalchemy import Connection, func, select
 from gateway.cli.scratch import Scratch
 from gateway.store.tables import journal, messages, state_changes, venue_calls
 
-PATIENCE_S = 5.0
+PATIENCE_S = 15.0
 _POLL_S = 0.001
 
 

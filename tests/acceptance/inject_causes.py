@@ -1,9 +1,12 @@
 """A flow of orders that are moved by more than clients and the exchange's answers: to be recorded, and gone through."""
 
+import asyncio
 import time
+from typing import Any
 
 from gateway.client import FixClient
 from gateway.client.message import utc_timestamp
+from gateway.control.client import ask
 from tests.acceptance.scenario import Scenario
 from tests.fixtures.processes import Exchange, Gateway
 
@@ -17,6 +20,7 @@ async def record_causes(exchange: Exchange, gateway: Gateway) -> None:
     """Time, doubt, a lost connection, limits set meanwhile, a client that leaves, and the kill switch."""
     async with gateway.client("MORE") as client:
         await _in_doubt(client, exchange, gateway)
+        await _away(client, exchange, gateway)
         await _in_time(client, exchange, gateway)
         await _limited(client, exchange, gateway)
     await _left(exchange, gateway)
@@ -29,6 +33,11 @@ async def _accepted(client: FixClient, exchange: Exchange, gateway: Gateway, **t
     s.order("X", 10, **terms)
     s.order_id = (await client.expect("8", {11: s.id("X")}))[37]
     return s
+
+
+async def _operator(gateway: Gateway, command: str, arguments: dict[str, Any]) -> None:
+    answer = await asyncio.to_thread(ask, gateway.directory / "run" / "control.sock", command, arguments)
+    assert answer.done, answer.text
 
 
 async def _in_doubt(client: FixClient, exchange: Exchange, gateway: Gateway) -> None:
@@ -47,21 +56,38 @@ async def _in_doubt(client: FixClient, exchange: Exchange, gateway: Gateway) -> 
     await client.expect("8", {150: "4"})
 
 
+async def _away(client: FixClient, exchange: Exchange, gateway: Gateway) -> None:
+    """What executes while the venue's connection is lost is learned when it is back."""
+    s = await _accepted(client, exchange, gateway)
+    await exchange.control("maintenance", on=True)
+    while True:
+        refused = Scenario(client, exchange, gateway)
+        refused.order("X", 10)
+        if (await client.expect("8", {11: refused.id("X")}))[39] == "8":
+            break
+    await s.fills(6)
+    await exchange.control("maintenance", on=False)
+    await s.until_row(cum_qty=6)
+
+
 async def _in_time(client: FixClient, exchange: Exchange, gateway: Gateway) -> None:
     """Ended by the clock."""
-    s = await _accepted(client, exchange, gateway, tif="GTD", expire_time=utc_timestamp(time.time_ns() + 10**9))
-    await s.fills(4)
-    await client.expect("8", {150: "C"}, timeout=20)
+    for seconds in (1, 5, 25):  # its time may be over before it is there
+        s = Scenario(client, exchange, gateway)
+        s.order("X", 10, tif="GTD", expire_time=utc_timestamp(time.time_ns() + seconds * 10**9))
+        if (await client.expect("8", {11: s.id("X")}))[39] == "0":
+            break
+    await client.expect("8", {150: "C"}, timeout=30)
 
 
 async def _limited(client: FixClient, exchange: Exchange, gateway: Gateway) -> None:
     """A limit that is set and taken away between orders, and a mass cancel."""
-    limit = ("MAX_ORDER_QTY", "--session", "MORE", "--reason", "a test")
-    assert (await gateway.fixgw("limits", "set", limit[0], "5", *limit[1:]))[0] == 0
+    limit = {"limit": "MAX_ORDER_QTY", "session": "MORE", "reason": "a test"}
+    await _operator(gateway, "limits.set", {**limit, "value": "5"})
     s = Scenario(client, exchange, gateway)
     s.order("X", 10)
     await client.expect("8", {39: "8"})
-    assert (await gateway.fixgw("limits", "remove", *limit))[0] == 0
+    await _operator(gateway, "limits.remove", limit)
     s = await _accepted(client, exchange, gateway)
     client.send("q", [(11, s.id("M")), (530, "7"), (60, utc_timestamp(time.time_ns()))])
     await client.expect("8", {150: "4"})
@@ -78,8 +104,7 @@ async def _left(exchange: Exchange, gateway: Gateway) -> None:
 async def _killed(client: FixClient, exchange: Exchange, gateway: Gateway) -> None:
     """Its orders are canceled, and it gets no more."""
     await _accepted(client, exchange, gateway)
-    code, out, err = await gateway.fixgw("kill", "--session", "MORE", "--reason", "a test")
-    assert code == 0, out + err
+    await _operator(gateway, "kill", {"session": "MORE", "reason": "a test"})
     await client.expect("8", {150: "4"})
     s = Scenario(client, exchange, gateway)
     s.order("X", 10)
