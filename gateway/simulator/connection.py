@@ -12,7 +12,6 @@ _MAX_BACKLOG_BYTES = 32 * 1024 * 1024
 # aiohttp waits for slow readers beyond this; here the backlog is bounded instead, so that nobody waits.
 WRITER_LIMIT = 1 << 40
 PING_SECONDS = 20.0
-CLOSE_SECONDS = 1.0
 
 
 class Connection:

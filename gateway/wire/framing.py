@@ -43,17 +43,6 @@ def body_start(message: bytes) -> int:
     return head.end()
 
 
-def body_length(message: bytes) -> int:
-    """BodyLength(9) that this complete message should state, in bytes.
-
-    Raises RawFormatError if it does not start with BeginString(8) and BodyLength(9) or end with CheckSum(10).
-    """
-    start, end = body_start(message), len(message) - TRAILER_BYTES
-    if end < start or not _TRAILER.fullmatch(message, end):
-        raise RawFormatError("a message that does not end with 10=", max(end, 0))
-    return end - start
-
-
 def message_length(data: bytes, max_bytes: int) -> int | None:
     """Length in bytes of the message that `data` starts with, None while its first fields are incomplete.
 

@@ -124,11 +124,6 @@ def first_values(text: str) -> dict[int, str]:
     return dict(reversed(split_fields(text)))  # of equal tags a dict keeps the last
 
 
-def join_fields(fields: Sequence[tuple[int, str]]) -> str:
-    """The text of these fields; the reverse of split_fields."""
-    return "".join([f"{tag}={value}{SOH}" for tag, value in fields])
-
-
 def to_bytes(text: str) -> bytes:
     """The bytes behind QuickFIX's text. Raises RawFormatError for text that never was bytes."""
     try:

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from gateway.wire import framing, raw
 from gateway.wire.readable import describe, readable
 from gateway.wire.tags import DATA_FIELDS
+from tests.fixtures.fix_text import body_length, join_fields
 
 _DATA_TAGS = set(DATA_FIELDS.values())
 
@@ -33,14 +34,14 @@ well_formed = st.lists(plain_field | data_field(), max_size=12).map(lambda parts
 
 @given(well_formed)
 def test_split_is_the_reverse_of_join(fields: raw.Fields) -> None:
-    text = raw.join_fields(fields)
+    text = join_fields(fields)
     assert raw.split_fields(text) == fields
     assert raw.first_values(text) == dict(reversed(fields))
 
 
 @given(well_formed)
 def test_masking_hides_secrets_and_nothing_else(fields: raw.Fields) -> None:
-    masked = raw.split_fields(raw.mask_secrets(raw.join_fields(fields)))
+    masked = raw.split_fields(raw.mask_secrets(join_fields(fields)))
     for (tag, value), (masked_tag, masked_value) in zip(fields, masked, strict=True):
         assert masked_tag == tag
         expected = "*" * len(raw.to_bytes(value)) if tag in raw.SECRET_TAGS else value
@@ -57,7 +58,7 @@ def test_any_bytes_split_or_raise_the_one_error(data: bytes) -> None:
     except raw.RawFormatError as error:
         event(f"refused: {error.reason[:30]}")
         return
-    assert raw.split_fields(raw.join_fields(fields)) == fields
+    assert raw.split_fields(join_fields(fields)) == fields
     assert raw.first_values(text) == dict(reversed(fields))
 
 
@@ -96,4 +97,4 @@ def test_framing_any_bytes_yields_framed_messages_only(data: bytes) -> None:
     assert len(rest) <= len(data)
     for message in messages:
         stated = raw.split_fields(raw.to_text(message[: message.index(b"\x01", 10) + 1]))[1]
-        assert stated == (9, str(framing.body_length(message)))
+        assert stated == (9, str(body_length(message)))

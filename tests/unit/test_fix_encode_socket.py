@@ -13,9 +13,10 @@ import pytest
 
 from gateway.domain.values import ExecType
 from gateway.fix.encode import encode
-from gateway.wire.framing import body_length, checksum, parse_stream
+from gateway.wire.framing import checksum, parse_stream
 from gateway.wire.raw import Fields, split_fields, to_text
 from tests.fixtures.fix_reports import FILL, ORDER, PARTIES, PARTLY, SPECS, cancel_reject, report
+from tests.fixtures.fix_text import body_length
 
 SOH = "\x01"
 DEADLINE = 30  # seconds

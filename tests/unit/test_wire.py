@@ -166,12 +166,8 @@ MESSAGE = b"8=FIX.4.4\x019=5\x0135=0\x0110=163\x01"
 
 
 class TestStreams:
-    def test_checksum_and_body_length(self) -> None:
+    def test_checksum(self) -> None:
         assert framing.checksum(MESSAGE[:-7]) == "163"
-        assert framing.body_length(MESSAGE) == 5
-        for bad in (b"", b"35=0\x01", MESSAGE[:-1], b"8=FIX.4.4\x019=5\x0110=1\x01"):
-            with pytest.raises(raw.RawFormatError):
-                framing.body_length(bad)
 
     def test_every_cut_of_two_messages(self) -> None:
         stream = MESSAGE + MESSAGE
