@@ -149,4 +149,5 @@ def _in_journal(connection: Connection, first: int, until: int, kinds: Sequence[
 def _holder(account: str, symbol: str, side: Side) -> Order:
     """As much of an order as an execution needs to be booked."""
     values = dict.fromkeys(Order._fields[:12])
+    # None is in the fields that booking does not look at.
     return Order(**values | {"account": account, "symbol": symbol, "side": side})  # type: ignore[arg-type]

@@ -79,7 +79,7 @@ def _write_fix(path: Path, columns: Sequence[Column], rows: Iterator[Sequence[An
 def _write_parquet(path: Path, columns: Sequence[Column], rows: Iterator[Sequence[Any]]) -> int:
     """Times are timestamps in nanoseconds UTC, decimals text, messages bytes."""
     import pyarrow as pa  # noqa: PLC0415 -- an extra, slow to load
-    import pyarrow.parquet as pq  # noqa: PLC0415
+    import pyarrow.parquet as pq  # noqa: PLC0415 -- likewise
 
     types: dict[Kind, Any] = {
         Kind.TEXT: pa.string(), Kind.DECIMAL: pa.string(), Kind.INTEGER: pa.int64(), Kind.BOOLEAN: pa.bool_(),

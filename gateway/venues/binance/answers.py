@@ -28,55 +28,55 @@ from gateway.venues.binance.payload import (
 class _Fill(msgspec.Struct, gc=False):
     price: str
     qty: str
-    tradeId: int  # noqa: N815 - the venue's names
+    tradeId: int
     commission: str = "0"
-    commissionAsset: str = ""  # noqa: N815
+    commissionAsset: str = ""
 
 
 class _OrderResult(msgspec.Struct):
     """Answer to order.place and order.cancel. An ACK has no status: whatever became of the order, the stream tells."""
 
-    orderId: int  # noqa: N815
-    transactTime: int  # noqa: N815
+    orderId: int
+    transactTime: int
     status: str = "NEW"
-    executedQty: str = "0"  # noqa: N815
+    executedQty: str = "0"
     fills: list[_Fill] = []
 
 
 class _Order(msgspec.Struct):
     """An order as order.status and allOrders show it."""
 
-    orderId: int  # noqa: N815
-    clientOrderId: str  # noqa: N815
+    orderId: int
+    clientOrderId: str
     status: str
     side: str
     price: str
-    origQty: str  # noqa: N815
-    executedQty: str  # noqa: N815
+    origQty: str
+    executedQty: str
     time: int  # when it was accepted
-    updateTime: int  # noqa: N815
-    preventedQuantity: str = "0"  # noqa: N815
+    updateTime: int
+    preventedQuantity: str = "0"
 
 
 class _Trade(msgspec.Struct):
     id: int
-    orderId: int  # noqa: N815
+    orderId: int
     price: str
     qty: str
     commission: str
-    commissionAsset: str  # noqa: N815
+    commissionAsset: str
     time: int
-    isMaker: bool  # noqa: N815
+    isMaker: bool
 
 
 class _AmendedOrder(msgspec.Struct):
-    orderId: int  # noqa: N815
+    orderId: int
     qty: str
 
 
 class _AmendResult(msgspec.Struct):
-    transactTime: int  # noqa: N815
-    amendedOrder: _AmendedOrder  # noqa: N815
+    transactTime: int
+    amendedOrder: _AmendedOrder
 
 
 _SIDE = {"BUY": Side.BUY, "SELL": Side.SELL}

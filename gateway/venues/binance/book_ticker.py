@@ -33,8 +33,8 @@ class _Message(msgspec.Struct):
 
 class _Queried(msgspec.Struct):
     symbol: str
-    bidPrice: Decimal  # noqa: N815 - the venue's names
-    askPrice: Decimal  # noqa: N815
+    bidPrice: Decimal
+    askPrice: Decimal
 
 
 _MESSAGE = msgspec.json.Decoder(_Message)

@@ -23,14 +23,14 @@ from gateway.venues.binance.recent import Recent
 
 
 def _fact(report: VenueReport) -> object:
-    kind = type(report)
-    if kind is VenueTraded:
-        return (report.symbol, report.venue_order_id, report.trade_id)  # type: ignore[attr-defined]
-    if kind is VenueClosed:
-        return (report.symbol, report.venue_order_id, report.reason, report.cum_qty)  # type: ignore[attr-defined]
-    if kind is VenueAmended:
-        return (report.symbol, report.venue_order_id, "amended", report.qty)  # type: ignore[attr-defined]
-    if kind is VenueAccepted:
+    """What a report says, however often and on whichever way it comes: the answer and the stream tell the same."""
+    if isinstance(report, VenueTraded):
+        return (report.symbol, report.venue_order_id, report.trade_id)
+    if isinstance(report, VenueClosed):
+        return (report.symbol, report.venue_order_id, report.reason, report.cum_qty)
+    if isinstance(report, VenueAmended):
+        return (report.symbol, report.venue_order_id, "amended", report.qty)
+    if isinstance(report, VenueAccepted):
         return (report.symbol, report.venue_order_id)
     return report
 

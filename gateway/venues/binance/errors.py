@@ -66,7 +66,7 @@ _BY_WORDS = (
 class ErrorData(msgspec.Struct):
     """Part of a rate-limited answer on the WebSocket API."""
 
-    retryAfter: int | None = None  # noqa: N815 - epoch in ms
+    retryAfter: int | None = None
 
 
 class ErrorBody(msgspec.Struct):

@@ -13,9 +13,9 @@ from gateway.venues.binance.payload import PayloadError, decode
 class RateLimit(msgspec.Struct, gc=False):
     """One of the venue's limits, as exchangeInfo states it and answers repeat it."""
 
-    rateLimitType: str  # noqa: N815 - the venue's names
+    rateLimitType: str
     interval: str
-    intervalNum: int  # noqa: N815
+    intervalNum: int
     limit: int
     count: int = 0
 
@@ -23,15 +23,15 @@ class RateLimit(msgspec.Struct, gc=False):
 class _Symbol(msgspec.Struct):
     symbol: str
     status: str
-    baseAsset: str  # noqa: N815
-    quoteAsset: str  # noqa: N815
+    baseAsset: str
+    quoteAsset: str
     filters: list[dict[str, object]]
-    isSpotTradingAllowed: bool = True  # noqa: N815
+    isSpotTradingAllowed: bool = True
 
 
 class _ExchangeInfo(msgspec.Struct):
     symbols: list[_Symbol]
-    rateLimits: list[RateLimit] = []  # noqa: N815
+    rateLimits: list[RateLimit] = []
 
 
 _DECODER = msgspec.json.Decoder(_ExchangeInfo)

@@ -26,9 +26,9 @@ Cancels = Sequence[CancelIntent]
 
 
 class _Canceled(msgspec.Struct):
-    orderId: int = 0  # noqa: N815 - the venue's names
-    origClientOrderId: str = ""  # noqa: N815
-    orderReports: list[msgspec.Raw] = []  # noqa: N815
+    orderId: int = 0
+    origClientOrderId: str = ""
+    orderReports: list[msgspec.Raw] = []
 
 
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])

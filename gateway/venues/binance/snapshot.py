@@ -31,11 +31,11 @@ class UnknownSymbolError(SnapshotError):
 
 class _OpenOrder(msgspec.Struct):
     symbol: str
-    orderId: int  # noqa: N815 - the venue's names
-    clientOrderId: str  # noqa: N815
-    origQty: str  # noqa: N815
-    executedQty: str  # noqa: N815
-    preventedQuantity: str = "0"  # noqa: N815
+    orderId: int
+    clientOrderId: str
+    origQty: str
+    executedQty: str
+    preventedQuantity: str = "0"
 
 
 class _Balance(msgspec.Struct):
@@ -46,7 +46,7 @@ class _Balance(msgspec.Struct):
 
 class _Account(msgspec.Struct):
     balances: list[_Balance]
-    updateTime: int = 0  # noqa: N815
+    updateTime: int = 0
 
 
 _OPEN_ORDERS = msgspec.json.Decoder(list[_OpenOrder])

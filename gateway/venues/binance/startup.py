@@ -27,14 +27,14 @@ Alert = Callable[[str, str], None]
 
 
 class _Time(msgspec.Struct):
-    serverTime: int  # noqa: N815 - the venue's name
+    serverTime: int
 
 
 class _Restrictions(msgspec.Struct):
     """GET /sapi/v1/account/apiRestrictions."""
 
-    ipRestrict: bool  # noqa: N815
-    enableWithdrawals: bool  # noqa: N815
+    ipRestrict: bool
+    enableWithdrawals: bool
 
 
 class _Account(msgspec.Struct):

@@ -36,7 +36,7 @@ _FIRST = asyncio.FIRST_COMPLETED
 
 
 class _Subscribed(msgspec.Struct):
-    subscriptionId: int  # noqa: N815 - the venue's name
+    subscriptionId: int
 
 
 _SUBSCRIBED = msgspec.json.Decoder(_Subscribed)

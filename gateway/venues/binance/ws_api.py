@@ -34,7 +34,7 @@ class _Frame(msgspec.Struct, gc=False):
     status: int = 0
     result: msgspec.Raw = _EMPTY
     error: msgspec.Raw = _EMPTY
-    rateLimits: msgspec.Raw = _EMPTY  # noqa: N815 - the venue's name
+    rateLimits: msgspec.Raw = _EMPTY
     event: msgspec.Raw = _EMPTY
 
 
