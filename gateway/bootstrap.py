@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TextIO
 
@@ -35,6 +35,7 @@ from gateway.engine.loop import Engine
 from gateway.engine.mass import MASS_CANCEL, MassRequests
 from gateway.engine.opening import OpeningPositions
 from gateway.engine.operator import Operator
+from gateway.engine.owners import Owners
 from gateway.engine.pulse import Pulse, pulse_socket
 from gateway.engine.reconciler import Reconciler
 from gateway.engine.recorder import Recorder
@@ -56,6 +57,7 @@ from gateway.fix.session_control import SessionControl
 from gateway.fix.strangers import shut_out_strangers
 from gateway.store import readers
 from gateway.store.database import database_file, instance_of, open_database
+from gateway.store.owners import owners_in
 from gateway.store.rows import ReportRow
 from gateway.store.writer import BatchWriter
 from gateway.venue_wiring import mass_cancels_of, venue_thread, venues_of
@@ -89,8 +91,9 @@ class EngineProcess:
         self._inbox = Inbox(Backlog(config.engine.most_waiting_bytes))
         self._lease: Lease | None = None
         halt = Halt(on_halt)
+        self._owners = Owners(self._inbox.put)
         self._venue_thread = venue_thread(
-            config, InboxSinks(self._inbox.put), halt, self._check_lease, allow_live=allow_live
+            config, InboxSinks(self._inbox.put, self._owners), halt, self._check_lease, allow_live=allow_live
         )
         self._locks = _locks(config)  # before anything of a running engine is touched
         self._database = open_database(config.database.url, config.environment, config.deployment)
@@ -112,8 +115,7 @@ class EngineProcess:
             drop_copies=copies,
         )
         recorder.batch.limits += state.new_limits
-        if state.limits_set_aside:
-            logger.warning("limits of the configuration that SQL has otherwise: {}", "; ".join(state.limits_set_aside))
+        _tell_set_aside(state.limits_set_aside)
         accounts = accounts_of(config)
         profiles = {s.key: profile_of(s, accounts) for s in config.sessions if not s.is_drop_copy}
         mass_cancels = mass_cancels_of(config, venues, state.book, recorder.alert_now(clock))
@@ -239,6 +241,7 @@ class EngineProcess:
                 ),
                 drainer=self.drainer,
                 front=self._front_link,
+                owners=self._owners,
                 keys=KeyReloads({a.name for a in config.venue_accounts}, venues.reload_keys),
                 last_action_id=state.action_id,
                 cut_short=state.kills_cut_short,
@@ -295,6 +298,7 @@ class EngineProcess:
                 imported(emergency.aftermath.path)
             else:
                 logger.error("emergency cancels are not in SQL, and stay in {}", emergency.aftermath.path)
+        self._owners.load(owners_in(self._database))
         self._venue_thread.start()
         self._acceptor.start(self._config.engine.socket, self._numbers)
         self._inbox.put(LogonsAccepted(time.time_ns()))
@@ -353,6 +357,11 @@ def _locks(config: Config) -> list[TextIO]:
     if file is not None:
         locks.append(hold(file.with_name(file.name + ".lock"), f"the database {file}"))
     return locks
+
+
+def _tell_set_aside(limits: Sequence[str]) -> None:
+    if limits:
+        logger.warning("limits of the configuration that SQL has otherwise: {}", "; ".join(limits))
 
 
 def _session_settings(session: SessionConfig) -> SessionSettings:

@@ -29,3 +29,21 @@ def reload_keys(
     Example: fixgw keys reload --venue-account main
     """
     show(operate(config, "keys.reload", {"venue_account": venue_account}), as_json=as_json)
+
+
+@keys.command("accept")
+def accept(
+    venue_account: Annotated[str, typer.Argument(help="As the configuration names it.")],
+    *,
+    reason: Annotated[str, typer.Option(help="Why; kept with who did it.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    r"""Go on with another account of the exchange, after a start that refused the key for being of that one.
+
+    \b
+    fixgw keys accept main --reason "moved to a sub-account"
+
+    Whose account it is was recorded by the first start with this database. No order of ours may be open there.
+    """
+    show(operate(config, "keys.accept", {"venue_account": venue_account, "reason": reason}), as_json=as_json)

@@ -179,6 +179,14 @@ class OperatorRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnerLearned:
+    """Whose a venue account is: the exchange's own id of it."""
+
+    venue_account: str
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
 class KeysReloaded:
     """A venue account has read its key again. problem: why it keeps the old one; empty when it does not."""
 

@@ -22,6 +22,7 @@ from gateway.engine.desk import Desk
 from gateway.engine.mass_cancels import MassCancels
 from gateway.engine.numbers import SessionState
 from gateway.engine.operator import Operator
+from gateway.engine.owners import Owners
 from gateway.engine.ports import FixSender, VenuePort
 from gateway.engine.reconciler import Reconciler
 from gateway.engine.recorder import Recorder
@@ -130,6 +131,7 @@ class Engine:
             i.SessionClosed: operator.session_closed,
             i.OperationEnded: lambda item: item.finish(item.outcome),
             i.KeysReloaded: operator.keys_reloaded,
+            i.OwnerLearned: lambda item: Owners.learned(item, recorder.batch),
             i.StopRequested: self._stop_requested,
             i.SignOfLife: lambda item: self._waiters.append(item.done),
         }

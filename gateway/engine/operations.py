@@ -43,6 +43,13 @@ class ReloadKeys:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptOwner:
+    """Go on with another account of the exchange than before, of which the venue account's key is."""
+
+    venue_account: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResetSession:
     """Log the session out and begin a new epoch: both numbers at 1."""
 
@@ -194,6 +201,7 @@ Operation = (
     | ImportPositions
     | PositionsFromVenue
     | ReloadKeys
+    | AcceptOwner
     | ResetSession
     | SetSessionNumbers
     | LogOutSession
@@ -210,6 +218,7 @@ Operation = (
 OPERATIONS: Mapping[str, type[Operation]] = {
     "reconcile": Reconcile,
     "keys.reload": ReloadKeys,
+    "keys.accept": AcceptOwner,
     "session.reset": ResetSession,
     "session.set-seq": SetSessionNumbers,
     "session.logout": LogOutSession,
@@ -239,6 +248,7 @@ def open_to_group(operation: Operation) -> bool:
 
 NEED_A_REASON = frozenset(
     {
+        "keys.accept",
         "session.reset",
         "session.set-seq",
         "session.disconnect",

@@ -18,6 +18,7 @@ from gateway.engine.kill_switch import KillSwitch
 from gateway.engine.limits import LimitSetter
 from gateway.engine.opening import OpeningPositions
 from gateway.engine.operations import (
+    AcceptOwner,
     Arm,
     DisableSession,
     DisconnectSession,
@@ -37,6 +38,7 @@ from gateway.engine.operations import (
     SetSessionNumbers,
     open_to_group,
 )
+from gateway.engine.owners import Owners
 from gateway.engine.ports import FrontPort
 from gateway.engine.reconciler import Reconciler
 from gateway.engine.recorder import Recorder
@@ -62,12 +64,14 @@ class Operator:
         kill_switch: KillSwitch,
         drainer: Drainer,
         keys: KeyReloads,
+        owners: Owners,
         front: FrontPort,
         last_action_id: int,
         cut_short: Iterable[AdminActionRow] = (),
     ) -> None:
         """cut_short: kills of former starts that were under way when the engine ended."""
         self._batch = recorder.batch
+        self._book = recorder.book
         self._sessions = sessions
         self.session_closed = sessions.closed
         self.is_busy = sessions.is_busy
@@ -77,6 +81,7 @@ class Operator:
         self._kill_switch = kill_switch
         self._drainer = drainer
         self._keys = keys
+        self._owners = owners
         self._front = front
         self._effects: list[Callable[[], None]] = []  # after the commit
         self.keys_reloaded = keys.answered
@@ -147,6 +152,9 @@ class Operator:
             case Reconcile() as asked:
                 self._reconcile(asked, finish)
             case ReloadKeys(venue_account=name):
+                self._keys.ask(name, finish)
+            case AcceptOwner(venue_account=name):
+                self._owners.accept(name, self._book, self._batch)
                 self._keys.ask(name, finish)
             case ResetSession(session=name):
                 self._sessions.log_out(self._sessions.find(name), _TEXT, NewEpoch(), finish)

@@ -14,6 +14,7 @@ from gateway.store.rows import (
     JournalRow,
     LimitRow,
     MessageRow,
+    MetaRow,
     OrderRow,
     PositionRow,
     ReportRow,
@@ -27,8 +28,8 @@ from gateway.store.rows import (
 class Batch:
     """Rows to be committed together; each field is the table of that name.
 
-    orders, sessions, breaks, admin_actions and halts are keyed by their primary key: of several changes of one the last
-    is written.
+    orders, sessions, breaks, admin_actions and halts are keyed by their primary key, meta by what its rows are about:
+    of several changes of one the last is written.
     """
 
     journal: list[JournalRow] = field(default_factory=list)
@@ -48,6 +49,7 @@ class Batch:
     limits: list[LimitRow] = field(default_factory=list)
     positions: dict[tuple[str, str], PositionRow] = field(default_factory=dict)
     halts: dict[tuple[str, ...], HaltRow] = field(default_factory=dict)
+    meta: dict[str, MetaRow] = field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:
@@ -70,6 +72,7 @@ class Batch:
             or self.limits
             or self.positions
             or self.halts
+            or self.meta
         )
 
     def clear(self) -> None:
@@ -91,3 +94,4 @@ class Batch:
         self.limits.clear()
         self.positions.clear()
         self.halts.clear()
+        self.meta.clear()

@@ -244,6 +244,13 @@ class AdminActionRow(NamedTuple):
     outcome: str
 
 
+class MetaRow(NamedTuple):
+    """What is true of the database as a whole."""
+
+    key: str
+    value: str
+
+
 class LimitRow(NamedTuple):
     """One version of a limit. value None: there is none from here on."""
 

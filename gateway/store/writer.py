@@ -20,7 +20,15 @@ from gateway.store.dialects import (
 )
 from gateway.store.leases import GUARD, Fence
 
-_UPSERTED = (tables.orders, tables.sessions, tables.breaks, tables.admin_actions, tables.halts, tables.positions)
+_UPSERTED = (
+    tables.orders,
+    tables.sessions,
+    tables.breaks,
+    tables.admin_actions,
+    tables.halts,
+    tables.positions,
+    tables.meta,
+)
 
 
 class BatchWriter:
@@ -127,6 +135,7 @@ class BatchWriter:
         self._insert_rows("limits", batch.limits)
         self._insert_rows("positions", batch.positions.values())
         self._insert_rows("halts", batch.halts.values())
+        self._insert_rows("meta", batch.meta.values())
 
     def _insert_rows(self, table: str, rows: Iterable[tuple[object, ...]]) -> None:
         left = list(rows)

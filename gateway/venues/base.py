@@ -72,6 +72,12 @@ class Sinks(Protocol):
     def alert(self, code: str, text: str) -> None:
         """Something a person should look at."""
 
+    def owner(self, venue_account: str, owner: str) -> str:
+        """Tell whose account it is, by the exchange's own id. Returns why it may not be used; "" when it may.
+
+        Asked at each start, before anything else is done with the account; it may take a moment.
+        """
+
 
 class Venue(Protocol):
     """One venue account's connection to its exchange."""

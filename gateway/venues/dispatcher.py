@@ -62,6 +62,7 @@ class VenueThread:
         self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="venues", daemon=True)
         self._starts: list[asyncio.Task[None]] = []
+        self._refused: set[str] = set()  # accounts that could not be started with the key they had
         self._snapshots = Snapshots(sinks)
 
     def _refuse_same_key(self, venue: Venue) -> None:
@@ -190,6 +191,7 @@ class VenueThread:
         try:
             await venue.start()
         except VenueSettingsError as error:
+            self._refused.add(venue.venue_account)
             self._sinks.alert("VENUE_NOT_STARTED", f"venue account {venue.venue_account!r}: {error}")
         except Exception as error:  # one venue's defect must not stop the others
             self._sinks.alert("VENUE_ADAPTER_DEFECT", f"venue account {venue.venue_account!r}: {error!r}")
@@ -258,6 +260,9 @@ class VenueThread:
             problem = str(error)
         except Exception as error:  # an adapter's defect; its words may hold anything
             problem = f"the adapter failed: {type(error).__name__}"
+        if not problem and venue.venue_account in self._refused:
+            self._refused.discard(venue.venue_account)
+            self._starts.append(self._loop.create_task(self._start(venue)))
         if problem:
             self._sinks.alert("VENUE_KEY_NOT_RELOADED", problem)
         told(problem)
@@ -273,6 +278,7 @@ class _Tap:
         self.alert = sinks.alert
         self.call = sinks.call
         self.clock = sinks.clock
+        self.owner = sinks.owner
 
     def availability(self, venue_account: str, *, available: bool, reason: str) -> None:
         self._available[venue_account] = available

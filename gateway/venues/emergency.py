@@ -245,6 +245,10 @@ class _Deaf:
         """Something a person should look at."""
         logger.warning("ALERT {} {}", code, text)
 
+    def owner(self, venue_account: str, owner: str) -> str:  # noqa: ARG002 - the engine had looked at that
+        """It may be used."""
+        return ""
+
 
 class _Ears:
     """The sinks of one venue account."""
@@ -278,3 +282,7 @@ class _Ears:
     def alert(self, code: str, text: str) -> None:
         """Something a person should look at."""
         logger.warning("ALERT {} {}", code, text)
+
+    def owner(self, venue_account: str, owner: str) -> str:  # noqa: ARG002 - the engine had looked at that
+        """It may be used."""
+        return ""

@@ -13,14 +13,16 @@ from gateway.domain.prices import Prices
 from gateway.domain.reconcile import SnapshotRequest, VenueSnapshot
 from gateway.domain.venue_reports import VenueReport
 from gateway.engine import inbox as i
+from gateway.engine.owners import Owners
 from gateway.venues.dispatcher import VenueThread
 
 
 class InboxSinks:
     """What adapters say goes into the engine's inbox."""
 
-    def __init__(self, put: Callable[[Any], None]) -> None:
+    def __init__(self, put: Callable[[Any], None], owners: Owners) -> None:
         self._put = put
+        self.owner = owners.problem
 
     def report(self, report: VenueReport) -> None:
         """Hand one report to the engine."""

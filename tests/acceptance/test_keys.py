@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from gateway.store.tables import admin_actions
+from gateway.store.tables import admin_actions, meta
 from tests.fixtures.processes import Exchange, Gateway, wait_until
 
 
@@ -115,3 +115,56 @@ def only_the_engine_has_the_keys(gateway: Gateway) -> None:
     front = variables(gateway.child_pid("front"))
     assert "PATH" in front
     assert [name for name in front if name.startswith("FIXGW_SIM_")] == []
+
+
+async def test_a_key_of_another_account_of_the_exchange_is_refused_over_a_restart(
+    gateway: Gateway, key_files: dict[str, Path]
+) -> None:
+    """Until a person accepts it; with the right key the account starts without a restart."""
+
+    def have(name: str) -> None:
+        key_files["API_KEY"].write_text(f"sim-{name}-key")
+        key_files["API_SECRET"].write_text(f"sim-{name}-secret")
+
+    def started_with_another() -> None:
+        gateway.stop()
+        have("second")
+        seen = len(gateway.log())
+        gateway.start(wait_for_venue=False)
+        wait_until(lambda: "ALERT VENUE_NOT_STARTED" in gateway.log()[seen:], "the key is refused")
+
+    code, _, err = await gateway.fixgw("keys", "accept", "main", "--reason", "why not")
+    assert (code, "main was not refused for its key's account" in err) == (1, True)
+    client = await gateway.client().connect()
+    cl_ord_id = client.new_order("BTCUSDT", "buy", "0.1", price="30000", time_in_force="gtc")
+    await client.expect("8", {11: cl_ord_id, 150: "0", 39: "0"})
+    await client.logout()
+    started_with_another()
+    assert "account 2, and what is recorded here is of account 1" in gateway.log()
+    client = await gateway.client().connect()
+    refused = client.new_order("BTCUSDT", "buy", "0.1", price="30000", time_in_force="gtc")
+    assert "VENUE_UNAVAILABLE" in (await client.expect("8", {11: refused, 39: "8"}))[58]
+    code, _, err = await gateway.fixgw("keys", "reload")
+    assert (code, "refused: main kept its old key: the key is of the exchange's account 2" in err) == (1, True)
+    code, _, err = await gateway.fixgw("keys", "accept", "main", "--reason", "moved")
+    assert (code, "1 orders are open at account 1, such as O1" in err) == (1, True)
+
+    have("main")
+    seen = len(gateway.log())
+    code, out, _ = await gateway.fixgw("keys", "reload")
+    assert (code, out) == (0, "main moved to its new key\n")
+    wait_until(lambda: "reconciled account=main" in gateway.log()[seen:], "it has started")
+    client.cancel(cl_ord_id)
+    await client.expect("8", {41: cl_ord_id, 150: "4"})
+    await client.logout()
+
+    started_with_another()
+    seen = len(gateway.log())
+    code, out, _ = await gateway.fixgw("keys", "accept", "main", "--reason", "moved")
+    assert (code, out) == (0, "main moved to its new key\n")
+    wait_until(lambda: "reconciled account=main" in gateway.log()[seen:], "it has started")
+    await place(gateway)
+    with gateway.sql() as sql:
+        assert sql.execute(select(meta.c.value).where(meta.c.key == "owner:main")).scalar_one() == "2"
+        asked = select(admin_actions.c.reason, admin_actions.c.outcome).where(admin_actions.c.action == "keys.accept")
+        assert [tuple(row) for row in sql.execute(asked)][-1] == ("moved", "main moved to its new key")

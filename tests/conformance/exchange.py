@@ -86,6 +86,9 @@ class Desk:
         self.clocks.append((venue_account, offset_ns, error_ns))
         self._news.set()
 
+    def owner(self, venue_account: str, owner: str) -> str:
+        return ""
+
     def alert(self, code: str, text: str) -> None:
         self.alerts.append((code, text))
         self._news.set()

@@ -57,6 +57,9 @@ class Sinks:
 
     def clock(self, venue_account: str, offset_ns: int, error_ns: int) -> None: ...
 
+    def owner(self, venue_account: str, owner: str) -> str:
+        return ""
+
     def alert(self, code: str, text: str) -> None:
         self.alerts.append(code)
 

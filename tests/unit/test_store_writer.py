@@ -70,6 +70,7 @@ ROW_TYPES = {
     "limits": rows.LimitRow,
     "positions": rows.PositionRow,
     "halts": rows.HaltRow,
+    "meta": rows.MetaRow,
 }
 
 
@@ -83,7 +84,7 @@ def test_every_table_has_its_rows_in_a_batch() -> None:
     assert (
         set(ROW_TYPES)
         == set(Batch.__slots__)
-        == set(tables.metadata.tables) - {"meta", "leases", "seals", "digests", "holds", "archives"}
+        == set(tables.metadata.tables) - {"leases", "seals", "digests", "holds", "archives"}
     )
 
 

@@ -155,12 +155,16 @@ class BinanceVenue:
 
     async def start(self) -> None:
         """Learn clock, instruments and limits, then connect. Raises VenueSettingsError if the key may do too much."""
-        rest = self._rest = RestClient(self._endpoints.rest_url, self._limits, self._clock.clock_ms)
+        if self._rest is None:  # else a start with another key was refused before
+            self._rest = RestClient(self._endpoints.rest_url, self._limits, self._clock.clock_ms)
+        rest = self._rest
         alert = self._sinks.alert
         await repeat_until_done(self._upkeep.learn_clock, alert)
         await repeat_until_done(self._upkeep.learn_instruments, alert)
         await repeat_until_done(lambda: check_key(rest, self._settings, self._credentials, self._clock, alert), alert)
-        self._uid = await repeat_until_done(lambda: account_uid(rest, self._credentials, self._clock), alert)
+        uid = await repeat_until_done(lambda: account_uid(rest, self._credentials, self._clock), alert)
+        self._refuse_anothers(uid)
+        self._uid = uid
         self._stream.start(rest.session)
         self._tickers.start(rest.session)
         self._spawn(self._upkeep.keep_clock())
@@ -193,11 +197,16 @@ class BinanceVenue:
                     if self._uid not in (None, uid):  # it would say of our orders that they do not exist
                         text = f"venue account {self.venue_account!r}: the new key is of another account of the venue"
                         raise VenueSettingsError(text)
+                    self._refuse_anothers(uid)
                     await self._stream.move(fresh)
                 except (RequestLostError, PayloadError, OpenError) as error:
                     text = f"venue account {self.venue_account!r}: the new key does not work: {error}"
                     raise VenueSettingsError(text) from None
             self._credentials = fresh
+
+    def _refuse_anothers(self, uid: int) -> None:
+        if problem := self._sinks.owner(self.venue_account, str(uid)):
+            raise VenueSettingsError(problem)
 
     # Orders
 
