@@ -24,6 +24,7 @@ class Conversation:
         self._asked_at: dict[str, int] = {}
 
     def show(self, direction: Literal["in", "out"], message: FixMessage) -> None:
+        """Print a message; the session layer's own only when asked for."""
         elapsed = self._elapsed(direction, message)
         if message.type in _SESSION_TYPES and not self._verbose:
             return

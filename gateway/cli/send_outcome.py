@@ -27,6 +27,7 @@ class Request:
 
 
 def new_order_request(client: FixClient, cl_ord_id: str) -> Request:
+    """Of the order that the client has just sent."""
     terms = client.store.orders[cl_ord_id]
     never_rests = terms.ord_type == _MARKET or terms.time_in_force in _NEVER_RESTS
     return Request("D", cl_ord_id, client.next_out - 1, never_rests)

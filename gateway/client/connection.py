@@ -30,6 +30,7 @@ class Connection(asyncio.Protocol):
         return self._transport is not None and not self._transport.is_closing()
 
     def write(self, data: bytes) -> None:
+        """Queue bytes for the peer."""
         assert self._transport is not None
         self._transport.write(data)
         self._last_sent = asyncio.get_running_loop().time()
@@ -40,6 +41,7 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def abort(self) -> None:
+        """Close at once; what is not sent yet is lost."""
         if self._transport is not None:
             self._transport.abort()
 

@@ -62,6 +62,7 @@ class SessionStore:
         self.save()
 
     def remember(self, cl_ord_id: str, terms: OrderTerms) -> None:
+        """Keep an order's terms for replaces, cancels and status requests; in a file, of the latest orders alone."""
         self.orders[cl_ord_id] = terms
         if self._path is not None:
             while len(self.orders) > _ORDERS_KEPT:
@@ -87,11 +88,13 @@ class SessionStore:
             self._load(self._path)  # it may have changed before the lock was ours
 
     def release(self) -> None:
+        """Let other processes use the file."""
         if self._lock is not None:
             self._lock.close()
             self._lock = None
 
     def save(self) -> None:
+        """Write the file, whole or not at all; without a file nothing."""
         if self._path is None:
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,7 @@ _TIMES_IN_FORCE = {tif.value: tif for tif in TimeInForce}
 
 
 def side(values: Values) -> Side:
+    """Side(54). Raises FieldRefused for other than buy and sell."""
     known = SIDES.get(values[t.SIDE])
     if known is None:
         text = f"SIDE_NOT_SUPPORTED side={shown(values[t.SIDE])} allowed=1,2"
@@ -23,6 +24,7 @@ def side(values: Values) -> Side:
 
 
 def ord_type(values: Values) -> OrdType:
+    """OrdType(40). Raises FieldRefused for one that is not offered."""
     value = values.get(t.ORD_TYPE, "")
     known = _ORD_TYPES.get(value)
     if known is None:
@@ -42,6 +44,7 @@ def time_in_force(values: Values) -> TimeInForce:
 
 
 def order_qty(values: Values) -> Decimal:
+    """OrderQty(38), in base units. Raises FieldRefused where it is missing, or no number."""
     qty = number(values, t.ORDER_QTY)
     if qty is None:
         raise FieldRefused(

@@ -22,6 +22,8 @@ DEFAULT_BALANCES = {
 
 @dataclass(slots=True)
 class Balance:
+    """Of one asset, in its own units. locked: set aside for open orders."""
+
     free: Decimal = ZERO
     locked: Decimal = ZERO
 
@@ -43,6 +45,7 @@ class Account:
     update_ms: int = 0
 
     def reset(self) -> None:
+        """As at the start: its first balances, no orders, no trades."""
         self.balances = {asset: Balance(free) for asset, free in self.start.items()}
         self.open_by_symbol.clear()
         self.orders.clear()
@@ -51,12 +54,14 @@ class Account:
         self.touched.clear()
 
     def open_orders(self, symbol: str) -> dict[int, Order]:
+        """Those of a symbol by order id; the dict itself, for the ledger to change."""
         found = self.open_by_symbol.get(symbol)
         if found is None:
             found = self.open_by_symbol[symbol] = {}
         return found
 
     def balance(self, asset: str) -> Balance:
+        """Of an asset, zero where it never had any."""
         found = self.balances.get(asset)
         if found is None:
             found = self.balances[asset] = Balance()
@@ -74,6 +79,7 @@ class Account:
         self.touched.add(asset)
 
     def unlock(self, asset: str, amount: Decimal) -> None:
+        """Give back what was set aside and is not needed any more."""
         if self.unlimited or not amount:
             return
         balance = self.balance(asset)
@@ -91,6 +97,7 @@ class Account:
         self.touched.add(asset)
 
     def receive(self, asset: str, amount: Decimal) -> None:
+        """Get what was bought, or what a sale brought."""
         if self.unlimited:
             return
         self.balance(asset).free += amount
@@ -115,6 +122,7 @@ class Accounts:
         self.keys: dict[str, ApiKey] = {}
 
     def add(self, name: str, balances: dict[str, Decimal] | None = None) -> Account:
+        """Make an account; without balances it gets the default ones. Raises ValueError where the name is taken."""
         if name in self.by_name:
             raise ValueError(f"account {name!r} is named twice")
         account = Account(name, len(self.by_name) + 1, dict(balances or DEFAULT_BALANCES))
@@ -123,9 +131,11 @@ class Accounts:
         return account
 
     def add_hmac_key(self, name: str, api_key: str, secret: str) -> None:
+        """Raises ValueError for an unknown account or a key that is there already."""
         self._add_key(ApiKey(api_key, self._account(name), secret=secret.encode()))
 
     def add_ed25519_key(self, name: str, api_key: str, pem: bytes) -> None:
+        """pem: the public key. Raises ValueError as for HMAC keys, or for no PEM, TypeError for another kind."""
         key = load_pem_public_key(pem)
         if not isinstance(key, Ed25519PublicKey):
             raise TypeError(f"the public key of account {name!r} is not an Ed25519 key")

@@ -22,6 +22,7 @@ class BookSide:
         return price if self.is_bid else -price
 
     def add(self, order: Order) -> None:
+        """Behind all orders of its price."""
         key = self._key(order.price)
         level = self._levels.get(key)
         if level is None:
@@ -80,9 +81,11 @@ class Book:
         self.update_id = 1
 
     def own(self, order: Order) -> BookSide:
+        """Where the order would rest."""
         return self.bids if order.is_buy else self.asks
 
     def opposite(self, order: Order) -> BookSide:
+        """What it would trade with."""
         return self.asks if order.is_buy else self.bids
 
     def add(self, order: Order) -> None:

@@ -25,11 +25,13 @@ def check_order(market: Market, order: Order) -> None:
 
 
 def check_price(symbol: Symbol, price: Decimal) -> None:
+    """PRICE_FILTER. Raises -1013."""
     if not symbol.min_price <= price <= symbol.max_price or price % symbol.tick:
         raise errors.filter_failure("PRICE_FILTER")
 
 
 def check_quantity(symbol: Symbol, qty: Decimal) -> None:
+    """LOT_SIZE. Raises -1013."""
     if not symbol.min_qty <= qty <= symbol.max_qty or qty % symbol.step:
         raise errors.filter_failure("LOT_SIZE")
 

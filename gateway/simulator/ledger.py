@@ -49,6 +49,7 @@ class Ledger:
         self._touched: dict[Account, None] = {}
 
     def random_client_order_id(self) -> str:
+        """For orders and cancels that name none."""
         return f"{self._random.getrandbits(88):022x}"
 
     def next_order_id(self) -> int:
@@ -64,6 +65,7 @@ class Ledger:
         orig_client_order_id: str = "",
         prevented: Prevented | None = None,
     ) -> None:
+        """Number an execution and tell the listener. kind: `x` of an executionReport. now: ms since the epoch."""
         if order.account.unlimited:
             return
         self._last_execution_id += 1
@@ -83,10 +85,12 @@ class Ledger:
         self._touched.clear()
 
     def touch(self, account: Account) -> None:
+        """Its balances moved: `finish` tells of them."""
         if not account.unlimited:
             self._touched[account] = None
 
     def register(self, order: Order) -> None:
+        """A new order: it is found by its ids and among the open ones from now on."""
         order.placed_client_order_id = order.client_order_id
         account = order.account
         account.open_orders(order.symbol)[order.order_id] = order
@@ -98,6 +102,7 @@ class Ledger:
         account.by_client_id[(order.symbol, order.client_order_id)] = order
 
     def rename(self, order: Order, new_id: str) -> str:
+        """Give the order another client id, as cancels do. Returns the one it had."""
         old_id = order.client_order_id
         if new_id != old_id and not order.account.unlimited:
             index = order.account.by_client_id
@@ -108,6 +113,7 @@ class Ledger:
         return old_id
 
     def end(self, market: Market, order: Order, now: int) -> None:
+        """It is open no more: what was set aside for it goes back. now: ms since the epoch."""
         order.update_ms = now
         order.account.open_orders(order.symbol).pop(order.order_id, None)
         settlement.release(market, order)

@@ -30,10 +30,12 @@ class Market:
         return self._reference if self.manual else self.last_price
 
     def set_manual(self, manual: bool) -> None:
+        """Manual: fills come from scripts alone, and there is no reference price until one is set."""
         self.manual = manual
         self._reference = None
 
     def set_price(self, price: Decimal) -> None:
+        """By hand, as last price and as reference."""
         self.last_price = price
         self._reference = price
 

@@ -47,6 +47,7 @@ class Order:
 
     @property
     def leaves(self) -> Decimal:
+        """What can still execute, in base units."""
         return self.qty - self.executed
 
     @property
@@ -55,6 +56,7 @@ class Order:
 
     @property
     def is_working(self) -> bool:
+        """In the book, or was: a stop is not before its trigger."""
         return self.working_ms >= 0
 
     @property

@@ -43,6 +43,7 @@ class Params:
         return value
 
     def need(self, name: str) -> str:
+        """A text that must be there. Raises -1102, or -1105 when it is empty."""
         value = self.text(name)
         if value is None:
             raise errors.mandatory(name)
@@ -65,12 +66,14 @@ class Params:
         return number
 
     def need_decimal(self, name: str) -> Decimal:
+        """As `decimal`. Raises -1102 when it is missing."""
         value = self.decimal(name)
         if value is None:
             raise errors.mandatory(name)
         return value
 
     def integer(self, name: str) -> int | None:
+        """Unsigned, of at most 20 digits. Raises -1100."""
         value = self.text(name)
         if value is None:
             return None
@@ -79,6 +82,7 @@ class Params:
         return int(value)
 
     def flag(self, name: str) -> bool:
+        """False where it is absent. Raises -1100 for other than true and false."""
         value = self.text(name)
         if value is None:
             return False
@@ -87,18 +91,21 @@ class Params:
         return value.lower() == "true"
 
     def client_id(self, name: str) -> str | None:
+        """Raises -1100 for characters or lengths that client order ids may not have."""
         value = self.text(name)
         if value is not None and _CLIENT_ID.fullmatch(value) is None:
             raise errors.illegal_chars(name, _CLIENT_ID_RANGE)
         return value
 
     def symbol(self, name: str = "symbol") -> str:
+        """A symbol that must be there. Raises -1102, or -1100 for what can be none."""
         value = self.need(name)
         if _SYMBOL.fullmatch(value) is None:
             raise errors.illegal_chars(name, _SYMBOL_RANGE)
         return value
 
     def choice(self, name: str, allowed: tuple[str, ...], refusal: errors.ApiError) -> str | None:
+        """One of `allowed`, or None where it is absent. Raises `refusal`."""
         value = self.text(name)
         if value is not None and value not in allowed:
             raise refusal

@@ -70,6 +70,7 @@ def cancel(exchange: Exchange, order: Order, now: int) -> None:
 
 
 def expire(exchange: Exchange, order: Order, now: int, status: str) -> None:
+    """End the order unasked. status: EXPIRED or EXPIRED_IN_MATCH. now: ms since the epoch."""
     exchange.expire(_open(order), now, status)
     exchange.finish(now)
 

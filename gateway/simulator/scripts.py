@@ -30,6 +30,8 @@ class Fate(Enum):
 
 @dataclass(slots=True, eq=False)
 class Held:
+    """A request that waits until its gate opens."""
+
     op: str
     when: str
     gate: asyncio.Future[None]
@@ -58,6 +60,7 @@ class Scripts:
         self.playback = Playback()
 
     def hold(self, op: str, when: str) -> None:
+        """Let requests of this operation wait, `when`: before or after they are done."""
         self._holds.add((op, when))
         self.active = True
 
@@ -76,14 +79,17 @@ class Scripts:
         return len(released)
 
     def reject(self, op: str, error: ApiError, count: int) -> None:
+        """Refuse the next `count` requests of this operation."""
         self._counted.append(_Counted(op, count, error=error))
         self.active = True
 
     def fault(self, op: str, kind: str, count: int) -> None:
+        """Do one of FAULTS to the next `count` requests of this operation."""
         self._counted.append(_Counted(op, count, fault=kind))
         self.active = True
 
     def delay(self, op: str, seconds: float) -> None:
+        """Answer requests of this operation so much later; 0 ends it."""
         self._delays[op] = seconds
         if not seconds:
             del self._delays[op]
@@ -91,6 +97,7 @@ class Scripts:
         self._settle()
 
     def reset(self) -> None:
+        """No scripts; what is held goes on."""
         self.release(None)
         self._delays.clear()
         self._counted.clear()

@@ -19,6 +19,7 @@ class Fees:
 
 
 def pay_asset(market: Market, order: Order) -> str:
+    """What the order spends."""
     return market.symbol.quote if order.is_buy else market.symbol.base
 
 

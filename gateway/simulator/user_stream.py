@@ -14,6 +14,8 @@ from gateway.simulator.orders import Order, Trade
 
 @dataclass(slots=True, eq=False)
 class Subscription:
+    """One account's events on one connection. prefix: what each event is wrapped in, up to the event."""
+
     number: int
     account: Account
     connection: Connection

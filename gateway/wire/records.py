@@ -118,10 +118,12 @@ class Record(NamedTuple):
 
     @property
     def is_masked(self) -> bool:
+        """Whether something secret in it is asterisks."""
         return bool(self.flags & MASKED)
 
     @property
     def is_fragment(self) -> bool:
+        """Whether the data is no whole message."""
         return bool(self.flags & FRAGMENT)
 
     @property
