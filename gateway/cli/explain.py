@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 from sqlalchemy import Row
 
+from gateway.cli.archived import missing_of
 from gateway.cli.database import DEFAULT_CONFIG, EXIT_UNUSABLE, ConfigOption, reading
 from gateway.cli.tables import Column, build_table, console
 from gateway.cli.times import local_date_time, utc_text
@@ -38,6 +39,10 @@ def explain(
         found = find_order_ids(connection, order_id)
         story = order_story(connection, found[0]) if found else None
         limits = {row.limit_id: row for row in load_limits(connection)}
+        missing = missing_of(connection, story, ("orders", "decisions")) if story is not None else ""
+    if missing:
+        typer.echo(missing, err=True)
+        raise typer.Exit(EXIT_UNUSABLE)
     if story is None:
         typer.echo(f"no order has the OrderID or ClOrdID {order_id!r}; fixgw orders lists them", err=True)
         raise typer.Exit(EXIT_UNUSABLE)

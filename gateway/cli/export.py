@@ -11,6 +11,7 @@ import typer
 from rich.table import Table
 
 from gateway.cli.access import record_access
+from gateway.cli.archived import refuse_archived
 from gateway.cli.database import DEFAULT_CONFIG, EXIT_UNUSABLE, ConfigOption, reading
 from gateway.cli.tables import console
 from gateway.cli.times import utc_text
@@ -137,6 +138,7 @@ def _run(config: Path, into: Path, datasets: Sequence[Dataset], shape: Format, w
         asked = {"records": [dataset.name for dataset in datasets], "format": shape.value, "into": into}
         with reading(config) as connection:
             record_access(config, "export", since=utc_text(window.since), until=utc_text(window.until), **asked)
+            refuse_archived(connection, ("messages", "orders", "decisions"), window, "the export")
             redaction = Redaction(settings.compliance.redact)
             write_export(connection, into, datasets, shape, window, redaction, told)
     except GatewayError as error:

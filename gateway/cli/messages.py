@@ -10,6 +10,7 @@ import typer
 from sqlalchemy import Connection, Row
 
 from gateway.cli.access import record_access
+from gateway.cli.archived import say_archived
 from gateway.cli.database import (
     DEFAULT_CONFIG,
     EXIT_UNUSABLE,
@@ -92,6 +93,8 @@ def messages(
             last = _show(reversed(newest), show)
             if shape is Shape.TABLE and not follow:
                 _say_more(newest, limit)
+        if database is None and (everything or after is not None or window.since > 0 or not last):
+            say_archived(connection, "messages", window)
         if follow:
             _follow(connection, wanted, last, show)
 

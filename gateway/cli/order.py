@@ -11,15 +11,17 @@ from rich.text import Text
 from sqlalchemy import Connection, Row, select
 
 from gateway.cli.access import record_access
+from gateway.cli.archived import missing_of
 from gateway.cli.database import DEFAULT_CONFIG, EXIT_UNUSABLE, ConfigOption, ImportedOption, reading
 from gateway.cli.order_page import order_page
 from gateway.cli.orders import order_object, orders_table
 from gateway.cli.story import Entry, entries, entries_of_messages
 from gateway.cli.tables import console
 from gateway.cli.times import duration, local_date_time, local_time_exact, utc_text
+from gateway.compliance.retention.ledger import archived_days
 from gateway.compliance.search import messages_about
 from gateway.store.limits import load_limits
-from gateway.store.queries import find_order_ids, order_story
+from gateway.store.queries import find_order_ids, find_order_ids_by_row, order_story
 from gateway.store.tables import meta
 from gateway.wire.readable import printable
 
@@ -48,22 +50,27 @@ def order(
         if database is None:
             record_access(config, "order", order_id=order_id, html=html)
         found = find_order_ids(connection, order_id)
+        if not found and database is None and archived_days(connection):
+            found = find_order_ids_by_row(connection, order_id)
         story = order_story(connection, found[0]) if found else None
+        missing = missing_of(connection, story) if story is not None and database is None else ""
         if story is not None:
             told = entries(story, {row.limit_id: row for row in load_limits(connection)})
         else:
             told = list(entries_of_messages(messages_about(connection, order_id))) if database is not None else []
         origin = _origin(connection)
-    if not told:
+    if not told and not missing:
         typer.echo(f"no order has the OrderID or ClOrdID {order_id!r}; fixgw orders lists them", err=True)
         raise typer.Exit(EXIT_UNUSABLE)
     row = story.order if story is not None else None
     if html is not None:
-        _write(html, order_id, origin, row, told)
+        _write(html, order_id, origin, missing, row, told)
     elif as_json:
-        typer.echo(json.dumps(_object(row, told)))
+        typer.echo(json.dumps(_object(row, told) | ({"archived": missing} if missing else {})))
     else:
         _print(order_id, found, row, told)
+        if missing:
+            typer.echo(missing)
 
 
 def _print(name: str, found: list[str], row: Row[Any] | None, told: list[Entry]) -> None:
@@ -106,9 +113,9 @@ def _object(row: Row[Any] | None, story: list[Entry]) -> dict[str, object]:
     return {"order": None if row is None else order_object(row), "story": told}
 
 
-def _write(path: Path, name: str, origin: str, row: Row[Any] | None, told: list[Entry]) -> None:
+def _write(path: Path, name: str, origin: str, missing: str, row: Row[Any] | None, told: list[Entry]) -> None:
     title = f"Order {printable(name if row is None else row.order_id)}"
-    about = f"Recorded by a FIX gateway ({origin}); written {utc_text(time.time_ns())}. All times are UTC."
+    about = f"Recorded by a FIX gateway ({origin}); written {utc_text(time.time_ns())}. All times are UTC. {missing}"
     try:
         path.touch(mode=0o600)  # a new one is its owner's alone, as the database is
         path.write_text(order_page(title, about, {} if row is None else _summary(row), told), encoding="utf-8")

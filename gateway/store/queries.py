@@ -78,6 +78,14 @@ def find_order_ids(connection: Connection, text: str) -> list[str]:
     return list(connection.execute(query).scalars())
 
 
+def find_order_ids_by_row(connection: Connection, text: str) -> list[str]:
+    """The orders whose first or last ClOrdID(11) is this, newest first. Looks at every order: for where the messages
+    that find_order_ids looks in are archived.
+    """
+    query = select(orders.c.order_id).where(or_(orders.c.cl_ord_id == text, orders.c.first_cl_ord_id == text))
+    return list(connection.execute(query.order_by(orders.c.received_at.desc())).scalars())
+
+
 def order_story(connection: Connection, order_id: str) -> OrderStory | None:
     """One order's story; None when there is no such order."""
     order = connection.execute(select(orders).where(orders.c.order_id == order_id)).first()
