@@ -19,6 +19,7 @@ from gateway.errors import ConfigError, GatewayError
 from gateway.store.backup import Restored, backup_database, restore_database
 from gateway.store.database import database_file, open_existing, upgrade_database
 from gateway.store.leases import live_holder
+from gateway.store.space import compact as make_compact
 
 db = typer.Typer(no_args_is_help=True, help="Back the database up, restore it, bring its schema up to date.")
 
@@ -74,6 +75,21 @@ def upgrade(config: ConfigOption = DEFAULT_CONFIG) -> None:
     with _database(config, alone=True) as url:
         upgrade_database(url)
     typer.echo(f"the database of {config} has the schema that this release needs")
+
+
+@db.command()
+def compact(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Write the database anew, without the room that deleted records left. The gateway must not be running.
+
+    It takes as much free disk as the database has. Example: fixgw db compact --config config/sandbox.toml
+    """
+    with _database(config, alone=True) as url:
+        database = open_existing(url)
+        try:
+            make_compact(database)
+        finally:
+            database.dispose()
+    typer.echo(f"the database of {config} has no free room any more")
 
 
 @db.command()

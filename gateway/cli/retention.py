@@ -23,13 +23,13 @@ from gateway.compliance.retention.classes import WIRE_LOG
 from gateway.compliance.retention.ledger import archived_days
 from gateway.compliance.retention.measure import Measured, measure
 from gateway.compliance.retention.run import Archiving, Who
-from gateway.compliance.retention.space import give_back
 from gateway.compliance.retention.wire_days import wire_files
 from gateway.config import Config, load_config
 from gateway.control.peer import login_name
 from gateway.errors import ConfigError, GatewayError
 from gateway.store.database import open_existing, open_for_reading
 from gateway.store.dialects import see_one_moment
+from gateway.store.space import give_back
 
 retention = typer.Typer(no_args_is_help=True, help="How long records stay, legal holds, and archives of whole days.")
 retention.add_typer(hold, name="hold")

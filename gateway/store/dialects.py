@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from gateway.errors import ConfigError, DatabaseUnavailable, GatewayError
 
 _SQLITE_PRAGMAS = (
+    "PRAGMA auto_vacuum=INCREMENTAL",  # counts for a new file, and for VACUUM: room can be given back (space.py)
     "PRAGMA synchronous=FULL",  # a commit is on the disk before it returns
     "PRAGMA busy_timeout=5000",
     "PRAGMA wal_autocheckpoint=4000",  # pages: fewer pauses than the default of 1000, a log of some 16 MB
@@ -212,7 +213,6 @@ def use_write_ahead_log(engine: Engine) -> None:
     raw = engine.raw_connection()
     try:
         cursor = raw.cursor()
-        cursor.execute("PRAGMA auto_vacuum=INCREMENTAL")  # of a new file: room can be given back later
         cursor.execute("PRAGMA journal_mode=WAL")
         (mode,) = cursor.fetchone() or ("",)
     finally:

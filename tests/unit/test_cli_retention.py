@@ -1,0 +1,117 @@
+"""The commands about retention, and what others say of days that are archived."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from gateway.cli.main import app
+from tests.fixtures.retention import NOW, Kept
+
+DAY = "2026-07-25"
+Fixgw = Callable[..., str]
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Iterator[Kept]:
+    kept = Kept(f"sqlite:///{tmp_path / 'gateway.db'}", tmp_path)
+    kept.seal()
+    yield kept
+    kept.database.dispose()
+
+
+@pytest.fixture
+def fixgw(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> Fixgw:
+    config = kept.directory / "gateway.toml"
+    sandbox = (Path(__file__).parents[2] / "config" / "sandbox.toml").read_text()
+    sandbox = re.sub(r'url = "sqlite.*"', f'url = "{kept.url}"', sandbox)
+    sandbox = sandbox.replace('directory = "var"', f'directory = "{kept.directory}"')
+    config.write_text(sandbox + "\n[retention]\nmessages = 5\norders = 5\ndecisions = 5\n")
+    monkeypatch.setenv("FIXGW_AUDIT_KEY_FILE", str(kept.directory / "audit.key"))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr("time.time_ns", lambda: NOW)
+
+    def run(*arguments: str, code: int = 0) -> str:
+        result = CliRunner().invoke(app, [*arguments, "--config", str(config)])
+        assert result.exit_code == code, result.output
+        return result.output
+
+    return run
+
+
+def test_days_go_only_when_that_is_said(kept: Kept, fixgw: Fixgw) -> None:
+    archive = ("retention", "archive", "--to", str(kept.to))
+    before = kept.count("journal")
+    shown = fixgw(*archive)
+    assert "add --delete" in shown
+    assert "5 days" in shown
+    assert not kept.to.exists()
+    assert kept.count("journal") == before
+    told = fixgw(*archive, "--delete")
+    assert f"{DAY}-orders: archived and verified" in told
+    assert "bytes smaller" in told
+    assert kept.count("journal") < before
+    assert "nothing is due" in fixgw(*archive, "--delete")
+    assert "archives have the rest" in fixgw("audit", "verify")
+    verified = fixgw("audit", "verify", "--archive", str(kept.to))
+    assert "nothing was altered" in verified
+    assert " archives, " in verified
+    (kept.to / f"{DAY}-orders").rename(kept.directory / "elsewhere")
+    assert f"archive {DAY}-orders : missing in" in fixgw("audit", "verify", "--archive", str(kept.to), code=1)
+    assert "no free room" in fixgw("db", "compact")
+    assert '"command": "retention archive"' in (kept.directory / "access.jsonl").read_text()
+
+
+def test_what_is_there_is_measured(kept: Kept, fixgw: Fixgw) -> None:
+    classes = {one["class"]: one for one in map(json.loads, fixgw("retention", "show", "--json").splitlines())}
+    assert classes["orders"]["would_go"] > 0
+    assert classes["orders"]["stay"]["of an order that goes on"] > 0
+    assert classes["messages"]["records"] == kept.count("messages")
+    assert classes["messages"]["bytes_per_million_orders"] > 1_000_000
+    assert classes["venue_traffic"]["days"] is None
+    whole = classes["messages"]["bytes_per_million_orders"]
+    fixgw("retention", "archive", "--to", str(kept.to), "--delete")
+    after = {one["class"]: one for one in map(json.loads, fixgw("retention", "show", "--json").splitlines())}
+    assert after["messages"]["archived_days"] == [DAY, "2026-07-26"]
+    assert after["messages"]["bytes_per_million_orders"] > whole / 3, "reckoned with all that was ever recorded"
+
+
+def test_holds_are_written_down_with_who_and_why(kept: Kept, fixgw: Fixgw) -> None:
+    hold = ("retention", "hold")
+    assert fixgw(*hold, "list").strip() == "no holds"
+    fixgw(*hold, "add", "--date", DAY, "--account", "TRADING", "--reason", "case 17")
+    fixgw(*hold, "add", "--reason", "everything")
+    assert "case 17" in fixgw(*hold, "list")
+    assert "nothing is due" in fixgw("retention", "archive", "--to", str(kept.to), "--delete")
+    fixgw(*hold, "release", "2", "--reason", "settled")
+    assert "no hold 2" in fixgw(*hold, "release", "2", "--reason", "again", code=2)
+    assert "everything" not in fixgw(*hold, "list")
+    told = fixgw(*hold, "list", "--all")
+    assert "released" in told
+    assert "settled" in told
+    kept.seal(NOW + 1)
+    kept.change("UPDATE holds SET reason = 'another' WHERE number = 1")
+    assert "holds 1: changed" in fixgw("audit", "verify", code=1), "holds are sealed"
+
+
+def test_commands_say_what_is_archived(kept: Kept, fixgw: Fixgw) -> None:
+    fixgw("retention", "archive", "--to", str(kept.to), "--delete")
+    gone = "O3"
+    assert kept.count("journal", f"order_id = '{gone}'") == 0
+    assert f"orders of {DAY}" in fixgw("order", gone)
+    assert "Archived" in json.loads(fixgw("order", gone, "--json"))["archived"]
+    page = kept.directory / "order.html"
+    fixgw("order", gone, "--html", str(page))
+    assert f"orders of {DAY}" in page.read_text()
+    name = kept.rows(["orders"])["orders"]
+    first = next(row[3] for row in name if row[0] == gone)
+    assert gone in fixgw("order", first), "found by its ClOrdID as well"
+    assert "Archived" in fixgw("explain", gone, code=2)
+    assert f"messages of {DAY} are archived" in fixgw("messages", "--date", DAY)
+    into = ("--into", str(kept.directory / "export"))
+    assert "would lack them" in fixgw("export", "records", "--date", DAY, *into, code=2)
+    assert "would lack them" in fixgw("replay", "inject", "--date", DAY, code=2)
+    assert "were not derived" in fixgw("replay", "derive")
