@@ -81,7 +81,9 @@ def upgrade(config: ConfigOption = DEFAULT_CONFIG) -> None:
 def compact(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Write the database anew, without the room that deleted records left. The gateway must not be running.
 
-    It takes as much free disk as the database has. Example: fixgw db compact --config config/sandbox.toml
+    It takes as much free disk again as the database has.
+
+    Example: fixgw db compact --config config/sandbox.toml
     """
     with _database(config, alone=True) as url:
         database = open_existing(url)

@@ -18,5 +18,8 @@ CLASSES: dict[str, tuple[str, ...]] = {
 TABLES = {table: name for name, tables in CLASSES.items() for table in tables}
 """The class of each table."""
 
-KEPT_ALWAYS = ("orders", "executions", "positions", *sorted(STREAMS.keys() - TABLES.keys() - {"executions"}))
+_PROOF = ("seals", "digests")
+"""Of the latter those of deleted records go with them."""
+
+KEPT_ALWAYS = ("orders", "executions", "positions", *sorted(STREAMS.keys() - TABLES.keys() - {"executions"}), *_PROOF)
 """Tables of which nothing is ever deleted. Positions are reckoned from executions."""
