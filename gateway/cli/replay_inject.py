@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from gateway.cli.access import record_access
-from gateway.cli.archived import refuse_archived
+from gateway.cli.archived import PARTS, refuse_archived
 from gateway.cli.database import DEFAULT_CONFIG, EXIT_UNUSABLE, ConfigOption, reading
 from gateway.cli.inject_steps import Steps
 from gateway.cli.scratch import Scratch
@@ -22,7 +22,6 @@ from gateway.compliance.derive.window import Window
 from gateway.compliance.inject.compare import ReportDifference, compare
 from gateway.compliance.inject.not_replayable import ThereIs
 from gateway.compliance.inject.record import Record, read_record, read_reports
-from gateway.compliance.retention.classes import CLASSES
 from gateway.config import Config, load_config
 from gateway.errors import GatewayError
 from gateway.simulator.symbols import default_symbols
@@ -81,7 +80,7 @@ def _read(config: Path, loaded: Config, window: Window) -> tuple[Record, str]:
     left = frozenset(s.key for s in loaded.sessions if s.cancel_on_disconnect != "none")
     with reading(config) as connection:
         see_one_moment(connection)
-        refuse_archived(connection, CLASSES, window, "what is gone through")
+        refuse_archived(connection, PARTS, window, "what is gone through")
         symbols = frozenset(symbol.name for symbol in default_symbols())
         throttled = frozenset(s.key for s in loaded.sessions if s.throttle is not None)
         there_is = ThereIs(sessions, symbols, left, throttled, is_one_account=len(loaded.venue_accounts) == 1)
