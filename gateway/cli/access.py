@@ -11,6 +11,7 @@ from pathlib import Path
 import typer
 
 from gateway.cli.database import EXIT_UNUSABLE
+from gateway.cli.exits import refuse
 from gateway.cli.times import utc_text
 from gateway.config import load_config
 from gateway.control.peer import login_name
@@ -29,8 +30,7 @@ def record_access(config: Path, command: str, **asked: object) -> None:
     try:
         path = load_config(config).access_log
     except GatewayError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(EXIT_UNUSABLE) from error
+        refuse(str(error))
     uid, login = os.getuid(), _login_uid()
     line = {
         "at": utc_text(time.time_ns()),

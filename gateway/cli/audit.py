@@ -5,7 +5,7 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from loguru import logger
@@ -14,7 +14,8 @@ from sqlalchemy.exc import DBAPIError
 
 from gateway.cli.access import record_access
 from gateway.cli.archives import show_archives
-from gateway.cli.database import DEFAULT_CONFIG, EXIT_UNUSABLE, ConfigOption, reading
+from gateway.cli.database import DEFAULT_CONFIG, ConfigOption, reading
+from gateway.cli.exits import refuse
 from gateway.cli.parent import stop_with_parent
 from gateway.cli.signals import Signals
 from gateway.cli.times import utc_text
@@ -66,7 +67,7 @@ def key(
     try:
         public = create_key(file)
     except GatewayError as error:
-        _end(str(error))
+        refuse(str(error))
     typer.echo(f"key {public.key_id}: {file}, public {public_path(file)}")
     typer.echo(f"to seal with it, start the gateway with {KEY_VARIABLE}={file.resolve()}")
 
@@ -84,13 +85,13 @@ def seal(
     """
     settings, sealer = _settings(config), _sealing_key()
     if sealer is None:
-        _end(f"no key: {KEY_VARIABLE} names none; fixgw audit key makes one")
+        refuse(f"no key: {KEY_VARIABLE} names none; fixgw audit key makes one")
     wire_head = WireHead(settings.wire_log_directory)
     if every is None:
         try:
             typer.echo(f"{_seal(settings, sealer, wire_head)} new seals, by the key {sealer.public.key_id}")
         except (GatewayError, DBAPIError, OSError) as error:
-            _end(f"not sealed: {error}")
+            refuse(f"not sealed: {error}")
         return
     stop_with_parent(parent)
     setup_logging(settings.log, "audit")
@@ -142,9 +143,11 @@ def verify(
         known = _public_key(public_key)
         copies = list(copied_seals(offline)) if offline is not None else None
     except FileNotFoundError as error:
-        _end(f"{error.filename}: not there; --offline wants a directory with a copy of the gateway's audit/seals.jsonl")
+        refuse(
+            f"{error.filename}: not there; --offline wants a directory with a copy of the gateway's audit/seals.jsonl"
+        )
     except (GatewayError, OSError, ValueError, TypeError) as error:
-        _end(str(error))
+        refuse(str(error))
     started = time.monotonic()
     findings = 0
 
@@ -215,14 +218,14 @@ def _settings(config: Path) -> Config:
     try:
         return load_config(config)
     except GatewayError as error:
-        _end(str(error))
+        refuse(str(error))
 
 
 def _sealing_key() -> SealingKey | None:
     try:
         return sealing_key()
     except GatewayError as error:
-        _end(str(error))
+        refuse(str(error))
 
 
 def _public_key(file: Path | None) -> PublicKey:
@@ -230,11 +233,6 @@ def _public_key(file: Path | None) -> PublicKey:
     if file is None:
         name = os.environ.get(KEY_VARIABLE)
         if not name:
-            _end(f"which key? give --public-key, or name the private one's file in {KEY_VARIABLE}")
+            refuse(f"which key? give --public-key, or name the private one's file in {KEY_VARIABLE}")
         file = public_path(Path(name))
     return read_public_key(file)
-
-
-def _end(text: str) -> NoReturn:
-    typer.echo(text, err=True)
-    raise typer.Exit(EXIT_UNUSABLE)

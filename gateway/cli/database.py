@@ -9,6 +9,7 @@ import typer
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from gateway.cli.exits import refuse
 from gateway.config import load_config
 from gateway.domain.session_names import OWN_SESSION, find_session
 from gateway.errors import GatewayError
@@ -36,14 +37,12 @@ def reading(config: Path, imported: Path | None = None) -> Iterator[Connection]:
         url = load_config(config).database.url if imported is None else f"sqlite:///{imported}"
         engine = open_for_reading(url)
     except GatewayError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(EXIT_UNUSABLE) from error
+        refuse(str(error))
     try:
         with engine.connect() as connection:
             yield connection
     except DBAPIError as error:
-        typer.echo(f"the database cannot be read: {error.orig}", err=True)
-        raise typer.Exit(EXIT_UNUSABLE) from error
+        refuse(f"the database cannot be read: {error.orig}")
     finally:
         engine.dispose()
 
@@ -55,5 +54,4 @@ def session_named(connection: Connection, name: str) -> str:
     try:
         return find_session(name, (row.session for row in load_sessions(connection)))
     except ValueError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(EXIT_UNUSABLE) from error
+        refuse(str(error))

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.cli.database import DEFAULT_CONFIG, EXIT_UNUSABLE, ConfigOption, reading
+from gateway.cli.database import DEFAULT_CONFIG, ConfigOption, reading
+from gateway.cli.exits import refuse
 from gateway.cli.operate import operate
 from gateway.cli.operate import show as show_answer
 from gateway.cli.tables import Column, build_table, console
@@ -119,8 +120,7 @@ def history(
     with reading(config) as connection:
         rows = load_limits(connection)
     if code.upper() not in ("", *CONTROLS):
-        typer.echo(f"{code}: no such limit; fixgw limits kinds lists them", err=True)
-        raise typer.Exit(EXIT_UNUSABLE)
+        refuse(f"{code}: no such limit; fixgw limits kinds lists them")
     rows = [r for r in rows if not code or r.code == code.upper()]
     rows = [r for r in rows if _fits(r.account, account) and _fits(r.session, session) and _fits(r.symbol, symbol)]
     if as_json:
@@ -198,8 +198,7 @@ def _ask(
     try:
         valid_to = None if lasts is None else time.time_ns() + parsing.window(lasts)
     except BadLimitError as error:
-        typer.echo(f"--for: {error}", err=True)
-        raise typer.Exit(EXIT_UNUSABLE) from error
+        refuse(f"--for: {error}")
     asked = {"limit": limit, "reason": reason, "warn_percent": warn_at, "valid_to": valid_to, **scope._asdict()}
     command = "limits.set" if value is not None else "limits.remove"
     show_answer(operate(config, command, asked if value is None else asked | {"value": value}), as_json=as_json)

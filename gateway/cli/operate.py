@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from gateway.cli.database import EXIT_UNUSABLE
+from gateway.cli.exits import refuse
 from gateway.config import load_config
 from gateway.control.client import Answer, ControlError, ask
 from gateway.errors import GatewayError
@@ -21,8 +21,7 @@ def operate(config: Path, command: str, arguments: dict[str, Any]) -> Answer:
         given = {name: value for name, value in arguments.items() if value is not None}
         return ask(settings.engine.control_socket, command, given, settings.flatten.within_seconds)
     except (ControlError, GatewayError) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(EXIT_UNUSABLE) from error
+        refuse(str(error))
 
 
 def show(answer: Answer, *, as_json: bool) -> None:

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from gateway.cli.database import DEFAULT_CONFIG, EXIT_UNUSABLE, ConfigOption, reading
+from gateway.cli.database import DEFAULT_CONFIG, ConfigOption, reading
+from gateway.cli.exits import refuse
 from gateway.cli.operate import operate
 from gateway.cli.operate import show as show_answer
 from gateway.cli.positions_file import PositionsFileError, read_positions
@@ -47,8 +48,7 @@ def import_file(
     try:
         lines = read_positions(file)
     except PositionsFileError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(EXIT_UNUSABLE) from error
+        refuse(str(error))
     asked = {"file": file.name, "lines": [asdict(line) for line in lines], "intraday": intraday, "reason": reason}
     show_answer(operate(config, "positions.import", asked), as_json=as_json)
 

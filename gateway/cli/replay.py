@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import typer
 
-from gateway.cli.database import DEFAULT_CONFIG, EXIT_UNUSABLE, ConfigOption, reading
+from gateway.cli.database import DEFAULT_CONFIG, ConfigOption, reading
+from gateway.cli.exits import refuse
 from gateway.cli.replay_import import import_command
 from gateway.cli.replay_inject import inject_command
 from gateway.cli.times import utc_text
@@ -59,8 +60,7 @@ def derive(
         loaded = load_config(config)
         day_end = seconds_of_day(loaded.engine.day_end)
     except GatewayError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(EXIT_UNUSABLE) from error
+        refuse(str(error))
     started = time.monotonic()
 
     def found(difference: Difference) -> None:

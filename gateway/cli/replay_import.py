@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from gateway.cli.database import EXIT_UNUSABLE
+from gateway.cli.exits import refuse
 from gateway.cli.import_report import print_report, report_object
 from gateway.compliance.logs.import_logs import import_logs
 from gateway.errors import GatewayError
@@ -47,8 +47,7 @@ def import_command(
             task = bar.add_task("reading", total=sum(log.stat().st_size for log in logs if log.is_file()))
             report = import_logs(logs, into, we or [], lambda size: bar.advance(task, size))
     except GatewayError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(EXIT_UNUSABLE) from error
+        refuse(str(error))
     if as_json:
         typer.echo(json.dumps(report_object(report)))
     else:

@@ -3,11 +3,12 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, NoReturn, TypeVar
+from typing import Annotated, TypeVar
 
 import typer
 
-from gateway.cli.database import DEFAULT_CONFIG, EXIT_UNUSABLE, ConfigOption
+from gateway.cli.database import DEFAULT_CONFIG, ConfigOption
+from gateway.cli.exits import refuse
 from gateway.cli.tables import Column, build_table, console
 from gateway.config import Config, load_config
 from gateway.errors import ConfigError
@@ -34,10 +35,10 @@ def add(name: Name, *, config: ConfigOption = DEFAULT_CONFIG, stdin: FromInput =
     pass show desk/ann | fixgw user add ann --stdin
     """
     if not name.isascii() or not name.isprintable() or not name.strip() or len(name) > 64:
-        _fail(f"{name!r}: a name has 1 to 64 printable ASCII characters")
+        refuse(f"{name!r}: a name has 1 to 64 printable ASCII characters")
     users = _users(config)
     if name in _try(users.users):
-        _fail(f"user {name!r} is there already; fixgw user passwd gives it another password")
+        refuse(f"user {name!r} is there already; fixgw user passwd gives it another password")
     hashed = _ask(stdin=stdin)
     _try(lambda: users.add(name, hashed))
     typer.echo(f"user {name} added to {users.path}")
@@ -51,7 +52,7 @@ def passwd(name: Name, *, config: ConfigOption = DEFAULT_CONFIG, stdin: FromInpu
     """
     users = _users(config)
     if name not in _try(users.users):
-        _fail(f"there is no user {name!r}")
+        refuse(f"there is no user {name!r}")
     hashed = _ask(stdin=stdin)
     _try(lambda: users.set_hash(name, hashed))
     typer.echo(f"user {name} has a new password")
@@ -109,7 +110,7 @@ def _ask(*, stdin: bool) -> str:
     try:
         return hash_password(password)
     except ValueError as error:
-        _fail(str(error))
+        refuse(str(error))
 
 
 def _load(config: Path) -> Config:
@@ -124,9 +125,4 @@ def _try(action: Callable[[], T]) -> T:
     try:
         return action()
     except (ConfigError, UserFileError) as error:
-        _fail(str(error))
-
-
-def _fail(text: str) -> NoReturn:
-    typer.echo(text, err=True)
-    raise typer.Exit(EXIT_UNUSABLE)
+        refuse(str(error))

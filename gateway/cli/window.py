@@ -1,11 +1,11 @@
 """A span of time as it is asked for on the command line: a UTC day, or from one moment to another."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
-from gateway.cli.database import EXIT_UNUSABLE
+from gateway.cli.exits import refuse
 from gateway.compliance.derive.window import Window
 
 DateOption = Annotated[str | None, typer.Option("--date", metavar="YYYY-MM-DD", help="One day, in UTC.")]
@@ -18,7 +18,7 @@ ToOption = Annotated[str | None, typer.Option("--to", metavar="TIME", help="Up t
 def asked_window(date: str | None, since: str | None, until: str | None) -> Window:
     """What the options say; nothing said: everything. Ends the program with one line for what cannot be meant."""
     if date is not None and (since is not None or until is not None):
-        _refuse("give --date, or --from and --to, not both")
+        refuse("give --date, or --from and --to, not both")
     if date is not None:
         day = _moment(date)
         return Window(_ns(day), _ns(day + timedelta(days=1)))
@@ -28,7 +28,7 @@ def asked_window(date: str | None, since: str | None, until: str | None) -> Wind
         all_time.until if until is None else _ns(_moment(until)),
     )
     if window.since >= window.until:
-        _refuse("--from must be before --to")
+        refuse("--from must be before --to")
     return window
 
 
@@ -36,14 +36,9 @@ def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        _refuse(f"not a time: {text!r}; write 2026-01-31 or 2026-01-31T09:30:00")
+        refuse(f"not a time: {text!r}; write 2026-01-31 or 2026-01-31T09:30:00")
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
 def _ns(moment: datetime) -> int:
     return int(moment.timestamp()) * 1_000_000_000 + moment.microsecond * 1000
-
-
-def _refuse(text: str) -> NoReturn:
-    typer.echo(text, err=True)
-    raise typer.Exit(EXIT_UNUSABLE)
