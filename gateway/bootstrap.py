@@ -32,7 +32,7 @@ from gateway.engine.lease import Lease, take_lease_of
 from gateway.engine.limits import LimitSetter
 from gateway.engine.lock import hold
 from gateway.engine.loop import Engine
-from gateway.engine.mass import MASS_CANCEL, MassRequests
+from gateway.engine.mass import MassRequests
 from gateway.engine.opening import OpeningPositions
 from gateway.engine.operator import Operator
 from gateway.engine.owners import Owners
@@ -191,7 +191,7 @@ class EngineProcess:
                     recorder=recorder,
                     instruments=self._venue_thread.instruments,
                     profiles=profiles,
-                    was_received=self._was_received,
+                    was_done=self._was_mass_canceled,
                 ),
                 desk=desk,
                 recorder=recorder,
@@ -283,9 +283,9 @@ class EngineProcess:
         with self._database.connect() as connection:
             return readers.unsent_reports(connection, session, after_report_id)
 
-    def _was_received(self, session: str, cl_ord_id: str, since: int) -> bool:
+    def _was_mass_canceled(self, session: str, cl_ord_id: str, since: int) -> bool:
         with self._database.connect() as connection:
-            return readers.was_received(connection, session, MASS_CANCEL, cl_ord_id, since)
+            return readers.was_mass_canceled(connection, session, cl_ord_id, since)
 
     def start(self) -> None:
         """Begin to work. Clients can log on at once; orders are taken when their venue is ready."""

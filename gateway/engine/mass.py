@@ -16,9 +16,9 @@ from gateway.domain.session_profile import SessionProfile
 from gateway.domain.values import MassCancelRejectReason, SecurityRequestResult
 from gateway.engine.desk import Desk
 from gateway.engine.recorder import Recorder
+from gateway.store.readers import is_mass_cancel
 
 INSTRUMENTS_A_MESSAGE = 100
-MASS_CANCEL = "q"
 
 
 class MassRequests:
@@ -31,17 +31,17 @@ class MassRequests:
         recorder: Recorder,
         instruments: Callable[[str], Mapping[str, Instrument]],
         profiles: Mapping[str, SessionProfile],
-        was_received: Callable[[str, str, int], bool],
+        was_done: Callable[[str, str, int], bool],
     ) -> None:
         """instruments: what a venue account lists, by symbol.
 
-        was_received: whether SQL has a mass cancel of this session with this ClOrdID(11) since then.
+        was_done: whether SQL has a mass cancel of this session with this ClOrdID(11) that was done since then.
         """
         self._desk = desk
         self._recorder = recorder
         self._instruments = instruments
         self._profiles = profiles
-        self._was_received = was_received
+        self._was_done = was_done
 
     def cancel(self, command: c.MassCancel) -> bool:
         """OrderMassCancelRequest(q). No limit, halt or queue stops it.
@@ -131,10 +131,12 @@ class MassRequests:
     def _repeats(self, command: c.MassCancel) -> bool:
         if not command.repeated:
             return False
+        # One that was received and failed is not done: a cancel is never blocked.
         today = self._recorder.book.day_start  # the same id of another day is another request
-        return self._was_received(command.session, command.cl_ord_id, today) or any(
-            row.msg_type == MASS_CANCEL and (row.session, row.cl_ord_id) == (command.session, command.cl_ord_id)
-            for row in self._recorder.batch.messages
+        return self._was_done(command.session, command.cl_ord_id, today) or any(
+            row.event_type == e.MassCancelRequested.__name__
+            and is_mass_cancel(row.payload, command.session, command.cl_ord_id)
+            for row in self._recorder.batch.journal
         )
 
     def _problem(self, wanted: Selection, profile: SessionProfile) -> tuple[MassCancelRejectReason, str] | None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, desc, false, func, not_, select
 
-from gateway.domain.events import Event
+from gateway.domain.events import Event, MassCancelRequested
 from gateway.domain.money import ZERO, add, multiply
 from gateway.domain.values import Side
 from gateway.store.codec import decode_event
@@ -139,16 +139,30 @@ def unsent_reports(
     return [ReportRow(*row) for row in connection.execute(query)]
 
 
-def was_received(connection: Connection, session: str, msg_type: str, cl_ord_id: str, since: int) -> bool:
-    """Whether the session has sent a message of this type with this ClOrdID(11) since then, nanoseconds UTC."""
-    query = select(messages.c.id).where(
+def was_mass_canceled(connection: Connection, session: str, cl_ord_id: str, since: int) -> bool:
+    """Whether a mass cancel of the session with this ClOrdID(11) was done since then, nanoseconds UTC.
+
+    One that was received and could not be done does not count. What was done has the message's time in the journal.
+    """
+    received = select(messages.c.at).where(
         messages.c.cl_ord_id == cl_ord_id,
         messages.c.session == session,
-        messages.c.msg_type == msg_type,
         messages.c.direction == "in",
         messages.c.at >= since,
     )
-    return connection.execute(query.limit(1)).first() is not None
+    times = set(connection.execute(received).scalars())
+    if not times:
+        return False
+    done = select(journal.c.payload).where(
+        journal.c.order_id == "", journal.c.event_type == MassCancelRequested.__name__, journal.c.at.in_(times)
+    )
+    return any(is_mass_cancel(payload, session, cl_ord_id) for payload in connection.execute(done).scalars())
+
+
+def is_mass_cancel(payload: str, session: str, cl_ord_id: str) -> bool:
+    """Whether this MassCancelRequested is of that request."""
+    event = decode_event(MassCancelRequested.__name__, payload)
+    return isinstance(event, MassCancelRequested) and (event.session, event.cl_ord_id) == (session, cl_ord_id)
 
 
 def sent_messages(connection: Connection, session: str, epoch: int) -> Iterator[tuple[int, bytes]]:

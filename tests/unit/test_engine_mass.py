@@ -46,7 +46,7 @@ class MassOffice(Office):
             recorder=self.recorder,
             instruments=lambda _: self.listed,
             profiles=profiles,
-            was_received=lambda session, cl_ord_id, since: self.in_sql.get((session, cl_ord_id), -1) >= since,
+            was_done=lambda session, cl_ord_id, since: self.in_sql.get((session, cl_ord_id), -1) >= since,
         )
         self.listed: dict[str, Instrument] = {}
         self._venue_ids = 0
@@ -155,9 +155,14 @@ def test_what_was_done_is_not_done_again(office: MassOffice) -> None:
     assert office.cancel(cl_ord_id="MC-1", repeated=True) == ":0"
     assert office.cancel(cl_ord_id="MC-2", repeated=True) == "O1:1"  # it never came before
     office.rest("B")
-    office.recorder.batch.messages.append(MessageRow(SESSION, 1, "in", 9, "q", False, True, 0, "MC-2", None, None, b""))
-    assert office.cancel(cl_ord_id="MC-2", repeated=True) == ":0"
+    assert office.cancel(cl_ord_id="MC-2", repeated=True) == ":0", "it is in the batch that is not committed yet"
     assert office.cancel(cl_ord_id="MC-2") == "O2:2"  # a new request under an old id: cancels always pass
+
+
+def test_what_was_received_and_failed_is_done_when_it_comes_again(office: MassOffice) -> None:
+    office.rest("A")
+    office.recorder.batch.messages.append(MessageRow(SESSION, 1, "in", 9, "q", False, True, 0, "MC-1", None, None, b""))
+    assert office.cancel(cl_ord_id="MC-1", repeated=True) == "O1:1"
 
 
 def test_an_id_of_another_day_is_another_request(office: MassOffice) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -283,3 +284,20 @@ def test_what_a_start_reads_on_sqlite_is_found_by_index(engine: Engine) -> None:
     scans = [(line, statement) for line, statement in plans if line.startswith("SCAN") and "INDEX" not in line]
     # Orders are read through once, on purpose: see readers._loaded_orders.
     assert [scan for scan in scans if not scan[0].startswith(("SCAN anon", "SCAN (sub", "SCAN orders"))] == []
+
+
+def test_a_mass_cancel_that_was_received_and_failed_was_not_done(engine: Engine) -> None:
+    message = MESSAGE._replace(direction="in", msg_type="q", order_id=None, report_id=None)
+    done = e.MassCancelRequested(order_id="", at=AT, session=SESSION, cl_ord_id="M1", request_type="7", affected=0)
+    of_another = replace(done, session=OTHER)
+    batch = Batch()
+    batch.messages += [message._replace(msg_seq_num=1, cl_ord_id="M1"), message._replace(msg_seq_num=2, cl_ord_id="M2")]
+    for position, event_ in enumerate((done, of_another), 1):
+        batch.journal.append(JournalRow(position, "", type(event_).__name__, AT, encode_event(event_)))
+    write(engine, batch)
+    with engine.connect() as connection:
+        assert readers.was_mass_canceled(connection, SESSION, "M1", AT)
+        assert not readers.was_mass_canceled(connection, SESSION, "M1", AT + 1), "of an earlier day"
+        assert not readers.was_mass_canceled(connection, SESSION, "M2", AT), "quarantined"
+        assert not readers.was_mass_canceled(connection, OTHER, "M1", AT)
+        connection.rollback()
