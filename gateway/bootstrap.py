@@ -20,7 +20,7 @@ from gateway.engine.desk import Desk
 from gateway.engine.disconnects import Disconnects
 from gateway.engine.drain import Drainer
 from gateway.engine.earlier_orders import earlier_order
-from gateway.engine.emergency import imported, read_aftermaths
+from gateway.engine.emergency import imported, left_to_import, read_aftermaths
 from gateway.engine.flattening import Flattening
 from gateway.engine.halting import Halt
 from gateway.engine.handover import Handover, find_watchdog, hand_over
@@ -57,6 +57,7 @@ from gateway.fix.session_control import SessionControl
 from gateway.fix.strangers import shut_out_strangers
 from gateway.store import readers
 from gateway.store.database import database_file, instance_of, open_database
+from gateway.store.emergencies import emergencies_in
 from gateway.store.owners import owners_in
 from gateway.store.rows import ReportRow
 from gateway.store.writer import BatchWriter
@@ -176,7 +177,9 @@ class EngineProcess:
         )
         self._host_clock = HostClockWatch(self._inbox.put, config.clock.every_seconds)
         handover = self._watched() if config.engine.emergency_cancel else None
-        self._aftermaths = read_aftermaths(config.engine.directory, _WATCHDOG_ENDS_S)
+        self._aftermaths = left_to_import(
+            read_aftermaths(config.engine.directory, _WATCHDOG_ENDS_S), emergencies_in(self._database)
+        )
         self._engine = Engine(
             inbox=self._inbox,
             desk=desk,
@@ -297,7 +300,7 @@ class EngineProcess:
             if emergency.done.wait(_IMPORT_S):
                 imported(emergency.aftermath.path)
             else:
-                logger.error("emergency cancels are not in SQL, and stay in {}", emergency.aftermath.path)
+                logger.error("emergency cancels are not in SQL yet, and stay in {}", emergency.aftermath.path)
         self._owners.load(owners_in(self._database))
         self._venue_thread.start()
         self._acceptor.start(self._config.engine.socket, self._numbers)

@@ -195,6 +195,14 @@ def read_aftermaths(directory: Path, patience_s: float) -> list[Aftermath]:
     return found
 
 
+def left_to_import(found: Collection[Aftermath], in_sql: Collection[str]) -> list[Aftermath]:
+    """Those that SQL does not have. in_sql: the names of the files of those that it has, which are put aside."""
+    for aftermath in found:
+        if aftermath.path.name in in_sql:  # the start that took it ended, or gave up waiting, before it could do this
+            imported(aftermath.path)
+    return [aftermath for aftermath in found if aftermath.path.name not in in_sql]
+
+
 def imported(path: Path) -> None:
     """It is in SQL: keep the file, and never read it again."""
     path.rename(path.with_name(path.name + _IMPORTED))

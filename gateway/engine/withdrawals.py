@@ -13,6 +13,7 @@ from gateway.engine.emergency import Aftermath
 from gateway.engine.put_halt import put_halt
 from gateway.engine.recorder import Recorder
 from gateway.engine.timers import AT_ONCE
+from gateway.store.emergencies import emergency_row
 from gateway.store.rows import AlertRow, VenueCallRow, storable
 
 EMERGENCY = "EMERGENCY_CANCEL reason=database_lost the gateway could not record orders any more"
@@ -64,6 +65,7 @@ class Withdrawals:
         The venue is asked again, so that fills are told before the end, and what the watchdog did not get canceled is.
         """
         emergency, said, over = aftermath.emergency, aftermath.said, aftermath.over
+        self._recorder.batch.meta[aftermath.path.name] = emergency_row(aftermath.path.name)
         orders = self._recorder.book.orders
         listed = emergency.orders + aftermath.found
         known = [orders[order.order_id] for order in listed if order.order_id in orders]

@@ -94,6 +94,12 @@ async def test_open_orders_are_canceled_clients_told_and_the_next_start_tells_th
         withdrawn = select(journal.c.order_id).where(journal.c.event_type == "WithdrawalRequested")
         assert set(sql.execute(withdrawn).scalars()) == {"O1", "O2", "O3"}
         assert not sql.execute(select(orders).where(orders.c.cl_ord_id == lost)).all()
+    # A start that gave up waiting for SQL to have it could not put the file aside. Another one does no more than that.
+    (aside,) = (tmp_path / "run").glob("emergency-*.jsonl.imported")
+    aside.rename(aside.with_suffix(""))
+    gateway.kill_engine()
+    with gateway.sql() as sql:
+        assert len(sql.execute(select(alerts).where(alerts.c.code == "EMERGENCY_CANCEL")).all()) == 1
     assert len(list((tmp_path / "run").glob("emergency-*.jsonl.imported"))) == 1
     assert not list((tmp_path / "run").glob("emergency-*.jsonl"))
     assert "Traceback" not in gateway.log()

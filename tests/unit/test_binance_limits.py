@@ -106,6 +106,22 @@ class TestLimits:
         limits.observe_headers({"X-MBX-USED-WEIGHT-1M": "100"}, begin + 500, age_ms=300)
         assert limits.refuses_place(begin + 500) is not None
 
+    def test_what_is_on_its_way_when_a_minute_ends_counts_in_the_next(self) -> None:
+        """The venue counts a request when it comes to it: on a busy machine that may be a minute later."""
+        limits = Limits(cancel_reserve=0.2)
+        limits.learn([weight(0)])
+        end = (NOW // MINUTE + 1) * MINUTE
+        limits.spend(end - 2_000, 100)
+        limits.observe([weight(40)], end - 1_000, in_flight=60, age_ms=500)
+        assert limits.cancel_wait_ms(end - 1_000)
+        limits.spend(end + 1, 40)
+        assert limits.cancel_wait_ms(end + 1), "sixty may still be counted now"
+        limits.observe([weight(20)], end + 900, in_flight=50, age_ms=2_000)
+        assert limits.cancel_wait_ms(end + 900), "it was asked in the minute before, and less is on its way: no more"
+        limits.observe([weight(30)], end + 1_500, in_flight=10, age_ms=200)
+        assert not limits.cancel_wait_ms(end + 1_500), "the venue's own count"
+        assert not limits.cancel_wait_ms(end + 2 * MINUTE), "long answered, or given up"
+
     def test_an_answer_to_one_account_does_not_forget_what_another_has_sent_since(self) -> None:
         host = Host()
         one, other = Limits(0, host), Limits(0, host)

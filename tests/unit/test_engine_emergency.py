@@ -47,7 +47,8 @@ def test_the_file_is_written_ahead_read_again_and_kept(tmp_path: Path) -> None:
     file.close()
     (found,) = read_aftermaths(tmp_path, 0)
     assert (found.emergency, found.said, found.over) == (EMERGENCY, [SAID], [OVER])
-    em.imported(found.path)
+    assert em.left_to_import([found], set()) == [found]
+    assert em.left_to_import([found], {found.path.name}) == [], "SQL has it: it is put aside"
     assert read_aftermaths(tmp_path, 0) == []
     assert [path.name for path in tmp_path.iterdir()] == ["emergency-1000.jsonl.imported"]
 

@@ -30,6 +30,7 @@ _LONGEST_PAUSE_MS = 120_000
 _LONGEST_BAN_MS = 3 * 86_400_000  # documented; what a broken answer names beyond it would be for ever
 _ALERT_PAUSE_MS = 300_000
 _ORDERS_PAUSE_MS = 10_000  # the venue's shortest interval for orders
+_IN_FLIGHT_MS = 10_000  # what had no answer so long ago has one by now, or was given up
 _EDGE_MS = 100  # so far the venue's clock may be from what we think it is
 _REPLACE_ORDERS = 0.05  # of the count of orders: the second half of a replace must not be lost to new ones
 _DIGITS = 15  # of a number in a header; more is no count
@@ -55,20 +56,28 @@ class _Counter:
     interval: int = -1
     used: int = 0
     ours: int = 0  # of it, what this process has sent
+    in_flight: int = 0  # requests that had no answer when one was last looked at
+    seen_ms: int = 0  # when that was
 
     def roll(self, now_ms: int) -> None:
+        """What is still on its way when an interval begins, the venue may count in that one."""
         interval = now_ms // self.length_ms
         if interval != self.interval:
+            is_fresh = now_ms - self.seen_ms <= _IN_FLIGHT_MS and self.kind == _WEIGHT
             self.interval = interval
-            self.used = self.ours = 0
+            self.used = self.in_flight if is_fresh else 0
+            self.ours = 0
 
     def ends_in_ms(self, now_ms: int) -> int:
         return (self.interval + 1) * self.length_ms - now_ms
 
     def take(self, count: int, in_flight: int, asked_ms: int, now_ms: int) -> None:
         """The venue's own count, in an answer to what was asked then. Another interval's is none of this one."""
+        self.in_flight, self.seen_ms = in_flight, now_ms
         self.roll(now_ms)
         if (asked_ms - _EDGE_MS) // self.length_ms != self.interval:
+            if self.kind == _WEIGHT:
+                self.used = max(self.used, in_flight)
             return
         # Another account here may have sent what this answer has not counted yet; of weight nothing is given back.
         self.used = max(count + in_flight, self.ours if self.kind == _WEIGHT else 0)
