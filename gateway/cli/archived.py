@@ -5,7 +5,7 @@ from collections.abc import Collection
 import typer
 from sqlalchemy import Connection
 
-from gateway.cli.database import EXIT_UNUSABLE
+from gateway.cli.exits import refuse
 from gateway.compliance.derive.window import Window
 from gateway.compliance.retention.ledger import archived_days, day_since
 from gateway.domain.events import OrderReceived
@@ -18,8 +18,7 @@ def refuse_archived(connection: Connection, classes: Collection[str], window: Wi
     archived = {name: _in(days, window) for name, days in archived_days(connection).items() if name in classes}
     for name, days in sorted(archived.items()):
         if days:
-            typer.echo(f"{name} {_span(days)} are archived, and {what} would lack them; choose other days", err=True)
-            raise typer.Exit(EXIT_UNUSABLE)
+            refuse(f"{name} {_span(days)} are archived, and {what} would lack them; choose other days")
 
 
 def say_archived(connection: Connection, record_class: str, window: Window) -> None:

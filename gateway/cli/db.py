@@ -11,7 +11,8 @@ from typing import Annotated
 import typer
 from sqlalchemy.exc import DBAPIError
 
-from gateway.cli.database import DEFAULT_CONFIG, EXIT_UNUSABLE, ConfigOption
+from gateway.cli.database import DEFAULT_CONFIG, ConfigOption
+from gateway.cli.exits import refuse
 from gateway.config import load_config
 from gateway.engine.lease import SHARD
 from gateway.engine.lock import hold
@@ -51,8 +52,7 @@ def _database(config: Path, *, alone: bool) -> Iterator[str]:
             _refuse_live_holder(url)
             yield url
     except (GatewayError, DBAPIError) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(EXIT_UNUSABLE) from error
+        refuse(str(error))
 
 
 def _refuse_live_holder(url: str) -> None:

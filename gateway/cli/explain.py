@@ -11,7 +11,8 @@ from rich.table import Table
 from sqlalchemy import Row
 
 from gateway.cli.archived import missing_of
-from gateway.cli.database import DEFAULT_CONFIG, EXIT_UNUSABLE, ConfigOption, reading
+from gateway.cli.database import DEFAULT_CONFIG, ConfigOption, reading
+from gateway.cli.exits import refuse
 from gateway.cli.tables import Column, build_table, console
 from gateway.cli.times import local_date_time, utc_text
 from gateway.domain.events import OrderReceived
@@ -41,11 +42,9 @@ def explain(
         limits = {row.limit_id: row for row in load_limits(connection)}
         missing = missing_of(connection, story, ("orders", "decisions")) if story is not None else ""
     if missing:
-        typer.echo(missing, err=True)
-        raise typer.Exit(EXIT_UNUSABLE)
+        refuse(missing)
     if story is None:
-        typer.echo(f"no order has the OrderID or ClOrdID {order_id!r}; fixgw orders lists them", err=True)
-        raise typer.Exit(EXIT_UNUSABLE)
+        refuse(f"no order has the OrderID or ClOrdID {order_id!r}; fixgw orders lists them")
     same = True
     for number, decision in enumerate(story.decisions):
         findings = findings_of(story, decision, limits)

@@ -5,14 +5,15 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from rich.table import Table
 
 from gateway.cli.access import record_access
 from gateway.cli.archived import refuse_archived
-from gateway.cli.database import DEFAULT_CONFIG, EXIT_UNUSABLE, ConfigOption, reading
+from gateway.cli.database import DEFAULT_CONFIG, ConfigOption, reading
+from gateway.cli.exits import refuse
 from gateway.cli.tables import console
 from gateway.cli.times import utc_text
 from gateway.cli.window import DateOption, FromOption, ToOption, asked_window
@@ -70,9 +71,9 @@ def records(
     """
     names = only or ([MESSAGES.name] if shape is Format.FIX else list(RECORDS))
     if unknown := [name for name in names if name not in RECORDS]:
-        _refuse(f"--only {unknown[0]!r}: one of {', '.join(RECORDS)}")
+        refuse(f"--only {unknown[0]!r}: one of {', '.join(RECORDS)}")
     if shape is Format.FIX and names != [MESSAGES.name]:
-        _refuse("FIX text is of messages alone: leave --only out, or take csv or parquet")
+        refuse("FIX text is of messages alone: leave --only out, or take csv or parquet")
     _run(config, into, [RECORDS[name] for name in dict.fromkeys(names)], shape, _over(date, since, until))
 
 
@@ -95,7 +96,7 @@ def rts24(
     fixgw export rts24 --into january --from 2026-01-01 --to 2026-02-01
     """
     if shape is Format.FIX:
-        _refuse("RTS 24 has fields, not messages: take csv or parquet")
+        refuse("RTS 24 has fields, not messages: take csv or parquet")
     _run(config, into, [RTS24], shape, _over(date, since, until))
 
 
@@ -142,27 +143,22 @@ def _run(config: Path, into: Path, datasets: Sequence[Dataset], shape: Format, w
             redaction = Redaction(settings.compliance.redact)
             write_export(connection, into, datasets, shape, window, redaction, told)
     except GatewayError as error:
-        _refuse(str(error))
+        refuse(str(error))
     except OSError as error:
-        _refuse(f"{error.filename}: {error.strerror}")
+        refuse(f"{error.filename}: {error.strerror}")
     typer.echo(f"{total:,} records in {count} files; {into}/manifest.json has their hashes")
 
 
 def _over(date: str | None, since: str | None, until: str | None) -> Window:
     """A time with two ends that nothing is added to any more."""
     if date is None and (since is None or until is None):
-        _refuse("which time? give --date, or --from and --to")
+        refuse("which time? give --date, or --from and --to")
     window = asked_window(date, since, until)
     if window.until > time.time_ns() - _SETTLED:
-        _refuse(
+        refuse(
             "the time asked for must have been over for a minute, so that nothing is added to it: "
             "choose an earlier --date or --to"
         )
     if window.until - window.since > MOST_DAYS * DAY:
-        _refuse(f"at most {MOST_DAYS:,} days at once")
+        refuse(f"at most {MOST_DAYS:,} days at once")
     return window
-
-
-def _refuse(text: str) -> NoReturn:
-    typer.echo(text, err=True)
-    raise typer.Exit(EXIT_UNUSABLE)

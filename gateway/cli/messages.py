@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from itertools import islice
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 from sqlalchemy import Connection, Row
@@ -13,12 +13,12 @@ from gateway.cli.access import record_access
 from gateway.cli.archived import say_archived
 from gateway.cli.database import (
     DEFAULT_CONFIG,
-    EXIT_UNUSABLE,
     ConfigOption,
     ImportedOption,
     reading,
     session_named,
 )
+from gateway.cli.exits import refuse
 from gateway.cli.message_lines import Shape, printer
 from gateway.cli.tables import console
 from gateway.cli.window import DateOption, FromOption, ToOption, asked_window
@@ -68,9 +68,9 @@ def messages(
     """
     window = asked_window(date, since, until)
     if direction not in (None, "in", "out"):
-        _refuse(f"--direction {direction!r}: in or out")
+        refuse(f"--direction {direction!r}: in or out")
     if after is not None and before is not None:
-        _refuse("give --before or --after, not both")
+        refuse("give --before or --after, not both")
     with reading(config, database) as connection:
         if database is None:
             asked = {"types": types, "tags": tags, "text": text, "direction": direction, "all": everything}
@@ -137,17 +137,12 @@ def _msg_type(name: str) -> str:
     by_name = {meaning: value for value, meaning in VALUE_NAMES[MSG_TYPE].items()}
     if name not in by_name and len(name) > _LONGEST_MSG_TYPE:
         near = get_close_matches(name, by_name) or ["ExecutionReport"]
-        _refuse(f"--type {name!r}: no such message; write MsgType(35), such as 8, or a name, such as {near[0]}")
+        refuse(f"--type {name!r}: no such message; write MsgType(35), such as 8, or a name, such as {near[0]}")
     return by_name.get(name, name)
 
 
 def _field(pair: str) -> tuple[int, str]:
     tag, equals, value = pair.partition("=")
     if not equals or not (tag.isascii() and tag.isdigit()) or not 0 < len(tag) <= 9:
-        _refuse(f"--tag {pair!r}: write TAG=VALUE, such as 11=ABC")
+        refuse(f"--tag {pair!r}: write TAG=VALUE, such as 11=ABC")
     return int(tag), value
-
-
-def _refuse(text: str) -> NoReturn:
-    typer.echo(text, err=True)
-    raise typer.Exit(EXIT_UNUSABLE)

@@ -12,7 +12,8 @@ from sqlalchemy import Connection, Row, select
 
 from gateway.cli.access import record_access
 from gateway.cli.archived import missing_of
-from gateway.cli.database import DEFAULT_CONFIG, EXIT_UNUSABLE, ConfigOption, ImportedOption, reading
+from gateway.cli.database import DEFAULT_CONFIG, ConfigOption, ImportedOption, reading
+from gateway.cli.exits import refuse
 from gateway.cli.order_page import order_page
 from gateway.cli.orders import order_object, orders_table
 from gateway.cli.story import Entry, entries, entries_of_messages
@@ -60,8 +61,7 @@ def order(
             told = list(entries_of_messages(messages_about(connection, order_id))) if database is not None else []
         origin = _origin(connection)
     if not told and not missing:
-        typer.echo(f"no order has the OrderID or ClOrdID {order_id!r}; fixgw orders lists them", err=True)
-        raise typer.Exit(EXIT_UNUSABLE)
+        refuse(f"no order has the OrderID or ClOrdID {order_id!r}; fixgw orders lists them")
     row = story.order if story is not None else None
     if html is not None:
         _write(html, order_id, origin, missing, row, told)
@@ -120,8 +120,7 @@ def _write(path: Path, name: str, origin: str, missing: str, row: Row[Any] | Non
         path.touch(mode=0o600)  # a new one is its owner's alone, as the database is
         path.write_text(order_page(title, about, {} if row is None else _summary(row), told), encoding="utf-8")
     except OSError as error:
-        typer.echo(f"{path}: {error.strerror}", err=True)
-        raise typer.Exit(EXIT_UNUSABLE) from error
+        refuse(f"{path}: {error.strerror}")
     typer.echo(f"written to {path}")
 
 

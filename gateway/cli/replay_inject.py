@@ -14,6 +14,7 @@ import typer
 from gateway.cli.access import record_access
 from gateway.cli.archived import PARTS, refuse_archived
 from gateway.cli.database import DEFAULT_CONFIG, EXIT_UNUSABLE, ConfigOption, reading
+from gateway.cli.exits import refuse
 from gateway.cli.inject_steps import Steps
 from gateway.cli.scratch import Scratch
 from gateway.cli.window import DateOption, FromOption, ToOption, asked_window
@@ -66,8 +67,7 @@ def inject_command(
             raise typer.Exit(EXIT_UNUSABLE)
         differences = asyncio.run(_inject(loaded, record, instance, None if fast else speed))
     except (GatewayError, ClientError) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(EXIT_UNUSABLE) from error
+        refuse(str(error))
     for difference in differences:
         typer.echo(json.dumps(difference._asdict()) if as_json else str(difference))
     _show(record, len(differences), time.monotonic() - started, as_json=as_json)

@@ -11,7 +11,8 @@ import typer
 from sqlalchemy.exc import DBAPIError
 
 from gateway.cli.access import record_access
-from gateway.cli.database import DEFAULT_CONFIG, EXIT_UNUSABLE, ConfigOption, reading
+from gateway.cli.database import DEFAULT_CONFIG, ConfigOption, reading
+from gateway.cli.exits import refuse
 from gateway.cli.retention_holds import hold
 from gateway.cli.tables import Column, build_table, console
 from gateway.cli.times import utc_text
@@ -57,7 +58,7 @@ def show(
             measured = measure(connection, settings.wire_log_directory)
             due = _due(Choice(connection, _keep_days(settings), time.time_ns(), None), settings)
         except (GatewayError, OSError) as error:
-            raise _ended(error) from error
+            refuse(" ".join(str(error).split()))
         archived = archived_days(connection)
     if as_json:
         for one in measured:
@@ -111,7 +112,7 @@ def archive(
             raise ConfigError(f"no key: {KEY_VARIABLE} names none; archives and entries are signed with it")
         _archive(settings, key, to)
     except (GatewayError, DBAPIError, OSError) as error:
-        raise _ended(error) from error
+        refuse(" ".join(str(error).split()))
 
 
 def _archive(settings: Config, key: SealingKey, to: Path) -> None:
@@ -199,9 +200,4 @@ def _settings(config: Path) -> Config:
     try:
         return load_config(config)
     except GatewayError as error:
-        raise _ended(error) from error
-
-
-def _ended(error: Exception) -> typer.Exit:
-    typer.echo(" ".join(str(error).split()), err=True)
-    return typer.Exit(EXIT_UNUSABLE)
+        refuse(" ".join(str(error).split()))

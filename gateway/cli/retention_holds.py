@@ -13,7 +13,8 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from gateway.cli.access import record_access
-from gateway.cli.database import DEFAULT_CONFIG, EXIT_UNUSABLE, ConfigOption, reading, session_named
+from gateway.cli.database import DEFAULT_CONFIG, ConfigOption, reading, session_named
+from gateway.cli.exits import refuse
 from gateway.cli.tables import Column, build_table, console
 from gateway.cli.times import utc_text
 from gateway.cli.window import DateOption, FromOption, ToOption, asked_window
@@ -138,5 +139,4 @@ def _writing(config: Path) -> Iterator[Connection]:
         finally:
             database.dispose()
     except (GatewayError, DBAPIError) as error:
-        typer.echo(" ".join(str(error).split()), err=True)
-        raise typer.Exit(EXIT_UNUSABLE) from error
+        refuse(" ".join(str(error).split()))
