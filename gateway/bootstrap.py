@@ -13,7 +13,6 @@ from gateway.configured import accounts_of, configured_of, drop_copies_of, profi
 from gateway.control.front_link import FrontLink
 from gateway.control.server import ANSWER_S, ControlServer
 from gateway.engine.backlog import Backlog
-from gateway.engine.breaks import Breaks
 from gateway.engine.clients import Clients
 from gateway.engine.clock import SystemClock, seconds_of_day
 from gateway.engine.desk import Desk
@@ -37,7 +36,6 @@ from gateway.engine.opening import OpeningPositions
 from gateway.engine.operator import Operator
 from gateway.engine.owners import Owners
 from gateway.engine.pulse import Pulse, pulse_socket
-from gateway.engine.reconciler import Reconciler
 from gateway.engine.recorder import Recorder
 from gateway.engine.records import ClockLimits
 from gateway.engine.recovery import recover
@@ -55,6 +53,7 @@ from gateway.fix.hydrate import fresh_directory, hydrate_all
 from gateway.fix.sender import make_sender
 from gateway.fix.session_control import SessionControl
 from gateway.fix.strangers import shut_out_strangers
+from gateway.reconciling import reconciler_of
 from gateway.store import readers
 from gateway.store.database import database_file, instance_of, open_database
 from gateway.store.emergencies import emergencies_in
@@ -136,19 +135,7 @@ class EngineProcess:
             exclusive=mass_cancels.exclusive,
         )
         timers = timers_of(state.book.orders.values(), day_end, clock.now())
-        reconciler = Reconciler(
-            accounts=[a.name for a in config.venue_accounts],
-            desk=desk,
-            recorder=recorder,
-            breaks=Breaks(recorder, state.breaks, state.break_id),
-            venue=venues,
-            clock=clock,
-            prefix=config.deployment + "-",
-            every_seconds=config.engine.reconcile_seconds,
-            cancel_orphans=config.engine.orphans == "cancel",
-            last_reconciled=state.last_reconciled,
-            exclusive=mass_cancels.exclusive,
-        )
+        reconciler = reconciler_of(config, state, accounts, desk, recorder, venues, clock, mass_cancels.exclusive)
         self._disconnects = Disconnects(profiles, state.sessions)
         withdrawals = Withdrawals(desk, recorder, self._disconnects)
         settings = [_session_settings(s) for s in config.sessions]

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, IPvAnyNetwork, ValidationError, field_validator, model_validator
 
 from gateway.config_audit import AuditConfig
+from gateway.config_balances import BalancesConfig
 from gateway.config_clock import ClockConfig
 from gateway.config_compliance import ComplianceConfig
 from gateway.config_front import FrontConfig, LogonConfig
@@ -129,12 +130,14 @@ class VenueAccountConfig(Section):
     settings: what the venue's adapter understands; it checks them itself.
     exclusive: nobody and nothing else trades there, so that the kill switch may have the venue cancel everything in a
     symbol by one request. Other people's orders would be canceled too.
+    balances: how they are compared with the books.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}$")]
     venue: str = "binance"
     exclusive: bool = False
     settings: dict[str, Any] = Field(default_factory=dict)
+    balances: BalancesConfig = BalancesConfig()
 
 
 class AccountConfig(Section):

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from gateway.config import Config, SessionConfig
+from gateway.domain.balances import Tolerance
 from gateway.domain.risk.parsing import rate
 from gateway.domain.session_names import find_session
 from gateway.domain.session_profile import Account, SessionProfile
@@ -37,6 +38,11 @@ def configured_of(config: Config) -> Configured:
         venue_accounts={v.name for v in config.venue_accounts},
         limits=config.all_limits(),
     )
+
+
+def tolerances_of(config: Config) -> dict[str, Tolerance]:
+    """How far apart balances may be, by venue account; of those that are compared."""
+    return {v.name: v.balances.rule() for v in config.venue_accounts if v.balances.compare}
 
 
 def throttles_of(config: Config) -> dict[str, Allowed]:

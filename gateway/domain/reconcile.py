@@ -40,6 +40,8 @@ class VenueSnapshot:
     """What the venue showed. asked_at: our time (nanoseconds UTC) before the first question.
 
     orders: every open order of the account, foreign ones included. trades name their orders by venue order id alone.
+    balances: what had happened by balances_since_ms is counted, what happened after balances_until_ms is not; by the
+    venue's clock, ms UTC, 0 where it tells none.
     """
 
     request: SnapshotRequest
@@ -47,6 +49,8 @@ class VenueSnapshot:
     orders: tuple[OrderAtVenue, ...]
     trades: tuple[VenueTraded, ...]
     balances: tuple[Balance, ...] = ()
+    balances_since_ms: int = 0
+    balances_until_ms: int = 0
 
 
 class BreakKind(Value):
@@ -59,6 +63,7 @@ class BreakKind(Value):
     QTY_DIFFERS = "qty_differs"  # open on both sides, with another quantity
     OPEN_AT_VENUE = "open_at_venue"  # over here, open there
     ORPHAN = "orphan"  # our prefix, and not in the books
+    BALANCE_DIFFERS = "balance_differs"  # of an asset more, or less, is there than executions and deposits account for
 
 
 SETTLED = frozenset({BreakKind.CLOSED_AT_VENUE, BreakKind.EXECUTED_MORE, BreakKind.QTY_DIFFERS})
@@ -66,6 +71,9 @@ SETTLED = frozenset({BreakKind.CLOSED_AT_VENUE, BreakKind.EXECUTED_MORE, BreakKi
 
 STRAY = frozenset({BreakKind.OPEN_AT_VENUE, BreakKind.ORPHAN})
 """Kinds where something works at the venue that should not: canceled or kept by policy."""
+
+MISSING_TRADES = frozenset({BreakKind.CLOSED_AT_VENUE, BreakKind.EXECUTED_MORE, BreakKind.EXECUTED_LESS})
+"""Kinds that move balances too: as long as they are found, balances would only tell the same once more."""
 
 
 class Difference(NamedTuple):
@@ -83,6 +91,20 @@ def is_restless(order: Order) -> bool:
     """Whether something of the order is on its way to the venue or in doubt: no snapshot can tell how that ended."""
     leg = order.leg
     return bool(order.requests) or (leg is not None and leg.state is not LegState.OPEN)
+
+
+def is_undecided(book: Book, venue_account: str, touched: Mapping[str, int], asked_at: int) -> bool:
+    """Whether an order of the account may have executed, around a snapshot of then, what nobody has told us.
+
+    touched: when orders last changed. What was sent later cannot be in the snapshot.
+    """
+    for order_id in book.working:
+        order = book.orders[order_id]
+        if order.venue_account == venue_account and (
+            order.is_unknown or (is_restless(order) and touched.get(order_id, 0) < asked_at)
+        ):
+            return True
+    return False
 
 
 def missed_trades(book: Book, snapshot: VenueSnapshot) -> list[Difference]:

@@ -141,3 +141,13 @@ class VenueRestated(VenueReport):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VenueDoneForDay(VenueReport):
     """The order rests no more today, and will again tomorrow (ExecType(150)=3)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenueBalanceMoved(VenueReport):
+    """A deposit, a withdrawal, a transfer: so much of the asset came, or, below zero, went. About no order."""
+
+    symbol: str = ""
+    client_id: str = ""
+    asset: str
+    qty: Decimal

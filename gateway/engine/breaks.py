@@ -12,7 +12,7 @@ from gateway.store.codec import encode_json
 from gateway.store.rows import AlertRow, BreakRow, storable
 
 Key = tuple[str, str, str]
-"""(venue account, kind, venue client order id): the same break found again is not another one."""
+"""(venue account, kind, venue client order id, or asset): the same break found again is not another one."""
 
 
 class _Standing(NamedTuple):
@@ -47,6 +47,23 @@ class Breaks:
         self._watch(key, difference)
         return row
 
+    def balance_differs(self, row: BreakRow) -> BreakRow:
+        """Take note of a break that is about no order. Returns the row with its id."""
+        row = self._told(row)
+        self._standing[row.venue_account, row.kind, row.client_id] = _Standing(row, None)
+        return row
+
+    def balance_ended(self, venue_account: str, asset: str, how: str, at: int) -> None:
+        """The asset's break, if one stands, is over."""
+        key = (venue_account, str(BreakKind.BALANCE_DIFFERS), asset)
+        if key in self._standing:
+            self._end(key, how, at)
+
+    @property
+    def balances(self) -> list[BreakRow]:
+        """Those of balances that stand."""
+        return [one.row for one in self._standing.values() if one.row.kind == BreakKind.BALANCE_DIFFERS]
+
     def found_and_ended(self, venue_account: str, difference: Difference, how: str, at: int) -> BreakRow:
         """A break that ends as it is found."""
         row = self._new(venue_account, difference, at)._replace(resolution=how, resolved_at=at)
@@ -77,7 +94,8 @@ class Breaks:
         at: int,
     ) -> None:
         """A comparison found these (kind, client id): others of orders that it judged (by order id) have ended."""
-        for key in [k for k in self._standing if k[0] == venue_account and (k[1], k[2]) not in still]:
+        ours = [k for k in self._standing if k[0] == venue_account and k[1] != BreakKind.BALANCE_DIFFERS]
+        for key in [k for k in ours if (k[1], k[2]) not in still]:
             order_id = self._standing[key].row.order_id
             if order_id is None or judged(order_id):
                 self._end(key, "the venue and the books agree", at)
@@ -87,13 +105,17 @@ class Breaks:
             self._by_order.setdefault(difference.order.order_id, set()).add(key)
 
     def _new(self, venue_account: str, difference: Difference, at: int) -> BreakRow:
+        order = difference.order
+        return self._told(describe(venue_account, difference, at), order.session if order is not None else None)
+
+    def _told(self, row: BreakRow, session: str | None = None) -> BreakRow:
         self._last_id += 1
-        row, order = describe(venue_account, difference, at, self._last_id), difference.order
-        text = f"venue_account={venue_account} client_id={row.client_id} ours={row.ours} theirs={row.theirs}"
+        row = row._replace(break_id=self._last_id)
+        name = "asset" if row.kind == BreakKind.BALANCE_DIFFERS else "client_id"
+        text = f"venue_account={row.venue_account} {name}={row.client_id} ours={row.ours} theirs={row.theirs}"
         code = f"BREAK_{row.kind.upper()}"
         logger.warning("ALERT {} break_id={} {}", code, row.break_id, storable(text))
-        session = order.session if order is not None else None
-        alert = AlertRow(at, "warning", code, storable(f"break {row.break_id}: {text}"), session, row.order_id)
+        alert = AlertRow(row.at, "warning", code, storable(f"break {row.break_id}: {text}"), session, row.order_id)
         self._recorder.batch.alerts.append(alert)
         self._recorder.batch.breaks[row.break_id] = row
         return row

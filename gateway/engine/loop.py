@@ -126,6 +126,7 @@ class Engine:
             i.ClockRead: self._records.clock_read,
             i.AvailabilityChanged: self._availability_changed,
             i.SnapshotTaken: self._snapshot_taken,
+            v.VenueBalanceMoved: reconciler.balances.moved,
             i.AlertRaised: self._alert_raised,
             i.OperatorRequest: operator.request,
             i.SessionClosed: operator.session_closed,

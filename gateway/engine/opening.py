@@ -8,6 +8,8 @@ from decimal import Decimal
 from functools import partial
 from typing import NamedTuple
 
+from loguru import logger
+
 from gateway.domain.changes import Changes
 from gateway.domain.decide_client import Market
 from gateway.domain.events import PositionSet
@@ -150,6 +152,9 @@ class OpeningPositions:
             finish(self._take_snapshot(asked, account, orders, action_id, snapshot, problem))
         except OperationRefused as refused:
             finish(Outcome(done=False, text=str(refused)))
+        except Exception as error:  # a defect of ours: who asked must hear of it
+            logger.opt(exception=error).error("positions not taken from venue_account={}", asked.venue_account)
+            finish(Outcome(done=False, text=f"it failed: {type(error).__name__}: {error}"))
 
     def _take_snapshot(
         self,

@@ -36,6 +36,13 @@ class Reconcile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptBreaks:
+    """Take balances that differ for right, from now on: these breaks, all of them or none."""
+
+    break_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReloadKeys:
     """Read venue keys again and move to them. venue_account: None for all."""
 
@@ -198,6 +205,7 @@ class PositionsFromVenue:
 
 Operation = (
     Reconcile
+    | AcceptBreaks
     | ImportPositions
     | PositionsFromVenue
     | ReloadKeys
@@ -217,6 +225,7 @@ Operation = (
 
 OPERATIONS: Mapping[str, type[Operation]] = {
     "reconcile": Reconcile,
+    "reconcile.accept": AcceptBreaks,
     "keys.reload": ReloadKeys,
     "keys.accept": AcceptOwner,
     "session.reset": ResetSession,
@@ -249,6 +258,7 @@ def open_to_group(operation: Operation) -> bool:
 NEED_A_REASON = frozenset(
     {
         "keys.accept",
+        "reconcile.accept",
         "session.reset",
         "session.set-seq",
         "session.disconnect",

@@ -18,6 +18,7 @@ from gateway.engine.kill_switch import KillSwitch
 from gateway.engine.limits import LimitSetter
 from gateway.engine.opening import OpeningPositions
 from gateway.engine.operations import (
+    AcceptBreaks,
     AcceptOwner,
     Arm,
     DisableSession,
@@ -151,6 +152,9 @@ class Operator:
         match item.operation:
             case Reconcile() as asked:
                 self._reconcile(asked, finish)
+            case AcceptBreaks() as asked:
+                who, why = storable(item.caller.who), storable(item.reason)
+                finish(self._reconciler.balances.accept(asked, self._last_id, who, why, item.at))
             case ReloadKeys(venue_account=name):
                 self._keys.ask(name, finish)
             case AcceptOwner(venue_account=name):

@@ -5,6 +5,9 @@ their way, doubtful outcomes), is settled order by order.
 
 Right after a connection was lost a difference is what was missed, and acted on at once. In between, the words that
 explain it may be under way: the snapshot is kept for a moment, and what moved around it is not judged.
+
+Balances (balances.py) are compared where orders agree: a difference that nobody has seen before has another snapshot
+taken soon, and is one if that shows it too.
 """
 
 import math
@@ -17,6 +20,7 @@ from loguru import logger
 from gateway.domain import venue_reports as v
 from gateway.domain.order import Order
 from gateway.domain.reconcile import (
+    MISSING_TRADES,
     SETTLED,
     STRAY,
     Difference,
@@ -25,8 +29,10 @@ from gateway.domain.reconcile import (
     VenueSnapshot,
     compare_orders,
     is_restless,
+    is_undecided,
     missed_trades,
 )
+from gateway.engine.balances import Balances
 from gateway.engine.breaks import Breaks, describe
 from gateway.engine.clock import NANOSECONDS, Clock, is_due, wait_for
 from gateway.engine.desk import Desk
@@ -41,6 +47,8 @@ from gateway.store.rows import BreakRow, VenueCallRow, storable
 GRACE = 2 * NANOSECONDS
 """How long the venue's words may take: a difference younger than this is none."""
 
+_CONFIRM = 2 * NANOSECONDS  # after which a difference of balances is looked at again
+_BUSY = NANOSECONDS // 2  # after which is asked again what had to wait for another snapshot
 _LOOK_EVERY = 60 * NANOSECONDS
 _TRADES_MARGIN = 60 * NANOSECONDS  # more than clocks differ and words are late
 
@@ -67,6 +75,8 @@ class _Account:
     dry_runs: list[Answer] = field(default_factory=list)
     looks: list[Look] = field(default_factory=list)  # to be asked for
     looking: list[Look] = field(default_factory=list)  # that the awaited snapshot is for
+    unsure: bool = False  # of balances, so that another comparison is to follow soon
+    found: list[BreakRow] = field(default_factory=list)  # before that, for those who wait for an answer
 
 
 class Reconciler:
@@ -79,6 +89,7 @@ class Reconciler:
         desk: Desk,
         recorder: Recorder,
         breaks: Breaks,
+        balances: Balances,
         venue: VenuePort,
         clock: Clock,
         prefix: str,
@@ -94,6 +105,7 @@ class Reconciler:
         self._recorder = recorder
         self._book = recorder.book
         self._breaks = breaks
+        self.balances = balances
         self._venue = venue
         self._clock = clock
         self._prefix = prefix
@@ -141,12 +153,14 @@ class Reconciler:
         """What was asked will not be answered, or too late to mean anything."""
         state = self._accounts.get(venue_account)
         if state is not None:
-            state.up, state.waits_for, state.held = False, 0, None
+            state.up, state.waits_for, state.held, state.unsure = False, 0, None, False
+            self.balances.lost(venue_account)
             lost = f"the connection to venue account {venue_account} was lost meanwhile"
+            state.found.clear()
             self._answer(state, [], lost)
             looks, state.looks, state.looking = [*state.looks, *state.looking], [], []
             for look in looks:
-                look(None, lost)
+                self._try("an operation", venue_account, partial(look, None, lost))
 
     def request(self, venue_account: str, answer: Answer, *, dry_run: bool) -> None:
         """Compare now, and tell what was found. Raises OperationRefused where that cannot be done."""
@@ -157,8 +171,7 @@ class Reconciler:
             return
         state.dry_runs.append(answer)
         if not state.waits_for and state.held is None:
-            self._ask(venue_account, state, self._clock.now())
-            state.only_look = True
+            self._ask(venue_account, state, self._clock.now(), only_look=True)
 
     def look(self, venue_account: str, look: Look) -> None:
         """Show what the venue has, as soon as it is asked, and compare nothing. Raises OperationRefused."""
@@ -177,7 +190,7 @@ class Reconciler:
     def _answer(self, state: _Account, found: Sequence[BreakRow], problem: str = "") -> None:
         waiting, state.answers, state.dry_runs = [*state.answers, *state.dry_runs], [], []
         for answer in waiting:
-            answer(found, problem)
+            self._try("an operation", "reconcile", partial(answer, found, problem))
 
     def snapshot_taken(self, snapshot: VenueSnapshot) -> None:
         """A snapshot arrived: judged now after a gap, else when late words have had their time."""
@@ -189,7 +202,7 @@ class Reconciler:
         self._look_for_foreign(account, snapshot)
         looking, state.looking = state.looking, []
         for look in looking:
-            look(snapshot, "")
+            self._try("an operation", account, partial(look, snapshot, ""))
         if state.only_look and not state.dry_runs:
             return
         if state.at_once and not state.only_look:
@@ -219,14 +232,14 @@ class Reconciler:
                 (_, snapshot), state.held = state.held, None
                 self._compare(name, state, snapshot, grace=GRACE)
             if state.up and is_due(state.next_at, now, self._every or _LOOK_EVERY):
-                state.next_at = now + (self._every or _LOOK_EVERY)
                 self._forget(now)
                 wanted = self._every or state.at_once  # one that follows a gap must come, whatever became of the last
                 if wanted and not state.waits_for and state.held is None:
                     self._ask(name, state, now)
+                else:  # a snapshot that is only looked at does not stand for the comparison that is due
+                    state.next_at = now + (_BUSY if wanted and state.only_look else self._every or _LOOK_EVERY)
             if state.up and state.looks and not state.waits_for and state.held is None:
-                self._ask(name, state, now)
-                state.only_look = True
+                self._ask(name, state, now, only_look=True)
 
     def wait(self, now: int) -> float:
         """Seconds until something is due; infinite when nothing ever is."""
@@ -241,9 +254,10 @@ class Reconciler:
 
     # --- asking and comparing
 
-    def _ask(self, venue_account: str, state: _Account, now: int) -> None:
-        state.next_at = now + (self._every or _LOOK_EVERY)
-        state.held, state.only_look = None, False
+    def _ask(self, venue_account: str, state: _Account, now: int, *, only_look: bool = False) -> None:
+        if not only_look:
+            state.next_at = now + (self._every or _LOOK_EVERY)
+        state.held, state.only_look = None, only_look
         state.looking, state.looks = [*state.looking, *state.looks], []
         self._requests += 1
         state.waits_for = self._requests
@@ -284,8 +298,30 @@ class Reconciler:
         self._breaks.compared(venue_account, {(d.kind, d.client_id) for d in differences}, judged, now)
         state.trades_seen, state.at_once = snapshot.asked_at, False
         self._desk.reconciled(venue_account)
-        self._note(venue_account, snapshot, len(trades) + len(differences))
-        self._answer(state, found)
+        again = state.unsure
+        if self._may_judge_balances(venue_account, snapshot, differences):
+            compare = partial(self._compare_balances, venue_account, state, snapshot, found)
+            self._try("balances", venue_account, compare)
+        self._note(
+            venue_account, snapshot, len(trades) + len(differences), "reconciled again" if again else "reconciled"
+        )
+        state.found += found
+        if not (state.unsure and not again and state.next_at <= now + _CONFIRM):
+            found, state.found = state.found, []
+            self._answer(state, list({row.break_id: row for row in found}.values()))
+
+    def _may_judge_balances(self, account: str, snapshot: VenueSnapshot, differences: Sequence[Difference]) -> bool:
+        """Not while an order may have executed what nobody has told us."""
+        if any(difference.kind in MISSING_TRADES for difference in differences):
+            return False
+        return not is_undecided(self._book, account, self._touched, snapshot.asked_at)
+
+    def _compare_balances(self, account: str, state: _Account, snapshot: VenueSnapshot, found: list[BreakRow]) -> None:
+        """Where it is not sure, the next comparison comes soon, once; what stays unsure then is left to the usual."""
+        unsure = bool(self.balances.compare(account, snapshot, found).unsure)
+        if unsure and not state.unsure and self._every:
+            state.next_at = min(state.next_at, self._clock.now() + _CONFIRM)
+        state.unsure = unsure and bool(self._every)
 
     def _judge(self, snapshot: VenueSnapshot, grace: int, traded: Collection[str]) -> Callable[[str], bool]:
         """Whether an order was quiet around the snapshot, so that a difference means something."""
@@ -307,14 +343,19 @@ class Reconciler:
         judged = self._judge(snapshot, grace, {d.order.order_id for d in trades if d.order is not None})
         differences = trades + compare_orders(self._book, snapshot, prefix=self._prefix, judged=judged)
         rows = [describe(venue_account, difference, snapshot.asked_at) for difference in differences]
+        if self._may_judge_balances(venue_account, snapshot, differences):
+            rows += self.balances.look(venue_account, snapshot)
         dry_runs, state.dry_runs = state.dry_runs, []
         for answer in dry_runs:
-            answer(rows, "")
+            self._try("an operation", "reconcile --dry-run", partial(answer, rows, ""))
 
     def _apply(self, venue_account: str, difference: Difference, now: int, found: list[BreakRow]) -> None:
         trade = difference.theirs
         assert isinstance(trade, v.VenueTraded)
-        self._desk.venue_report(trade)
+        problem = self._desk.venue_report(trade)
+        if problem:
+            code, text = problem.split(" ", 1)
+            self._recorder.alert(code, text, now)
         found.append(self._breaks.found_and_ended(venue_account, difference, "applied and reported", now))
 
     def _act(self, venue_account: str, difference: Difference, now: int, found: list[BreakRow]) -> None:
@@ -339,8 +380,8 @@ class Reconciler:
             text = f"{what} of {of}: {type(error).__name__}: {error}"
             self._recorder.alert("QUARANTINED", text, self._clock.now())
 
-    def _note(self, venue_account: str, snapshot: VenueSnapshot, found: int) -> None:
-        logger.info("reconciled account={} orders={} breaks={}", venue_account, len(snapshot.orders), found)
+    def _note(self, venue_account: str, snapshot: VenueSnapshot, found: int, how: str) -> None:
+        logger.info("{} account={} orders={} breaks={}", how, venue_account, len(snapshot.orders), found)
         held = [balance for balance in snapshot.balances if balance.free or balance.locked]
         seen = encode_json(
             {

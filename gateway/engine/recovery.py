@@ -17,9 +17,10 @@ from gateway.engine.disconnects import DISCONNECT
 from gateway.engine.numbers import RESERVE, SessionState
 from gateway.errors import ConfigError
 from gateway.store import readers, restored
+from gateway.store.balances import load_balances, load_symbols
 from gateway.store.limits import Given, first_limits, limit_of, load_limits, set_aside
 from gateway.store.positions import load_ledger
-from gateway.store.rows import AdminActionRow, BreakRow, HaltRow, LimitRow, SessionRow
+from gateway.store.rows import AdminActionRow, BalanceRow, BreakRow, HaltRow, LimitRow, SessionRow, SymbolRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,8 @@ class Recovered:
     breaks: list[BreakRow]  # that stand
     break_id: int
     last_reconciled: dict[str, int]  # by venue account
+    balances: list[BalanceRow]
+    symbols: list[SymbolRow]
     action_id: int
     kills_cut_short: list[AdminActionRow]
 
@@ -96,6 +99,8 @@ def recover(database: Database, configured: Configured, clock: Clock, day_end_se
             breaks=readers.standing_breaks(connection),
             break_id=readers.last_break_id(connection),
             last_reconciled=readers.last_reconciled_at(connection),
+            balances=load_balances(connection),
+            symbols=load_symbols(connection),
             action_id=readers.last_action_id(connection),
             kills_cut_short=readers.kills_under_way(connection),
         )

@@ -103,6 +103,8 @@ class Releaser:
         for position, event, after, _ in events:
             if type(event) is e.OrderReceived and after is not None:
                 self._timers.watch_expiry(after)
+            elif type(event) is e.OrderFilled and after is not None:
+                self._reconciler.balances.executed(event, after)
             elif type(event) is e.VenueReportIgnored:
                 text = f"exec_id={position} order_id={event.order_id} {event.text}"
                 recorder.alert("VENUE_CONTRADICTS", text, event.at)

@@ -25,6 +25,9 @@ an op is a WebSocket API method name, which also stands for the REST endpoint th
     playback          on true or false, away? true or false, looks?      requests about orders wait for their answer;
                       [[op, status, body (JSON text)], …]                away: nobody is connected; looks: what
                                                                          questions about the account are answered
+    deposit           account, asset, qty (below zero: a withdrawal),    money comes or goes; without event: untold
+                      event? true or false
+    fees              bnb_price or null                                  commissions are taken from BNB, worth this
     answer            number, status, body (JSON text)                   answers such a request
     say               account, event (JSON text)                         a user event, word by word
     reset                                                                back to the start
@@ -35,11 +38,12 @@ GET /sim/held, /sim/asked, /sim/orders?account=, /sim/trades?account= show what 
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
-from gateway.simulator import answers, scripting
+from gateway.simulator import answers, events, scripting
+from gateway.simulator.accounts import Account
 from gateway.simulator.api import METHODS, Api
 from gateway.simulator.connection import Hub
 from gateway.simulator.errors import ApiError
@@ -219,6 +223,29 @@ def _time(control: Control, body: Body) -> None:
     control.api.clock.offset_ms = int(body["offset_ms"])
 
 
+def _deposit(control: Control, body: Body) -> None:
+    exchange, asset, qty, now = control.api.exchange, str(body["asset"]), Decimal(str(body["qty"])), control.now()
+    account = _account(control, body)
+    scripting.deposit(account, asset, qty, now)
+    if body.get("event", True):
+        control.stream.say(account, events.balance_update(asset, qty, now))
+        account.touched.add(asset)
+        exchange.touch(account)
+        exchange.finish(now)
+
+
+def _fees(control: Control, body: Body) -> None:
+    exchange = control.api.exchange
+    exchange.fees = replace(exchange.fees, bnb_price=_decimal(body, "bnb_price"))
+
+
+def _account(control: Control, body: Body) -> Account:
+    accounts = control.api.exchange.accounts.by_name
+    if body["account"] not in accounts:
+        raise ScriptError(f"no account {body['account']!r}; there are {sorted(accounts)}")
+    return accounts[body["account"]]
+
+
 def _balance(control: Control, body: Body) -> None:
     accounts = control.api.exchange.accounts.by_name
     name, asset, free = str(body["account"]), str(body["asset"]), Decimal(str(body["free"]))
@@ -247,10 +274,7 @@ def _asked(control: Control, body: Body) -> Any:  # noqa: ARG001 - one signature
 
 
 def _say(control: Control, body: Body) -> None:
-    accounts = control.api.exchange.accounts.by_name
-    if body["account"] not in accounts:
-        raise ScriptError(f"no account {body['account']!r}; there are {sorted(accounts)}")
-    control.stream.say(accounts[body["account"]], str(body["event"]).encode())
+    control.stream.say(_account(control, body), str(body["event"]).encode())
 
 
 def _reset(control: Control, body: Body) -> None:  # noqa: ARG001 - one signature for all
@@ -259,6 +283,7 @@ def _reset(control: Control, body: Body) -> None:  # noqa: ARG001 - one signatur
     control.api.limits.reset()
     control.api.clock.offset_ms = 0
     scripting.reset(control.api.exchange)
+    _fees(control, {})
     control.maker.reset()
     control.maker.step(control.now())
 
@@ -308,6 +333,8 @@ POST: dict[str, Callable[[Control, Body], Any]] = {
     "price": _price,
     "time": _time,
     "balance": _balance,
+    "deposit": _deposit,
+    "fees": _fees,
     "playback": _playback,
     "answer": _answer,
     "say": _say,

@@ -1,4 +1,8 @@
-"""User data events as Binance words them (user-data-stream.md): executionReport, outboundAccountPosition."""
+"""User data events as Binance words them (user-data-stream.md): executionReport, outboundAccountPosition,
+balanceUpdate.
+"""
+
+from decimal import Decimal
 
 import msgspec
 
@@ -77,3 +81,8 @@ def account_position(account: Account, now: int) -> bytes:
             "B": [{"a": asset, "f": text(b.free), "l": text(b.locked)} for asset, b in changed],
         }
     )
+
+
+def balance_update(asset: str, qty: Decimal, now: int) -> bytes:
+    """One balanceUpdate, encoded: a deposit, or, below zero, a withdrawal."""
+    return ENCODE({"e": "balanceUpdate", "E": now, "a": asset, "d": text(qty), "T": now})

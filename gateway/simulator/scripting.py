@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 from gateway.simulator import filters, settlement
+from gateway.simulator.accounts import Account
 from gateway.simulator.exchange import Exchange
 from gateway.simulator.market import Market
 from gateway.simulator.orders import Order
@@ -107,6 +108,15 @@ def set_price(exchange: Exchange, market: Market, price: Decimal, now: int) -> N
     market.set_price(price)
     exchange.run_stops(market, now)
     exchange.finish(now)
+
+
+def deposit(account: Account, asset: str, qty: Decimal, now: int) -> None:
+    """Money comes from outside, or, below zero, goes there. Nobody is told."""
+    balance = account.balance(asset)
+    if balance.free + qty < 0:
+        raise ScriptError(f"account {account.name} has {balance.free} {asset} free, not {-qty}")
+    balance.free += qty
+    account.update_ms = now
 
 
 def reset(exchange: Exchange) -> None:

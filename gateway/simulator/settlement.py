@@ -8,14 +8,18 @@ from gateway.simulator.market import Market
 from gateway.simulator.orders import MARKET_TYPES, ZERO, Order, Trade
 
 _UNIT = Decimal("0.00000001")
+_BNB = "BNB"
 
 
 @dataclass(frozen=True, slots=True)
 class Fees:
-    """Commission rates as fractions, taken from the asset received (Binance without BNB discount)."""
+    """Commission rates as fractions, taken from the asset received; with bnb_price from BNB instead, worth so much of
+    the quote asset each.
+    """
 
     maker: Decimal = Decimal("0.001")
     taker: Decimal = Decimal("0.001")
+    bnb_price: Decimal | None = None
 
 
 def pay_asset(market: Market, order: Order) -> str:
@@ -77,12 +81,14 @@ def settle(
     else:
         paid, received, asset = qty, quote_qty, symbol.quote
     rate = fees.maker if maker else fees.taker
-    commission = (received * rate).quantize(_UNIT, ROUND_DOWN)
     from_lock = _set_aside(order, paid, qty)
     account.pay(pay_asset(market, order), paid, from_lock)
     order.locked -= from_lock
-    account.receive(asset, received - commission)
-    trade = Trade(trade_id, order, price, qty, quote_qty, commission, asset, maker, now)
+    account.receive(asset, received)
+    fee_asset, charged = (asset, received) if fees.bnb_price is None else (_BNB, quote_qty / fees.bnb_price)
+    commission = (charged * rate).quantize(_UNIT, ROUND_DOWN)
+    account.pay(fee_asset, commission, ZERO)
+    trade = Trade(trade_id, order, price, qty, quote_qty, commission, fee_asset, maker, now)
     order.trades.append(trade)
     order.update_ms = now
     account.trades.append(trade)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from gateway.store.rows import (
     AdminActionRow,
     AlertRow,
+    BalanceRow,
     BreakRow,
     ClockReadingRow,
     DecisionRow,
@@ -20,6 +21,7 @@ from gateway.store.rows import (
     ReportRow,
     SessionRow,
     StateChangeRow,
+    SymbolRow,
     VenueCallRow,
 )
 
@@ -50,6 +52,8 @@ class Batch:
     positions: dict[tuple[str, str], PositionRow] = field(default_factory=dict)
     halts: dict[tuple[str, ...], HaltRow] = field(default_factory=dict)
     meta: dict[str, MetaRow] = field(default_factory=dict)
+    balances: list[BalanceRow] = field(default_factory=list)
+    symbols: list[SymbolRow] = field(default_factory=list)
 
     @property
     def is_empty(self) -> bool:
@@ -73,6 +77,8 @@ class Batch:
             or self.positions
             or self.halts
             or self.meta
+            or self.balances
+            or self.symbols
         )
 
     def clear(self) -> None:
@@ -95,3 +101,5 @@ class Batch:
         self.positions.clear()
         self.halts.clear()
         self.meta.clear()
+        self.balances.clear()
+        self.symbols.clear()

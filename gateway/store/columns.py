@@ -1,10 +1,12 @@
-"""Column types that mean the same on SQLite and PostgreSQL."""
+"""What all tables share, and column types that mean the same on SQLite and PostgreSQL."""
 
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, Dialect, Integer, Numeric, Text
+from sqlalchemy import BigInteger, Dialect, Integer, MetaData, Numeric, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
+
+metadata = MetaData()  # of all tables
 
 # Only an INTEGER primary key is the row's own key on SQLite; it holds 64 bits there.
 Key = BigInteger().with_variant(Integer(), "sqlite")

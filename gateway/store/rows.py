@@ -284,3 +284,28 @@ class PositionRow(NamedTuple):
     paid: str
     paid_today: str
     day: int
+
+
+class BalanceRow(NamedTuple):
+    """What should be at a venue beside what executions move. kind: 'baseline', 'moved' or 'accepted'."""
+
+    at: int
+    venue_account: str
+    asset: str
+    kind: str
+    qty: str
+    executed: str
+    as_of: int
+    accounts: str
+    action_id: int | None
+    text: str
+
+
+class SymbolRow(NamedTuple):
+    """What a symbol is made of."""
+
+    at: int
+    venue_account: str
+    symbol: str
+    base: str
+    quote: str

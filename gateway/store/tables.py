@@ -9,12 +9,15 @@ Every index costs a page in each small commit, so there are few: what has a jour
 decisions) is found by order_id through the journal's index.
 """
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, Table, Text, UniqueConstraint
 from sqlalchemy import text as sql
 
+from gateway.store import columns, tables_balances
 from gateway.store.columns import ExactDecimal, Key
 
-metadata = MetaData()
+metadata = columns.metadata
+balances = tables_balances.balances
+symbols = tables_balances.symbols
 
 # What the database is for: `environment`, `deployment`; and `instance`, which makes its ids its own.
 meta = Table(

@@ -136,6 +136,8 @@ class BatchWriter:
         self._insert_rows("positions", batch.positions.values())
         self._insert_rows("halts", batch.halts.values())
         self._insert_rows("meta", batch.meta.values())
+        self._insert_rows("balances", batch.balances)
+        self._insert_rows("symbols", batch.symbols)
 
     def _insert_rows(self, table: str, rows: Iterable[tuple[object, ...]]) -> None:
         left = list(rows)

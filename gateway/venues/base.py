@@ -27,6 +27,9 @@ stream stands again. The engine then asks for a snapshot and settles what differ
 settles every order it believes open. A snapshot only reads; its orders must be asked for before its trades, so that
 what executes in between shows as a trade. A verdict (VenueOrderWorking,
 VenueClosed) tells the moment of the query, so a trade reported just before may be newer than the verdict's cum_qty.
+
+Deposits and withdrawals are reported as VenueBalanceMoved, each once. A snapshot's balances are true of one moment
+between balances_since_ms and balances_until_ms; without these, balances are not compared with the books.
 """
 
 from collections.abc import Collection, Mapping, Sequence

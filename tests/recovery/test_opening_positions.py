@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
-from typer.testing import CliRunner
 
-from gateway.cli.main import app
 from gateway.store.tables import admin_actions, journal
 from tests.acceptance.scenario import Scenario
 from tests.fixtures.databases import on_both_stores
@@ -20,11 +18,8 @@ GOOD = HEAD + "TRADING,BTC,2.5,60000\nTRADING,ETHUSDT,-10,2000.5\n"
 
 
 async def held(gateway: Gateway) -> dict[str, tuple[str, str]]:
-    """As `fixgw positions` has it, without a process for each look."""
-    command = ["positions", "--account", "TRADING", "--json", "--config", str(gateway.directory / "gateway.toml")]
-    told = await asyncio.to_thread(CliRunner().invoke, app, command)
-    assert told.exit_code == 0, told.output
-    return {row["symbol"]: (row["qty"], row["avg_px"]) for row in map(json.loads, told.stdout.splitlines())}
+    _, out, _ = await gateway.fixgw("positions", "--account", "TRADING", "--json")
+    return {row["symbol"]: (row["qty"], row["avg_px"]) for row in map(json.loads, out.splitlines())}
 
 
 async def take(gateway: Gateway, text: str, *more: str) -> tuple[int, str]:

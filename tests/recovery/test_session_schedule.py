@@ -28,7 +28,7 @@ def whole_second() -> datetime:
 
 
 async def test_a_session_rolls_over_at_its_boundary(tmp_path: Path, exchange: Exchange) -> None:
-    for seconds in (10, 40, 80):  # a busy machine may take longer to get there
+    for seconds in (15, 40):  # a busy machine may take longer to get there
         directory = tmp_path / str(seconds)
         directory.mkdir()
         boundary = whole_second() + timedelta(seconds=seconds)
@@ -48,7 +48,7 @@ async def rolled_over(gateway: Gateway, exchange: Exchange, boundary: datetime) 
     if datetime.now(UTC) > boundary - timedelta(seconds=1):
         return False
     epoch = session_row(gateway).epoch
-    await client.wait_closed(timeout=100)
+    await client.wait_closed(timeout=60)
     assert client.closed_reason == "logged out by FIXGW: the session's period is over; log on to the next"
     await asyncio.to_thread(wait_until, lambda: session_row(gateway).epoch == epoch + 1, "a new epoch")
     row = session_row(gateway)

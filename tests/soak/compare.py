@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from gateway.store.tables import executions, journal, messages, orders, reports, sessions
+from gateway.domain.reconcile import BreakKind
+from gateway.store.tables import breaks, executions, journal, messages, orders, reports, sessions
 from tests.soak.client_book import ClientBook, ClientOrder
 
 _OPEN_AT_EXCHANGE = ("NEW", "PARTIALLY_FILLED", "PENDING_NEW")
@@ -59,6 +60,8 @@ def compare(client: ClientBook, sql: Connection, at_exchange: list[Any], trades:
     names = client.orders.keys()
     verdict.mismatched += [f"{name}: in SQL, never sent" for name in stored.by_cl_ord_id.keys() - names]
     _compare_messages(verdict, client, sql)
+    differing = select(breaks).where(breaks.c.kind == BreakKind.BALANCE_DIFFERS)
+    verdict.mismatched += [f"balance: break {row.break_id}, {row.ours} {row.theirs}" for row in sql.execute(differing)]
     return verdict
 
 

@@ -102,7 +102,8 @@ class World:
             self._directory,
             self.exchange.url,
             sessions={COMP_ID: ("FIX.4.4", "")},
-            engine="recv_window_ms = 1000",  # the shorter, the sooner a lost order is known to be lost
+            # The shorter the window, the sooner a lost order is known to be lost; the more comparisons, the better.
+            engine="recv_window_ms = 1000\nreconcile_seconds = 5",
             log_level="INFO",
             emergency_cancel=True,
             database=self._database,

@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.domain.values import LiquidityInd, Side
-from gateway.domain.venue_reports import CloseReason, VenueAccepted, VenueAmended, VenueClosed, VenueTraded
+from gateway.domain.venue_reports import (
+    CloseReason,
+    VenueAccepted,
+    VenueAmended,
+    VenueBalanceMoved,
+    VenueClosed,
+    VenueTraded,
+)
 from gateway.venues.binance import answers, parse
 from gateway.venues.binance.filters import parse_exchange_info
 from gateway.venues.binance.payload import PayloadError, number
@@ -27,6 +34,18 @@ def event(**changes: Any) -> bytes:
         "O": 1499405658657, "Z": "0.00000000", "Y": "0.00000000", "Q": "0.00000000", "V": "NONE",
     }  # fmt: skip
     return msgspec.json.encode({**fields, **changes})
+
+
+def test_a_deposit_or_withdrawal() -> None:
+    raw = b'{"e":"balanceUpdate","E":1573200697110,"a":"BTC","d":"-100.50000000","T":1573200697068}'
+    moved = parse.event("main", raw)[0]
+    assert isinstance(moved, VenueBalanceMoved)
+    assert (moved.venue_account, moved.asset, moved.qty) == ("main", "BTC", Decimal("-100.5"))
+    assert moved.transact_time == 1573200697068_000_000
+    assert (moved.symbol, moved.client_id) == ("", ""), "it is about no order"
+    for wrong in (b'"NaN"', b"100", b"null"):
+        with pytest.raises(PayloadError):
+            parse.event("main", raw.replace(b'"-100.50000000"', wrong))
 
 
 class TestEvents:

@@ -1,10 +1,12 @@
 """What a configuration may not say, and how that is told."""
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from gateway.config import Config, load_config
+from gateway.configured import tolerances_of
 from gateway.engine.numbers import SessionState
 from gateway.errors import ConfigError
 from gateway.fix.acceptor import Acceptor, SessionSettings
@@ -107,3 +109,19 @@ def test_every_wrong_key_is_told_with_what_may_be_meant_and_nothing_that_follows
 def test_no_sessions_at_all_are_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="sessions: Tuple should have at least 1 item"):
         read(tmp_path, GOOD.partition("[[sessions]]")[0].replace("[engine]", "sessions = []\n[engine]"))
+
+
+def test_how_far_apart_balances_may_be_is_exact(tmp_path: Path) -> None:
+    table = '\n[venue_accounts.balances]\ntolerance_of = { BNB = "0.01" }\n'
+    assert "[[accounts]]" in GOOD
+    config = read(tmp_path, GOOD.replace("[[accounts]]", table + "[[accounts]]", 1))
+    assert {name: (rule.default, dict(rule.of)) for name, rule in tolerances_of(config).items()} == {
+        config.venue_accounts[0].name: (Decimal("0.000001"), {"BNB": Decimal("0.01")})
+    }
+    wrong = {"0.01": "a TOML float is not exact", '"-1"': "greater than or equal to 0", '"NaN"': "finite number"}
+    for amount, why in wrong.items():
+        given = table.replace('"0.01"', amount)
+        with pytest.raises(ConfigError, match=why):
+            read(tmp_path, GOOD.replace("[[accounts]]", given + "[[accounts]]", 1))
+    off = GOOD.replace("[[accounts]]", "\n[venue_accounts.balances]\ncompare = false\n[[accounts]]", 1)
+    assert tolerances_of(read(tmp_path, off)) == {}

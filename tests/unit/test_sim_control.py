@@ -293,3 +293,29 @@ async def test_mistakes_are_explained(sim: Sim) -> None:
     assert "allowed are" in await refused(sim, "fault", op="*", kind="explode")
     async with sim.http.post(f"{sim.simulator.url}/sim/nothing") as answer:
         assert answer.status == 404
+
+
+async def test_money_comes_and_goes_told_and_untold(sim: Sim, ws: WsClient) -> None:
+    await sim.control("deposit", account="main", asset="BTC", qty="2.5")
+    update, position = [await asyncio.wait_for(ws.events.get(), DEADLINE) for _ in range(2)]
+    assert (update["e"], update["a"], update["d"]) == ("balanceUpdate", "BTC", "2.50000000")
+    assert (position["e"], position["u"]) == ("outboundAccountPosition", update["T"])
+    assert position["B"] == [{"a": "BTC", "f": "10002.50000000", "l": "0.00000000"}]
+    await sim.control("deposit", account="main", asset="BTC", qty="-0.5", event=False)
+    account = (await ws.signed("account.status"))["result"]
+    assert {"asset": "BTC", "free": "10002.00000000", "locked": "0.00000000"} in account["balances"]
+    assert ws.events.empty()
+    assert "has 10002.0 BTC free, not 10003" in await refused(sim, "deposit", account="main", asset="BTC", qty="-10003")
+    assert "no account 'nobody'" in await refused(sim, "deposit", account="nobody", asset="BTC", qty="1")
+
+
+async def test_commissions_are_taken_from_bnb_when_that_is_wanted(sim: Sim, ws: WsClient) -> None:
+    await sim.control("mode", symbol="LTCUSDT", mode="manual")
+    await sim.control("fees", bnb_price="500")
+    await ws.place(side="BUY", price="100", quantity="10", newClientOrderId="b")
+    await sim.control("fill", clientOrderId="b")
+    assert (await ws.report())["x"] == "NEW"
+    traded = await ws.report()
+    assert (traded["n"], traded["N"]) == ("0.00200000", "BNB")  # a thousandth of 1,000 USDT
+    held = {b["asset"]: b["free"] for b in (await ws.signed("account.status"))["result"]["balances"]}
+    assert (held["BNB"], held["LTC"]) == ("99999.99800000", "1000010.00000000")

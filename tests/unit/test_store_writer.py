@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, Table, func, insert, select
 
 from gateway.errors import JournalHalted
 from gateway.store import rows, tables
+from gateway.store.balances import load_balances, load_symbols
 from gateway.store.batch import Batch
 from gateway.store.database import open_database
 from gateway.store.dialects import COPIED_FROM
@@ -71,6 +72,8 @@ ROW_TYPES = {
     "positions": rows.PositionRow,
     "halts": rows.HaltRow,
     "meta": rows.MetaRow,
+    "balances": rows.BalanceRow,
+    "symbols": rows.SymbolRow,
 }
 
 
@@ -113,6 +116,9 @@ def test_a_batch_of_everything_comes_back_as_it_was(engine: Engine, writer: Batc
     batch.limits = [of_desk, of_desk._replace(limit_id=2, value=None, warn_percent=None, valid_to=AT + 1)]
     halted = rows.HaltRow("ACME", "", "BTCUSDT", "main", "", "halted", "why", 1000, "operator", AT, -1, 0)
     batch.halts["ACME", "", "BTCUSDT"] = halted
+    held = rows.BalanceRow(AT, "main", "BTC", "baseline", "10.50", "-0.1", AT, "ACME DESK", None, "as it was")
+    batch.balances = [held, held._replace(kind="accepted", qty="-1", action_id=7)]
+    batch.symbols = [rows.SymbolRow(AT, "main", "BTCUSDT", "BTC", "USDT")]
 
     writer.commit(batch)
 
@@ -131,6 +137,10 @@ def test_a_batch_of_everything_comes_back_as_it_was(engine: Engine, writer: Batc
     assert stored(engine, tables.limits) == batch.limits
     assert stored(engine, tables.positions) == list(batch.positions.values())
     assert stored(engine, tables.halts) == [halted]
+    assert stored(engine, tables.balances) == [exact(row, tables.balances) for row in batch.balances]
+    with engine.connect() as connection:
+        assert load_balances(connection) == batch.balances
+        assert load_symbols(connection) == batch.symbols
 
     resolved = standing._replace(resolution="canceled", resolved_at=AT + 1)
     done = asked._replace(outcome="done")

@@ -57,6 +57,8 @@ STREAMS = {
         _stream(t.state_changes, "id"),
         _stream(r.holds, "number"),
         _stream(r.archives, "number"),
+        _stream(t.balances, "id"),
+        _stream(t.symbols, "id"),
     )
 }
 """By name. Orders and positions change as they go on; they follow from the journal (compliance/derive)."""

@@ -1,6 +1,6 @@
 """User data events to the gateway's words. Pure: bytes in, reports out, PayloadError for what cannot be read.
 
-Source: Binance Spot API, user-data-stream.md (executionReport).
+Source: Binance Spot API, user-data-stream.md (executionReport, balanceUpdate).
 """
 
 from decimal import Decimal
@@ -9,7 +9,14 @@ import msgspec
 
 from gateway.domain.money import ZERO
 from gateway.domain.values import LiquidityInd
-from gateway.domain.venue_reports import VenueAccepted, VenueAmended, VenueClosed, VenueReport, VenueTraded
+from gateway.domain.venue_reports import (
+    VenueAccepted,
+    VenueAmended,
+    VenueBalanceMoved,
+    VenueClosed,
+    VenueReport,
+    VenueTraded,
+)
 from gateway.venues.binance.payload import (
     CLOSED_STATUS,
     PayloadError,
@@ -45,6 +52,12 @@ class _ExecutionReport(msgspec.Struct, gc=False):
     A: str = "0"  # quantity prevented by self-trade prevention
 
 
+class _BalanceUpdate(msgspec.Struct):
+    a: str  # asset
+    d: str  # by how much
+    T: int  # clear time, ms
+
+
 class _EventName(msgspec.Struct):
     e: str
 
@@ -52,13 +65,16 @@ class _EventName(msgspec.Struct):
 _EVENT_NAME = msgspec.json.Decoder(_EventName)
 _EXECUTION_PREFIX = b'{"e":"executionReport"'
 _EXECUTION_REPORT = msgspec.json.Decoder(_ExecutionReport)
+_BALANCE_UPDATE = msgspec.json.Decoder(_BalanceUpdate)
 
 
 def event(venue_account: str, raw: Raw) -> tuple[VenueReport, ...] | str:
-    """A user data event: the reports of an executionReport, or the name of another kind."""
+    """A user data event: the reports of an executionReport or a balanceUpdate, or the name of another kind."""
     if bytes(raw).startswith(_EXECUTION_PREFIX):
         return execution_report(venue_account, raw)  # the usual case, spared reading its name first
     name = decode(_EVENT_NAME, raw).e
+    if name == "balanceUpdate":
+        return (_balance_moved(venue_account, raw),)
     return execution_report(venue_account, raw) if name == "executionReport" else name
 
 
@@ -72,6 +88,13 @@ def execution_report(venue_account: str, raw: Raw) -> tuple[VenueReport, ...]:
     if build is None:
         raise PayloadError(f"unknown execution type {report.x!r} of order {report.i}")
     return build(venue_account, report)
+
+
+def _balance_moved(venue_account: str, raw: Raw) -> VenueBalanceMoved:
+    update = decode(_BALANCE_UPDATE, raw)
+    return VenueBalanceMoved(
+        venue_account=venue_account, transact_time=time_ns(update.T), asset=update.a, qty=number(update.d)
+    )
 
 
 def _accepted(venue_account: str, event: _ExecutionReport) -> tuple[VenueReport, ...]:

@@ -21,6 +21,8 @@ from gateway.venues.binance.payload import PayloadError, Raw, count_of, decode, 
 from gateway.venues.binance.requests import Params
 
 _PAGE = 1_000
+_CLOCK_MARGIN_MS = 1_000
+"""More than the venue's clock is read wrong."""
 
 Ask = Callable[[str, Params], Awaitable[Answer]]
 
@@ -77,6 +79,14 @@ def balances(raw: Raw, asked_at_ms: int) -> tuple[Balance, ...]:
     return tuple(Balance(b.asset, number(b.free), number(b.locked), at_ms) for b in account.balances)
 
 
+def updated_at_ms(raw: Raw) -> int:
+    """Answer to account.status: when the account last changed, by the venue's clock; all until then is in the answer.
+
+    Raises PayloadError.
+    """
+    return decode(_ACCOUNT, raw).updateTime
+
+
 class Snapshots:
     """Asks the questions of a snapshot, one after the other: they are heavy, and orders go first."""
 
@@ -98,8 +108,17 @@ class Snapshots:
         for symbol, since_ms in request.trades_since_ms.items():
             trades += await self._trades(symbol, since_ms)
         asked_at_ms = self._desk.clock.clock_ms()
-        held = balances(await self._query("account.status", {}), asked_at_ms)
-        return VenueSnapshot(request=request, asked_at=asked_at, orders=orders, trades=tuple(trades), balances=held)
+        account = await self._query("account.status", {})
+        updated_ms = updated_at_ms(account)
+        return VenueSnapshot(
+            request=request,
+            asked_at=asked_at,
+            orders=orders,
+            trades=tuple(trades),
+            balances=balances(account, asked_at_ms),
+            balances_since_ms=max(updated_ms, asked_at_ms - _CLOCK_MARGIN_MS),
+            balances_until_ms=max(updated_ms, self._desk.clock.clock_ms() + _CLOCK_MARGIN_MS),
+        )
 
     async def _trades(self, symbol: str, since_ms: int) -> list[VenueTraded]:
         ref = OrderRef(self._desk.venue_account, symbol, "")

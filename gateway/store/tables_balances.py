@@ -1,0 +1,34 @@
+"""What venue accounts should hold, and what symbols are made of: tables whose rows are written once."""
+
+from sqlalchemy import BigInteger, Column, Table, Text
+
+from gateway.store.columns import ExactDecimal, Key, metadata
+
+# What should be at a venue beside what executions move: see domain/balances.py, and store/balances.py for each kind.
+balances = Table(
+    "balances",
+    metadata,
+    Column("id", Key, primary_key=True, autoincrement=True),
+    Column("at", BigInteger, nullable=False),
+    Column("venue_account", Text, nullable=False),
+    Column("asset", Text, nullable=False),
+    Column("kind", Text, nullable=False),  # 'baseline', 'moved' or 'accepted'
+    Column("qty", ExactDecimal, nullable=False),  # of a baseline: what was there, free and locked; else by how much
+    Column("executed", ExactDecimal, nullable=False),  # of a baseline: what executions had moved by then
+    Column("as_of", BigInteger, nullable=False),  # the venue's time
+    Column("accounts", Text, nullable=False),  # of a baseline: whose executions count, blanks between them
+    Column("action_id", BigInteger),  # the operator's, of what was accepted
+    Column("text", Text, nullable=False),
+)
+
+# What a symbol is made of, as the venue said when executions in it were first counted: later it may list it no more.
+symbols = Table(
+    "symbols",
+    metadata,
+    Column("id", Key, primary_key=True, autoincrement=True),
+    Column("at", BigInteger, nullable=False),
+    Column("venue_account", Text, nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("base", Text, nullable=False),
+    Column("quote", Text, nullable=False),
+)
