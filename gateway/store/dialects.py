@@ -116,7 +116,8 @@ def _sqlite_engine(url: URL, *, read_only: bool) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin_statement(connection.dialect.name, read_only=read_only) or "BEGIN")
+        reads = read_only or connection.get_execution_options().get(_READS, False)
+        connection.exec_driver_sql(begin_statement(connection.dialect.name, read_only=reads) or "BEGIN")
 
     return engine
 
@@ -178,8 +179,14 @@ def contains(column: Column[bytes], text: bytes, dialect: str) -> ColumnElement[
     return place > 0
 
 
+_READS = "fixgw_reads"
+
+
 def see_one_moment(connection: Connection) -> None:
-    """Have all that is read on this connection be of one moment, whatever is written meanwhile. To be called first."""
+    """Have all that is read on this connection be of one moment, whatever is written meanwhile. To be called first, and
+    only to read: nobody who writes waits for it.
+    """
+    connection.execution_options(**{_READS: True})
     if connection.dialect.name == "postgresql":  # SQLite's transactions are like this anyway
         connection.execution_options(isolation_level="REPEATABLE READ")
 

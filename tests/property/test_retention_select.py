@@ -1,6 +1,6 @@
 """Whatever the records, the holds and the state of the engine: what is held, open, unsealed or needed never goes."""
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.compliance.retention.classes import TABLES
@@ -67,6 +67,7 @@ def must_stay(record: Facts, needs: Needs, holds: list[Hold]) -> bool:
     return record.stream == "venue_calls" and record.key in needs.compared
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # both depend on the machine alone
 @given(records, needs, holds)
 def test_what_must_stay_is_never_chosen(record: Facts, needs: Needs, holds: list[Hold]) -> None:
     assert (why_kept(record, needs, holds) is not None) == must_stay(record, needs, holds)

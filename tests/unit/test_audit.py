@@ -6,6 +6,7 @@ import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
@@ -84,6 +85,21 @@ def test_what_was_recorded_is_sealed_by_day_and_found_as_it_was(
     part, found = verified(database, key, since=NOW + 1)
     assert not found
     assert (part.seals, part.records) == (3, 0), "all seals, and the records of none"
+
+
+def test_nobody_who_writes_waits_while_records_are_read(
+    database: Engine, key: SealingKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite has one writer: sealing must not be it but for the moment in which the seal is written."""
+    busy_day(database)
+    take = sealing._take
+
+    def take_slowly(*args: Any) -> Any:
+        run(database, "UPDATE meta SET value = value")
+        return take(*args)
+
+    monkeypatch.setattr(sealing, "_take", take_slowly)
+    assert seal_all(database, key, NOW)
 
 
 def test_a_large_day_is_sealed_in_portions(database: Engine, key: SealingKey, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -177,7 +177,12 @@ class Archiving:
             sync_directory(self.to)
             self.step("named")
             return checked
-        return self._verified(path, None)
+        checked = self._verified(path, None)
+        if not _is_of(checked, day, wire):
+            raise ConfigError(
+                f"{path} has other records of that day, perhaps of another database; name another directory"
+            )
+        return checked
 
     def _verified(self, path: Path, manifest: str | None) -> Checked:
         if not path.is_dir():
@@ -212,6 +217,18 @@ class Archiving:
             who=self.who.name,
             uid=self.who.uid,
         )
+
+
+def _is_of(checked: Checked, day: SealedDay, wire: WireSegments | None) -> bool:
+    """Whether an archive that no entry names, as a run that was cut short leaves it, is of these very records."""
+    if wire is not None:
+        said = checked.fields["wire"] or {}
+        return (said.get("record"), said.get("hash")) == (wire.end.record, wire.end.hash.hex())
+    return all(
+        (said["after"], said["last"], said["hash"]) == (before.last, now.last, now.hash.hex())
+        for table, said in checked.fields["streams"].items()
+        for before, now in [day.ranges.get(table, (Reached(), Reached()))]
+    )
 
 
 def _gone(before: Reached, now: Reached) -> Gone:
