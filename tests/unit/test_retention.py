@@ -184,6 +184,15 @@ IN_THE_DATABASE = {
 }  # fmt: skip
 
 
+NAMED = {
+    "what was left is changed": "journal {left}: changed",
+    "what was left is deleted": "journal {left}: missing",
+    "one is put in": "journal {gone}: inserted",
+    "an entry is changed": "archives 2: not signed",
+    "an entry says another day": "archives 2: signed as",
+}
+
+
 @pytest.mark.parametrize("what", IN_THE_DATABASE)
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_tampering_with_what_is_left_is_found(kept: Kept, what: str) -> None:
@@ -194,7 +203,9 @@ def test_tampering_with_what_is_left_is_found(kept: Kept, what: str) -> None:
     left = min(here)
     gone = min(there - here)
     kept.change(*(one.format(left=left, gone=gone) for one in IN_THE_DATABASE[what]))
-    assert kept.verified()[1]
+    found = kept.verified()[1]
+    assert found
+    assert found[0].startswith(NAMED.get(what, "").format(left=left, gone=gone))
     kept.change("UPDATE orders SET is_open = false, is_unknown = false")
     if "entr" not in what and "changed" not in what:
         with pytest.raises(ConfigError, match="audit verify names them"):
