@@ -52,7 +52,7 @@ def record_access(config: Path, command: str, **asked: object) -> None:
 
 
 def _append(path: Path, line: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = _opened(path)
     try:
         os.write(file, line.encode())  # at once, so that lines of two readers are not mixed

@@ -16,6 +16,7 @@ from gateway.cli.signals import KILL_SWITCH, RELOAD_KEYS, Signals
 from gateway.cli.supervisor import Child, Supervisor
 from gateway.compliance.audit.keys import sealing_key
 from gateway.config import load_config
+from gateway.engine.private_directory import make_private_directory
 from gateway.engine.pulse import GIVEN_UP
 from gateway.errors import ConfigError
 from gateway.logs import setup_logging
@@ -57,7 +58,7 @@ def run(
         raise typer.Exit(EXIT_CONFIG)
     try:
         settings = load_config(config)
-        settings.engine.directory.mkdir(parents=True, exist_ok=True)
+        make_private_directory(settings.engine.directory, settings.engine.control_gid)
         seals = sealing_key() is not None
     except OSError as error:
         typer.echo(f"{config}: engine.directory: cannot be made: {error}", err=True)

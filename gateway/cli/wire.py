@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated
 
@@ -15,8 +16,9 @@ from gateway.cli.window import FromOption, ToOption, asked_window
 from gateway.cli.wire_entries import Entries, as_object, line
 from gateway.compliance.derive.window import Window
 from gateway.config import load_config
+from gateway.domain.session_names import find_session
 from gateway.errors import ConfigError
-from gateway.wire.records import HEADER_BYTES, FormatError, decode_header
+from gateway.wire.records import HEADER_BYTES, FormatError, Kind, decode_header
 from gateway.wire.segments import Found, LogReader, Problem, segment_files
 
 EXIT_DAMAGED = 1
@@ -52,8 +54,20 @@ def wire(
     if directory is None:
         record_access(config, "wire", session=session, since=since, until=until, follow=follow)
     try:
-        where = directory or load_config(config).wire_log_directory
-        damaged = _Printer(where, Entries(session), window, as_json=as_json).run(follow=follow)
+        configured: set[str] = set()
+        if directory is None:
+            loaded = load_config(config)
+            directory, configured = loaded.wire_log_directory, {s.key for s in loaded.sessions}
+        entries = Entries(session)
+        printer = _Printer(directory, entries, window, as_json=as_json)
+        damaged = printer.run(follow=follow)
+        if session is not None and not printer.has_shown:
+            _say_what_there_is(session, entries.seen | configured)
+        elif not printer.has_shown and not follow:
+            typer.echo("nothing of that passed the wire", err=True)
+        while follow and not printer.is_over:
+            time.sleep(_POLL_S)
+            damaged = printer.run(follow=follow)
     except ConfigError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(EXIT_UNUSABLE) from error
@@ -73,25 +87,24 @@ class _Printer:
         self._entries, self._window, self._as_json = entries, window, as_json
         self._screen = console()
         self._damaged = False
-        self._has_shown = False
+        self.has_shown = False
+        """Whether there was anything but losses, which concern everybody."""
+
+        self.is_over = False
+        """What may come is later than what is asked for."""
 
     def run(self, *, follow: bool) -> bool:
-        """Returns whether something was damaged."""
-        while True:
-            for found in self._reader.read():
-                if isinstance(found, Problem):
-                    self._tell(found)
-                elif found.record.at < self._window.until:
-                    self._show(found)
-                elif found.record.at > self._window.until + _SLACK:
-                    return self._damaged
-            if not follow:
-                break
-            time.sleep(_POLL_S)
-        if self._reader.unfinished:
+        """Show what there is by now. Returns whether something was damaged."""
+        for found in self._reader.read():
+            if isinstance(found, Problem):
+                self._tell(found)
+            elif found.record.at < self._window.until:
+                self._show(found)
+            elif found.record.at > self._window.until + _SLACK:
+                self.is_over = True
+                return self._damaged
+        if not follow and self._reader.unfinished:
             self._tell(self._reader.unfinished)
-        if not self._has_shown:
-            typer.echo("nothing of that passed the wire", err=True)
         return self._damaged
 
     def _tell(self, problem: Problem) -> None:
@@ -102,7 +115,7 @@ class _Printer:
         for entry in self._entries.of(found):
             if entry.record.at < self._window.since:
                 continue
-            self._has_shown = True
+            self.has_shown = self.has_shown or entry.record.kind != Kind.LOST
             if self._as_json:
                 typer.echo(json.dumps(as_object(entry)))
                 continue
@@ -111,6 +124,16 @@ class _Printer:
                 self._screen.print(Text(text, style=style))
             else:
                 typer.echo(text)
+
+
+def _say_what_there_is(session: str, sessions: Collection[str]) -> None:
+    """Raises typer.Exit where there is no such session at all."""
+    try:
+        key = find_session(session, sorted(sessions))
+    except ValueError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(EXIT_UNUSABLE) from error
+    typer.echo(f"nothing of session {key} is in the wire log of that time", err=True)
 
 
 def _first_segment(directory: Path, since: int) -> Path | None:

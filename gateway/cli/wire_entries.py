@@ -48,6 +48,8 @@ class Entries:
         self._wanted = session
         self._sessions: dict[tuple[int, int], str] = {}
         self._waiting: dict[tuple[int, int], Entry] = {}  # opened, and nothing known yet
+        self.seen: set[str] = set()
+        """Sessions that somebody was logged on to."""
 
     def of(self, found: Found) -> Iterator[Entry]:
         """In the order of the wire."""
@@ -70,6 +72,7 @@ class Entries:
         record = found.record
         if record.session:
             self._sessions[connection] = record.session
+            self.seen.add(record.session)
         if record.kind not in _BYTES:
             yield Entry(found.started_at, record, self._sessions.get(connection, ""), "", is_whole=False)
             return

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import TextIO
 
+from gateway.engine.private_directory import make_private_directory
 from gateway.errors import ConfigError
 
 
@@ -14,7 +15,7 @@ def hold(path: Path, what: str) -> TextIO:
     what: that which it guards, for the text. Raises ConfigError when another process holds it or it cannot be made.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private_directory(path.parent)
         file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+")
     except OSError as error:
         raise ConfigError(f"the lock file {path} cannot be made: {error.strerror}") from error

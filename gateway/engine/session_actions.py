@@ -140,7 +140,7 @@ class SessionActions:
         elif isinstance(change, Numbers):
             text = self._set_numbers(state, change)
         else:
-            text = f"session {state.key} is logged out"
+            text = f"session {state.key} is {'disabled, and ' if state.disabled else ''}logged out"
         logger.info("{}", text)
         result = {
             "session": state.key,

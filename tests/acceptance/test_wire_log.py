@@ -202,6 +202,13 @@ async def test_fixgw_wire_tells_what_passed(front: FrontProcess) -> None:
     assert told[1]["is_masked"]
     assert {"tag": 49, "name": "SenderCompID", "value": "STRANGER", "meaning": ""} in told[1]["fields"]
 
+    code, lines, errors = await front.fixgw_wire("--follow", "--session", "NOPE")
+    assert (code, lines) == (2, [])
+    assert errors.startswith("no session 'NOPE'; there are: FIX.4.4:FIXGW->DESK, ")
+    code, lines, errors = await front.fixgw_wire("--session", "DESK", "--to", "2026-01-31T09:30")
+    assert (code, lines) == (0, [])
+    assert errors == "nothing of session FIX.4.4:FIXGW->DESK is in the wire log of that time\n"
+
     moment = told[1]["at"][:-4]  # microseconds
     code, before, _ = await front.fixgw_wire("--json", "--to", moment)
     _, since, _ = await front.fixgw_wire("--json", "--from", moment)

@@ -60,8 +60,8 @@ async def test_an_engine_that_ends_takes_its_sessions_along_and_the_front_stays(
 
 async def _disabled(gateway: Gateway) -> None:
     client = await gateway.client().connect()
-    code, _, err = await gateway.fixgw("session", "disable", "DESK", *WHY)
-    assert code == 0, err
+    code, out, err = await gateway.fixgw("session", "disable", "DESK", *WHY)
+    assert (code, out.strip()) == (0, "session FIX.4.4:FIXGW->DESK is disabled, and logged out"), err
     assert "disabled by the operator" in await gone(client)
     with pytest.raises(LogonRefused, match="disabled by an operator"):
         await gateway.client().connect()
