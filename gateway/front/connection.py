@@ -10,6 +10,7 @@ take its bytes.
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 from loguru import logger
@@ -19,9 +20,10 @@ from gateway.front.door import Place
 from gateway.front.engine_side import EngineSide
 from gateway.front.logon import Logon, shown, take_logon
 from gateway.front.refused import Refused, rejection
-from gateway.front.screening import Unanswerable, screen
+from gateway.front.screening import Unanswerable, is_usual, screen
 from gateway.front.settings import SessionPolicy
 from gateway.front.tls import Identity, identity_of
+from gateway.front.writing import write_at_once
 from gateway.wire.framing import Framer, FramingError
 from gateway.wire.records import Kind
 from gateway.wire.tags import SENDER_COMP_ID
@@ -48,8 +50,11 @@ class ClientSide(asyncio.Protocol):
         self._certificate: Identity | None = None
         self._transport: asyncio.Transport
         self._engine: EngineSide | None = None
+        self._write_to_engine: Callable[[bytes], None]  # while pumping
+        self._write: Callable[[bytes], None]
         self._received = b""  # until pumping
-        self._framer = Framer(front.settings.max_message_bytes)
+        self._longest = front.settings.max_message_bytes
+        self._framer = Framer(self._longest)
         self._skipped = 0
         self._pumping = False
         self._ended = False  # the client has sent its last byte
@@ -69,8 +74,10 @@ class ClientSide(asyncio.Protocol):
         self.has_begun = True
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=self._settings.max_buffered_bytes)
+        tls = transport.get_extra_info("ssl_object")
+        self._write = self._transport.write if tls else write_at_once(self._transport)
         self._front.clients.add(self)
-        self._certificate = identity_of(transport.get_extra_info("ssl_object"))
+        self._certificate = identity_of(tls)
         self._log("DEBUG", "accepted")
         if self._tap:
             self._tap.note(Kind.OPENED, f"certificate {self._certificate.subject}" if self._certificate else "")
@@ -78,8 +85,14 @@ class ClientSide(asyncio.Protocol):
         self._set_deadline(self._logon_deadline, f"no complete Logon within {seconds:g} s")
 
     def data_received(self, data: bytes) -> None:
+        at = time.time_ns()
+        if self._pumping and not self._framer.is_inside and not self._closed and is_usual(data, self._longest):
+            self._write_to_engine(data)
+            if self._tap:
+                self._tap.received(data, at)
+            return
         if self._tap:
-            self._tap.received(data)
+            self._tap.received(data, at)
         if self._closed:
             return
         if self._pumping:
@@ -199,6 +212,7 @@ class ClientSide(asyncio.Protocol):
         if self._closed or self._engine is None:
             return
         self._clear_deadline()
+        self._write_to_engine = write_at_once(self._engine.transport)
         self._pumping = True
         self._log("INFO", "Logon answered")
         held, self._received = self._received, b""
@@ -224,7 +238,7 @@ class ClientSide(asyncio.Protocol):
                     self._log("WARNING", f"a message was {'emptied' if forwarded else 'dropped'}: {reason}")
         except Unanswerable as error:
             problem = str(error)
-        self._engine.transport.write(passed[0] if len(passed) == 1 else b"".join(passed))
+        self._write_to_engine(passed[0] if len(passed) == 1 else b"".join(passed))
         if self._framer.skipped != self._skipped:
             problem = problem or self._garbage()
         problem = problem or self._framer.problem
@@ -279,9 +293,9 @@ class ClientSide(asyncio.Protocol):
 
     def deliver(self, data: bytes) -> None:
         """Give the client these bytes."""
+        self._write(data)
         if self._tap:
             self._tap.sent(data)
-        self._transport.write(data)
 
     def close(self, level: str, reason: str, kind: Kind = Kind.CLOSED) -> None:
         """Deliver what is buffered, close both sides, and say why. Repeated calls do nothing."""

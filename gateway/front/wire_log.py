@@ -55,13 +55,13 @@ class Tap:
         self.streams = {Kind.IN: MaskedStream(size), Kind.OUT: MaskedStream(size)}
         """The writer's alone."""
 
-    def received(self, data: bytes) -> None:
-        """The client's bytes."""
-        self._log.put(self, Kind.IN, data)
+    def received(self, data: bytes, at: int) -> None:
+        """The client's bytes, which came then, ns UTC."""
+        self._log.put(self, Kind.IN, data, at)
 
     def sent(self, data: bytes) -> None:
-        """Bytes that the client is given."""
-        self._log.put(self, Kind.OUT, data)
+        """Bytes that the client is given, now."""
+        self._log.put(self, Kind.OUT, data, time.time_ns())
 
     def logged_on(self, session: str) -> None:
         """Its Logon was let in; this is its SessionID."""
@@ -70,7 +70,7 @@ class Tap:
 
     def note(self, kind: Kind, text: str) -> None:
         """Something about the connection. REFUSED and CLOSED are the last."""
-        self._log.put(self, kind, text.encode("utf-8", "replace"))
+        self._log.put(self, kind, text.encode("utf-8", "replace"), time.time_ns())
 
 
 @dataclass(slots=True)
@@ -91,7 +91,11 @@ class WireLog:
         self.settings = settings
         self._most_bytes = settings.max_queued_bytes
         self.wake = threading.Event()
-        """Set while there is something for the writer to do."""
+        """Set to have the writer look at once, and where `writer_waits` when something comes."""
+        self.writer_waits = True
+        """Whether the writer looks only when it is woken. While much comes it looks by itself: to wake a thread takes
+        longer than all the rest of put(). Set by the writer.
+        """
         self.failing = ""
         """Why nothing can be written at the moment. Set by the writer."""
         self._queue: deque[Item] = deque()
@@ -115,16 +119,15 @@ class WireLog:
         loss = self._loss  # the writer may end it at any time
         return loss is not None and time.time_ns() - loss.since > nanoseconds
 
-    def put(self, tap: Tap | None, kind: Kind, data: bytes) -> None:
-        """Have it recorded as of now. Never waits. tap: None for what is about no connection."""
-        at = time.time_ns()
+    def put(self, tap: Tap | None, kind: Kind, data: bytes, at: int) -> None:
+        """Have it recorded as of this time. Never waits. tap: None for what is about no connection."""
         size = len(data) + OVERHEAD_BYTES
         is_full = self._put_bytes - self._written_bytes + size > self._most_bytes
         if (is_full or self._loss is not None) and self._lose(tap, at, len(data), is_full=is_full):
             return
         self._put_bytes += size
         self._queue.append((tap, kind, at, data))
-        if not self.wake.is_set():
+        if self.writer_waits:
             self.wake.set()
 
     def _lose(self, tap: Tap | None, at: int, size: int, *, is_full: bool) -> bool:
@@ -154,6 +157,11 @@ class WireLog:
             loss, self._loss = self._loss, None
         assert loss is not None
         return loss
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing waits."""
+        return not self._queue
 
     def take(self, most_bytes: int) -> list[Item]:
         """What waits, the first first, about so many bytes of it. For the writer."""

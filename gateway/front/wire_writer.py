@@ -1,8 +1,8 @@
 """The thread that writes the wire log: masks, numbers, chains, and puts what waits into segments.
 
-It writes what has gathered in a few milliseconds with one call. What was written survives the end of the process, by
-SIGKILL too; a segment is synced to the disk when it is complete, so that the end of the machine can take the last one's
-end. While the disk takes nothing it tries again and again, and new Logons meet the policy.
+It writes what has gathered in a hundredth of a second with one call. What was written survives the end of the process,
+by SIGKILL too; a segment is synced to the disk when it is complete, so that the end of the machine can take the last
+one's end. While the disk takes nothing it tries again and again, and new Logons meet the policy.
 """
 
 import errno
@@ -22,8 +22,10 @@ from gateway.wire.masked_stream import Piece
 from gateway.wire.records import FRAGMENT, FRAME_BYTES, MASKED, NO_HASH, Encoder, Kind, SegmentHeader, labels
 from gateway.wire.segments import LogReader, segment_files, segment_name, segment_number
 
-_GATHER_S = 0.003
+_GATHER_S = 0.01
+_LINGER_S = 0.25
 _AT_ONCE_BYTES = 1 << 20
+_ROOM_S, _ROOM_BYTES = 0.1, 8 << 20
 _LOOK_S, _RETRY_S, _GIVE_UP_S = 1.0, 0.5, 1.0
 # By default a thread keeps another waiting for 5 ms, which orders would feel.
 _SWITCH_S = 0.0005
@@ -51,6 +53,7 @@ class WireWriter:
         self._file, self._size, self._day_end = -1, 0, 0
         self._started_at = time.time_ns()
         self._ends_at = 0.0  # 0: not yet
+        self._unchecked, self._checked_at = 0, 0.0  # bytes since there was a look at the room, and when
         self._buffer = bytearray()
         try:
             self._directory.mkdir(mode=_DIRECTORY_MODE, parents=True, exist_ok=True)
@@ -76,26 +79,25 @@ class WireWriter:
         os.close(self._lock)
 
     def _note(self, kind: Kind, text: str) -> None:
-        self._log.put(None, kind, text.encode())
+        self._log.put(None, kind, text.encode(), time.time_ns())
 
     # On the thread
 
     def _run(self) -> None:
-        looked = time.monotonic()
+        looked = wrote = time.monotonic()
         try:
             while True:
-                woken = self._log.wake.wait(_LOOK_S)
-                self._log.wake.clear()
-                if woken and not self._ends_at:
-                    time.sleep(_GATHER_S)
+                is_last = bool(self._ends_at)  # nothing comes after that is set
                 while items := self._log.take(_AT_ONCE_BYTES):
                     self._write(items)
                     self._log.written(items)
+                    wrote = time.monotonic()
+                if is_last:
+                    break
                 if time.monotonic() - looked > _LOOK_S:
                     self._look_around()
                     looked = time.monotonic()
-                if self._ends_at and not self._log.wake.is_set():
-                    break
+                self._wait(time.monotonic() - wrote > _LINGER_S)
             self._end_segment()
         except _GivenUp:
             waiting = len(self._buffer) + sum(len(data) for _, _, _, data in self._log.take(sys.maxsize))
@@ -103,6 +105,17 @@ class WireWriter:
         except Exception:  # a fault of ours must be seen, and met by the policy
             logger.exception("wire log: the writer has failed, nothing is recorded any more")
             self._log.failing = "the writer has failed"
+
+    def _wait(self, is_quiet: bool) -> None:
+        """For more to come: until it does where it is quiet, else for as long as is gathered."""
+        if is_quiet:
+            self._log.writer_waits = True
+            if self._log.is_empty:  # what came just before would wake nobody
+                self._log.wake.wait(_LOOK_S)
+            self._log.wake.clear()
+            self._log.writer_waits = False
+        if not self._ends_at:
+            time.sleep(_GATHER_S)
 
     def _write(self, items: Iterable[Item]) -> None:
         for tap, kind, at, data in items:
@@ -170,7 +183,7 @@ class WireWriter:
         """Written is written: after an error the rest follows where it stopped."""
         while self._buffer:
             try:
-                self._check_room(len(self._buffer))
+                self._check_room_at_times(len(self._buffer))
                 count = os.write(self._file, self._buffer)
             except OSError as error:
                 self._wait_for_room(error)
@@ -178,6 +191,14 @@ class WireWriter:
             del self._buffer[:count]
             if not self._buffer:
                 self._works()
+
+    def _check_room_at_times(self, size: int) -> None:
+        """As _check_room: it takes as long as to write what comes in a moment, so not for each write."""
+        now = time.monotonic()
+        self._unchecked += size
+        if self._log.failing or self._unchecked >= _ROOM_BYTES or now - self._checked_at >= _ROOM_S:
+            self._check_room(size)
+            self._unchecked, self._checked_at = 0, now
 
     def _check_room(self, size: int) -> None:
         """Raises OSError when others need what is left. There must be some more before it goes on."""

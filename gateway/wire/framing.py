@@ -7,7 +7,7 @@ Source: FIX Session Layer, "message format".
 
 import re
 
-from gateway.wire.raw import RawFormatError
+from gateway.wire.raw import PLAIN_FIELDS, RawFormatError
 
 TRAILER_BYTES = 7
 """`10=` with three digits and the delimiter."""
@@ -16,6 +16,7 @@ _MAX_BODY_DIGITS = 7  # a stated length beyond 10 MB is garbage, not a message t
 _BEGIN = b"8=FIX"
 _HEAD = re.compile(rb"8=FIXT?\.\d\.\d\x019=(\d{1,%d})\x01" % _MAX_BODY_DIGITS)
 _HEAD_SO_FAR = re.compile(rb"8=FIX(?:T?(?:\.(?:\d(?:\.(?:\d(?:\x01(?:9(?:=\d{0,%d})?)?)?)?)?)?)?)?" % _MAX_BODY_DIGITS)
+_PLAIN = re.compile(rb"%b35=([^\x01]*+)\x01%b10=\d{3}\x01" % (_HEAD.pattern, PLAIN_FIELDS)).fullmatch
 _TRAILER = re.compile(rb"10=\d{3}\x01")
 _TRAILER_SO_FAR = re.compile(rb"(?:1(?:0(?:=\d{0,3})?)?)?")
 
@@ -102,6 +103,18 @@ def is_one_message(data: bytes) -> bool:
     return head is not None and head.end() + int(head[1]) == end and _TRAILER.match(data, end) is not None
 
 
+def plain_type(data: bytes) -> bytes | None:
+    """MsgType(35) if these bytes are one whole message, raw.check_fields would pass it, and it has no data fields.
+
+    One look for what most bytes are that a client sends.
+    """
+    found = _PLAIN(data)
+    # 35= follows the delimiter of BodyLength(9).
+    if found is None or int(found[1]) != len(data) - found.end(1) - 1 - TRAILER_BYTES:
+        return None
+    return found[2]
+
+
 def _started(tail: bytes) -> bytes:
     """The end of `tail` that may be the start of a message."""
     for length in range(min(len(_BEGIN) - 1, len(tail)), 0, -1):
@@ -118,16 +131,14 @@ class Framer:
         self._max_bytes = max_bytes
         self._kept = bytearray()
         self._needed = 0
+        self.is_inside = False
+        """A message has begun and is not complete."""
+
         self.skipped = 0
         """Bytes that belonged to no message, since the start."""
 
         self.problem = ""
         """Why nothing can follow: a message is longer than allowed."""
-
-    @property
-    def is_inside(self) -> bool:
-        """A message has begun and is not complete."""
-        return bool(self._kept)
 
     def feed(self, data: bytes) -> list[bytes]:
         """The messages that these bytes complete, up to one that is too long; `problem` and `skipped` say the rest."""
@@ -142,6 +153,7 @@ class Framer:
         self.skipped += len(data) - len(rest) - sum(map(len, messages))
         if rest or self._kept:
             self._kept = bytearray(rest)
+            self.is_inside = bool(rest)
             try:
                 self._needed = message_length(rest, self._max_bytes) or 0
             except FramingError as error:

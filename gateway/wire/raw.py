@@ -10,7 +10,7 @@ Source: FIX 4.4 volume 1, "FIX Message Format and Delimiters".
 """
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from gateway.wire.tags import (
     BEGIN_STRING,
@@ -38,12 +38,23 @@ _LENGTH_OF = {data: length for length, data in DATA_FIELDS.items()}
 _MAX_TAG_DIGITS = 9  # keeps tags inside a C int, as the session engine has them
 _MAX_LENGTH_DIGITS = 9
 
-# A whole message of plain fields; data fields, and tags that do not fit a C int, need a closer look.
-_PLAIN = re.compile(
-    rb"8=[^\x01]*+\x019=[^\x01]*+\x0135=[^\x01]*+\x01"
-    rb"(?:(?!(?:8|9|10|%b)=)[1-9][0-9]{0,%d}=[^\x01]*+\x01)*+10=[^\x01]*+\x01"
-    % (b"|".join(str(tag).encode() for tag in sorted(_LENGTH_OF)), _MAX_TAG_DIGITS - 1)
+
+def _any_of(tags: Iterable[int]) -> bytes:
+    """A pattern of these tags. Those with the same first digit stand together, so that most fields fail at one look."""
+    by_digit: dict[str, list[str]] = {}
+    for tag in sorted(map(str, tags)):
+        by_digit.setdefault(tag[0], []).append(tag[1:])
+    return "|".join(f"{digit}(?:{'|'.join(rests)})" for digit, rests in by_digit.items()).encode()
+
+
+PLAIN_FIELDS = rb"(?:(?!(?:%b)=)[1-9][0-9]{0,%d}=[^\x01]*+\x01)*+" % (
+    _any_of((BEGIN_STRING, BODY_LENGTH, CHECK_SUM, *_LENGTH_OF)),
+    _MAX_TAG_DIGITS - 1,
 )
+"""A pattern: fields that are taken as they stand. Data fields, fields of the frame, and tags that do not fit a C int
+need a closer look."""
+
+_PLAIN = re.compile(rb"8=[^\x01]*+\x019=[^\x01]*+\x0135=[^\x01]*+\x01%b10=[^\x01]*+\x01" % PLAIN_FIELDS)
 _START = [BEGIN_STRING, BODY_LENGTH, MSG_TYPE]
 
 SECRET_TAGS = frozenset({RAW_DATA, PASSWORD, NEW_PASSWORD, ENCRYPTED_PASSWORD, ENCRYPTED_NEW_PASSWORD})

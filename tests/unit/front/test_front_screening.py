@@ -75,11 +75,20 @@ async def test_poison_that_cannot_be_answered_ends_the_connection(
     assert any("a message that can be neither forwarded nor answered: data field 96" in line for line in log)
 
 
-async def test_another_logon_ends_the_connection(settings: FrontSettings, engine: Engine, log: list[str]) -> None:
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_another_logon_ends_the_connection(
+    settings: FrontSettings, engine: Engine, log: list[str], at_once: bool
+) -> None:
     async with running(settings) as front:
         session = await log_on(front, engine)
         inside_data = fix("D", (354, "7"), (355, "a\x0135=A\x01"))
-        session.writer.write(inside_data + LOGON + ORDER)
+        if at_once:
+            session.writer.write(inside_data + LOGON + ORDER)
+        else:
+            session.writer.write(inside_data)
+            assert await exactly(session.engine_reader, inside_data)
+            session.writer.write(LOGON)
+            inside_data = b""
         assert await asyncio.wait_for(session.engine_reader.read(), WAIT) == inside_data
         assert await is_closed(session.reader)
     assert any("another Logon on the same connection" in line for line in log)

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -167,7 +168,7 @@ def test_a_day_has_segments_of_its_own(wire: WireLogSettings, monkeypatch: pytes
     writer = WireWriter(log)
     tap = log.tap(1, "peer")
     for _ in range(4):
-        tap.received(ORDER)
+        tap.received(ORDER, now)
         now += 1
     writer.start()
     writer.close()
@@ -221,12 +222,12 @@ async def test_a_slow_disk_loses_records_that_are_counted(
     half = LOGON[: LOGON.index(PASSWORD) + len(PASSWORD) - 4]
     kept = 0
     while made._loss is None:
-        tap.received(ORDER)
+        tap.received(ORDER, time.time_ns())
         kept += 1
     kept -= 1  # the last was dropped
     for _ in range(9):
-        tap.received(ORDER)
-    tap.received(half)
+        tap.received(ORDER, time.time_ns())
+    tap.received(half, time.time_ns())
     assert len([line for line in log if "records are dropped" in line]) == 1
     refuses_at_once = made.refuses_logons  # then a flood would keep others out
     monkeypatch.setattr("gateway.front.wire_log._PATIENCE_NS", 0)
@@ -234,7 +235,7 @@ async def test_a_slow_disk_loses_records_that_are_counted(
     disk.go_on.set()
     await until(lambda: made._loss is None and made._written_bytes == made._put_bytes)  # else the next were lost, too
     assert not made.refuses_logons
-    tap.received(LOGON[len(half) :] + ORDER)
+    tap.received(LOGON[len(half) :] + ORDER, time.time_ns())
     await asyncio.to_thread(writer.close)
     records = sound(wire.directory)
     (lost,) = [json.loads(text) for text in texts(records, Kind.LOST)]
@@ -282,6 +283,7 @@ async def test_room_is_left_to_others(
     assert recorded.wire_log is not None
     monkeypatch.setattr("gateway.front.wire_writer._LOOK_S", 0.01)
     monkeypatch.setattr("gateway.front.wire_writer._RETRY_S", 0.01)
+    monkeypatch.setattr("gateway.front.wire_writer._ROOM_S", 0)
     statvfs, others_have_taken = os.statvfs, 0
 
     def fuller(path: Path) -> SimpleNamespace:
