@@ -21,6 +21,7 @@ from gateway.engine.drain import Drainer
 from gateway.engine.earlier_orders import earlier_order
 from gateway.engine.emergency import imported, left_to_import, read_aftermaths
 from gateway.engine.flattening import Flattening
+from gateway.engine.gaps import Gaps
 from gateway.engine.halting import Halt
 from gateway.engine.handover import Handover, find_watchdog, hand_over
 from gateway.engine.host_clock import HostClockWatch
@@ -153,7 +154,8 @@ class EngineProcess:
         )
         schedules.roll_missed(self._unsent)
         self.drainer = Drainer(state.book, state.sessions, clock, schedules.refusal)
-        self._front_link = FrontLink(config.front_socket, self._inbox.put, self._inbox.backlog)
+        gaps = Gaps(self._session_control.expected, self._inbox.put, session_actions.throw_out)
+        self._front_link = FrontLink(config.front_socket, self._inbox.put, self._inbox.backlog, gaps)
         throttle = Throttle(throttles_of(config), session_actions.throw_out)
         self._control = ControlServer(
             config.engine.control_socket,
@@ -255,6 +257,7 @@ class EngineProcess:
             logon_refusal=self.drainer.refusal,
             live=config.is_live,
             test_sessions=config.test_sessions,
+            gap_opened=gaps.opened,
             shut_out_strangers=partial(shut_out_strangers, config.engine.socket),
         )
         fresh_directory(store)

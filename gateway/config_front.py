@@ -34,6 +34,8 @@ class FrontConfig(Section):
     max_connections_per_address: an IPv6 address counts by its /64, since one machine has as many as it likes of those.
     max_half_open: connections that have not sent a complete Logon yet.
     max_message_bytes: of one message; the connection of a client that sends a longer one ends.
+    max_beyond_gap_bytes: of what a client sends while it owes messages before it. It is kept in memory till those come,
+    and a client that sends more is logged out. A field counts its bytes and 130 more.
     max_buffered_bytes, slow_reader_seconds: a client that leaves so much unread for so long is disconnected.
     users_file: who logs on with a password, see `fixgw user`. max_logon_failures: of one user, who is then locked for
     lockout_seconds.
@@ -46,6 +48,7 @@ class FrontConfig(Section):
     logon_deadline_seconds: Annotated[int, Field(ge=1, le=60)] = 5
     max_logon_bytes: Annotated[int, Field(ge=256, le=65536)] = 4096
     max_message_bytes: Annotated[int, Field(ge=4096, le=8 << 20)] = 4 << 20
+    max_beyond_gap_bytes: Annotated[int, Field(ge=1 << 16, le=1 << 30)] = 32 << 20
     max_buffered_bytes: Annotated[int, Field(ge=4096, le=256 << 20)] = 1 << 20
     slow_reader_seconds: Annotated[int, Field(ge=1, le=300)] = 10
     max_connections: Annotated[int, Field(ge=1, le=100_000)] = 1000

@@ -65,6 +65,7 @@ def front_settings(config: Config) -> FrontSettings:
         logon_deadline_seconds=front.logon_deadline_seconds,
         max_logon_bytes=front.max_logon_bytes,
         max_message_bytes=front.max_message_bytes,
+        max_beyond_gap_bytes=front.max_beyond_gap_bytes,
         max_buffered_bytes=front.max_buffered_bytes,
         slow_reader_seconds=front.slow_reader_seconds,
         max_connections=front.max_connections,

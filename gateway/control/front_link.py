@@ -15,6 +15,7 @@ from loguru import logger
 
 from gateway.control.client import exchange
 from gateway.engine.backlog import Backlog
+from gateway.engine.gaps import Gaps
 from gateway.engine.inbox import OperationEnded
 from gateway.engine.operations import Finish, Outcome
 
@@ -34,21 +35,23 @@ class _Disconnect(NamedTuple):
 
 
 class _Crowding:
-    """Somebody is to be held back, or no longer."""
+    """Somebody is to be held back, or no longer, or owes messages."""
 
 
 class FrontLink:
     """The engine's FrontPort."""
 
-    def __init__(self, path: Path, put: Callable[[Any], None], backlog: Backlog) -> None:
-        """path: of the front's control socket. put: into the engine's inbox. backlog: says who is to be held back."""
+    def __init__(self, path: Path, put: Callable[[Any], None], backlog: Backlog, gaps: Gaps) -> None:
+        """path: of the front's control socket. put: into the engine's inbox. backlog: says who is to be held back.
+        gaps: says who owes messages, and hears who sends too much instead.
+        """
         self._path = path
         self._put = put
-        self._backlog = backlog
+        self._backlog, self._gaps = backlog, gaps
         self._told: frozenset[str] = frozenset()  # whom the front holds back, as far as we know
         self._quiet_until = 0.0
         self._wanted: SimpleQueue[_Disconnect | _Crowding | None] = SimpleQueue()
-        backlog.on_change = lambda: self._wanted.put(_Crowding())
+        backlog.on_change = gaps.on_change = lambda: self._wanted.put(_Crowding())
         self._thread = threading.Thread(target=self._run, name="front-link", daemon=True)
 
     def start(self) -> None:
@@ -68,7 +71,7 @@ class FrontLink:
     def _run(self) -> None:
         while True:
             try:
-                wanted = self._wanted.get(timeout=_RENEW_S if self._told else None)
+                wanted = self._wanted.get(timeout=_RENEW_S if self._told or self._gaps.open else None)
             except Empty:
                 wanted = _Crowding()
             if wanted is None:
@@ -79,15 +82,19 @@ class FrontLink:
                 self._hold_back()
 
     def _hold_back(self) -> None:
-        """Say who is to be held back. What the front does not hear it is told again, and forgets by itself."""
-        crowded = self._backlog.crowded
-        if not crowded and not self._told:
+        """Say who is to be held back, and who owes messages. What the front does not hear it is told again, and forgets
+        by itself.
+        """
+        crowded, gaps = self._backlog.crowded, self._gaps.open
+        if not crowded and not self._told and not gaps:
             return
         self._log(crowded - self._told)
         self._told |= crowded
         try:
-            exchange(self._path, "POST", "/hold", {"sessions": sorted(crowded)}, _HOLD_ANSWER_S)
-        except (OSError, http.client.HTTPException, ValueError) as error:
+            body = {"sessions": sorted(crowded), "expected": self._gaps.expected(gaps)}
+            answer = exchange(self._path, "POST", "/hold", body, _HOLD_ANSWER_S)
+            self._gaps.answered(gaps, answer["gaps"])
+        except (OSError, http.client.HTTPException, ValueError, LookupError) as error:
             logger.warning("the front was not told whom to hold back: {}: {}", type(error).__name__, error)
         else:
             self._told = crowded

@@ -25,6 +25,7 @@ from gateway.wire.raw import mask_secrets
 _MSG_TYPE = re.compile(r"\x0135=([!-~]{1,8})\x01")
 _MSG_SEQ_NUM = re.compile(r"\x0134=(\d{1,18})\x01")
 _POSS_DUP = "\x0143=Y\x01"
+_RESEND_REQUEST = "\x0135=2\x01"
 
 COMMIT_DEADLINE_S = 5.0
 """How long a callback waits for the engine's commit. Longer, and heartbeats of other sessions would be late."""
@@ -84,18 +85,21 @@ class GatewayApplication(quickfix.Application):  # type: ignore[misc]  # quickfi
         check_lease: Callable[[], None] = lambda: None,
         logon_refusal: Callable[[str], str] = lambda _: "",
         shut_out_strangers: Callable[[], bool] = lambda: False,
+        gap_opened: Callable[[str], None] = lambda _: None,
         live: bool = False,
         test_sessions: Collection[str] = (),
     ) -> None:
         """logon_refusal: why nobody can log on to a session now; empty where one can.
 
         shut_out_strangers: ends connections that are not the front's, and says whether there were any.
+        gap_opened: a session's client is asked for messages; what comes meanwhile QuickFIX keeps in memory.
         live: whether orders reach a venue that trades real money; test_sessions are refused then.
         """
         super().__init__()
         self._shut_out_strangers = shut_out_strangers
         self._check_lease = check_lease
         self._logon_refusal = logon_refusal
+        self._gap_opened = gap_opened
         self._halt = halt
         self._put = put
         self._sent = sent
@@ -127,7 +131,10 @@ class GatewayApplication(quickfix.Application):  # type: ignore[misc]  # quickfi
     @_guarded
     def toAdmin(self, message: Any, session_id: Any) -> None:
         """A session-level message is about to leave."""
-        self._leaving(message.toString(), session_id, app=False)
+        text = message.toString()
+        self._leaving(text, session_id, app=False)
+        if _RESEND_REQUEST in text:
+            self._gap_opened(self._session(session_id)[0])
 
     @_guarded
     def toApp(self, message: Any, session_id: Any) -> None:

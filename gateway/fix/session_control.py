@@ -74,6 +74,10 @@ class SessionControl:
         found.setNextSenderMsgSeqNum(next_out)
         found.setNextTargetMsgSeqNum(next_in)
 
+    def expected(self, session: str) -> int:
+        """The next MsgSeqNum(34) that QuickFIX waits for. Any thread may ask."""
+        return int(self._session(session).getExpectedTargetNum())
+
     def open(self, session: str) -> None:
         """Let the client log on again."""
         self._session(session).logon()

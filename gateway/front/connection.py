@@ -11,6 +11,7 @@ take its bytes.
 import asyncio
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from loguru import logger
@@ -18,13 +19,13 @@ from loguru import logger
 from gateway.front.addresses import Peer
 from gateway.front.door import Place
 from gateway.front.engine_side import EngineSide
+from gateway.front.inbound import Inbound
 from gateway.front.logon import Logon, shown, take_logon
 from gateway.front.refused import Refused, rejection
-from gateway.front.screening import Unanswerable, is_usual, screen
 from gateway.front.settings import SessionPolicy
 from gateway.front.tls import Identity, identity_of
 from gateway.front.writing import write_at_once
-from gateway.wire.framing import Framer, FramingError
+from gateway.wire.framing import FramingError
 from gateway.wire.records import Kind
 from gateway.wire.tags import SENDER_COMP_ID
 
@@ -53,9 +54,7 @@ class ClientSide(asyncio.Protocol):
         self._write_to_engine: Callable[[bytes], None]  # while pumping
         self._write: Callable[[bytes], None]
         self._received = b""  # until pumping
-        self._longest = front.settings.max_message_bytes
-        self._framer = Framer(self._longest)
-        self._skipped = 0
+        self._inbound = Inbound(front.settings, partial(self._log, "WARNING"))
         self._pumping = False
         self._ended = False  # the client has sent its last byte
         self._closed = False
@@ -86,10 +85,12 @@ class ClientSide(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         at = time.time_ns()
-        if self._pumping and not self._framer.is_inside and not self._closed and is_usual(data, self._longest):
+        if self._pumping and not self._closed and self._inbound.passes(data):
             self._write_to_engine(data)
             if self._tap:
                 self._tap.received(data, at)
+            if self._inbound.numbers.beyond:
+                self._wait_if_full()
             return
         if self._tap:
             self._tap.received(data, at)
@@ -146,6 +147,7 @@ class ClientSide(asyncio.Protocol):
         if logon is None:
             return
         self._sender_comp_id = shown(logon.value(SENDER_COMP_ID))
+        self._inbound.numbers.sent(logon.message)
         self._received = logon.rest
         self._place.logon_complete()
         self._transport.pause_reading()
@@ -227,32 +229,24 @@ class ClientSide(asyncio.Protocol):
 
     def _pass_on(self, data: bytes) -> bool:
         """Forward the messages that these bytes complete, as far as they may go. Returns whether more can follow."""
-        assert self._engine is not None
-        messages = self._framer.feed(data)
-        passed, problem = [], ""
-        try:
-            for message in messages:
-                forwarded, reason = screen(message)
-                passed.append(forwarded)
-                if reason:
-                    self._log("WARNING", f"a message was {'emptied' if forwarded else 'dropped'}: {reason}")
-        except Unanswerable as error:
-            problem = str(error)
+        passed, problem = self._inbound.take(data)
         self._write_to_engine(passed[0] if len(passed) == 1 else b"".join(passed))
-        if self._framer.skipped != self._skipped:
-            problem = problem or self._garbage()
-        problem = problem or self._framer.problem
         if problem:
             self.close("WARNING", problem)
-        elif self._framer.is_inside != (self._deadline is not None) or (messages and self._framer.is_inside):
+        elif self._inbound.is_inside != (self._deadline is not None) or (passed and self._inbound.is_inside):
             self._watch_message()
+        self._wait_if_full()
         return not problem
+
+    def _wait_if_full(self) -> None:
+        if self._inbound.numbers.is_full:
+            self.read_or_wait()
 
     @property
     def _waits(self) -> bool:
         """Whether the client is not read for now: the engine does not take its bytes, or has enough of them."""
         full = self._engine is not None and self._engine.paused
-        return full or self._session in self._front.held_back
+        return full or self._session in self._front.held_back or self._inbound.numbers.is_full
 
     def read_or_wait(self) -> None:
         """Go on reading the client, or not. Its time for completing a message stands still while it is not read.
@@ -268,21 +262,24 @@ class ClientSide(asyncio.Protocol):
             self._transport.resume_reading()
         self._watch_message()
 
+    def expects(self, number: int) -> bool:
+        """The engine waits for this number. Returns whether there is a gap before what was sent."""
+        has_gap = self._inbound.numbers.expects(number)
+        self.read_or_wait()
+        return has_gap
+
+    @property
+    def beyond_gap(self) -> int:
+        """Bytes beyond the gap, if they are too many; else 0."""
+        numbers = self._inbound.numbers
+        return numbers.beyond if numbers.is_full else 0
+
     def _watch_message(self) -> None:
-        if self._framer.is_inside and not self._waits:
+        if self._inbound.is_inside and not self._waits:
             seconds = self._settings.message_deadline_seconds
             self._set_deadline_in(seconds, f"a message was not complete within {seconds:g} s")
         else:
             self._clear_deadline()
-
-    def _garbage(self) -> str:
-        """Note bytes that were skipped. Returns a problem if they are too many."""
-        count, self._skipped = self._framer.skipped - self._skipped, self._framer.skipped
-        self._log("WARNING", f"{count} bytes that belong to no message were dropped")
-        most = self._settings.max_garbage_bytes
-        return (
-            f"{self._skipped} bytes belonged to no message, at most {most} are allowed" if self._skipped > most else ""
-        )
 
     # Towards the client
 

@@ -2,7 +2,8 @@
 
 GET /sessions for whom the socket lets in; the rest for the gateway's user and root alone. POST /disconnect: operators
 ask the engine for it (`fixgw session disconnect`), which records who did, and why, before it asks us. POST /hold: whom
-not to read, since the engine has as much of theirs in memory as it may.
+not to read, since the engine has as much of theirs in memory as it may, and who owes it messages; the answer says who
+sends too much instead.
 """
 
 import os
@@ -29,9 +30,12 @@ class Disconnect(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Hold(msgspec.Struct, forbid_unknown_fields=True):
-    """sessions: whom the engine wants held back, by SessionID; all others are not."""
+    """sessions: whom the engine wants held back, by SessionID; all others are not. expected: the numbers that it waits
+    for in sessions that have, or had, a gap.
+    """
 
     sessions: list[str]
+    expected: dict[str, int] = {}
 
 
 class FrontControl:
@@ -73,14 +77,15 @@ class FrontControl:
         return web.json_response({"done": True, "text": f"session {asked.session} is disconnected, it was {client}"})
 
     async def _hold(self, request: web.Request) -> web.Response:
-        self._state.hold(frozenset((await _read(request, Hold)).sessions))
-        return web.json_response({"done": True})
+        asked = await _read(request, Hold)
+        self._state.hold(frozenset(asked.sessions))
+        return web.json_response({"done": True, "gaps": self._state.gaps(asked.expected)})
 
 
 async def _read(request: web.Request, kind: type[T]) -> T:
     """What the gateway's own user asks for."""
-    connection: socket.socket = request.get_extra_info("socket")
-    if peer_of(connection).uid not in (os.geteuid(), 0):
+    connection: socket.socket | None = request.get_extra_info("socket")  # None: it has gone meanwhile
+    if connection is None or peer_of(connection).uid not in (os.geteuid(), 0):
         raise web.HTTPForbidden(text="this is for the gateway's own user")
     try:
         return msgspec.json.decode(await request.read(), type=kind)

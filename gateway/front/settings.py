@@ -89,6 +89,9 @@ class FrontSettings:
     the message, so the wait must end."""
     max_garbage_bytes: int = 1 << 16
     """Bytes of a connection that may belong to no message, and are passed over, until it ends."""
+    max_beyond_gap_bytes: int = 32 << 20
+    """Of messages beyond a gap in their numbers, as they are in the engine's memory; then the client is not read, and
+    the engine, which is told, logs it out."""
     max_buffered_bytes: int = 1 << 20
     """Waiting to be written to one side; above it the other side is not read (one chunk more may arrive)."""
     slow_reader_seconds: float = 10.0

@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from loguru import logger
@@ -64,6 +65,13 @@ class FrontState:
         changed, self.held_back = self.held_back ^ sessions, sessions
         for key in changed & self.sessions.keys():
             self.sessions[key].read_or_wait()
+
+    def gaps(self, expected: Mapping[str, int]) -> dict[str, int]:
+        """The engine waits for these numbers, by session. Returns the sessions that have a gap there, each with the
+        bytes beyond it if those are too many, else 0.
+        """
+        clients = {key: self.sessions[key] for key in expected.keys() & self.sessions.keys()}
+        return {key: client.beyond_gap for key, client in clients.items() if client.expects(expected[key])}
 
     def reload(self) -> None:
         """Read certificates, lists and public keys again. What cannot be used is logged, and the old ones stay."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import simplefix
 
+from gateway.engine.gaps import Gaps
 from gateway.front import Front, FrontSettings, SessionPolicy
 
 WAIT = 30  # seconds until a test gives up
@@ -111,3 +112,8 @@ async def settled(size: Callable[[], int]) -> int:
             last = now
             await asyncio.sleep(0.1)
     return last
+
+
+def no_gaps() -> Gaps:
+    """Of an engine whose clients owe nothing."""
+    return Gaps(lambda _: 1, lambda _: None, lambda *_: None)

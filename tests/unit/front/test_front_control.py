@@ -19,7 +19,7 @@ from gateway.engine.operations import Outcome
 from gateway.engine.private_socket import Peer
 from gateway.front import Front, FrontError, FrontSettings
 from gateway.front import control as control_module
-from tests.unit.front.support import ORDER, WAIT, Engine, exactly, log_on, running, until
+from tests.unit.front.support import ORDER, WAIT, Engine, exactly, log_on, no_gaps, running, until
 
 KEY = "FIX.4.4:FIXGW->DESK"
 
@@ -41,7 +41,7 @@ def mode(path: Path) -> int | None:
 async def outcome_of(path: Path, session: str) -> Outcome:
     """Of a disconnect as the engine asks for it."""
     ended: list[OperationEnded] = []
-    link = FrontLink(path, ended.append, Backlog(1 << 20))
+    link = FrontLink(path, ended.append, Backlog(1 << 20), no_gaps())
     link.start()
     link.disconnect(session, "they asked for it", lambda _: None)
     try:

@@ -11,9 +11,12 @@ import pytest
 from gateway.control.client import look
 from gateway.control.front_link import FrontLink
 from gateway.engine.backlog import Backlog
+from gateway.engine.gaps import Gaps
+from gateway.engine.inbox import OperationEnded
 from gateway.front import FrontSettings
 from gateway.front import state as state_module
 from gateway.front.state import FrontState
+from gateway.wire.framing import framed
 from tests.unit.front.support import (
     ANSWER,
     ORDER,
@@ -23,6 +26,7 @@ from tests.unit.front.support import (
     fix,
     log_on,
     logon,
+    no_gaps,
     running,
     settled,
     until,
@@ -43,7 +47,7 @@ async def engine_full_of(path: Path | None, session: str = KEY) -> AsyncIterator
     """An engine that has too much of the session, and tells the front."""
     assert path is not None
     backlog = Backlog(1_000)
-    link = FrontLink(path, lambda _: None, backlog)
+    link = FrontLink(path, lambda _: None, backlog, no_gaps())
     link.start()
     try:
         backlog.came(session, 1_001)
@@ -135,3 +139,52 @@ async def test_a_half_message_does_not_run_out_of_time_meanwhile(
             assert await exactly(session.engine_reader, ORDER)
             session.writer.write(ORDER[:-5])
             await until(lambda: any("a message was not complete within 1 s" in line for line in log))
+
+
+class Owed:
+    """An engine whose client owes number 2."""
+
+    def __init__(self) -> None:
+        self.waits_for = 2
+        self.inbox: list[OperationEnded] = []
+        self.thrown_out: list[tuple[str, str]] = []
+        self.gaps = Gaps(lambda _: self.waits_for, self.inbox.append, lambda *told: self.thrown_out.append(told))
+
+    def decide(self) -> None:
+        """On the engine's thread."""
+        for item in self.inbox:
+            item.finish(item.outcome)
+
+
+def number(count: int) -> bytes:
+    return framed(b"FIX.4.4", b"35=D\x0149=DESK\x0156=FIXGW\x0134=%d\x0158=%b\x01" % (count, b"x" * 10_000))
+
+
+async def test_a_client_that_owes_messages_sends_no_more_than_so_much_beyond(
+    told: FrontSettings, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.control.front_link._RENEW_S", 0.01)
+    owed, bound = Owed(), 500_000
+    assert told.control_socket is not None
+    link = FrontLink(told.control_socket, lambda _: None, Backlog(1 << 20), owed.gaps)
+    async with running(replace(told, max_beyond_gap_bytes=bound)) as front:
+        session, other = await log_on(front, engine), await log_on(front, engine, "DESK01")
+        session.writer.write(number(3))
+        assert await exactly(session.engine_reader, number(3))
+        link.start()
+        owed.gaps.opened(KEY)
+        await until(lambda: front._state.sessions[KEY]._inbound.numbers._expected == 2)
+        beyond = b"".join(number(count) for count in range(4, 1_000))
+        session.writer.write(beyond)
+        await until(lambda: bool(owed.inbox))
+        assert await settled(session.writer.transport.get_write_buffer_size) > 0
+        owed.decide()
+        assert owed.thrown_out[0][0] == KEY
+        assert "expected=2" in owed.thrown_out[0][1]
+        other.writer.write(ORDER)
+        assert await exactly(other.engine_reader, ORDER)
+        owed.waits_for = 1_000  # it was resent: all that waits goes on, and counts no more
+        await until(lambda: not owed.gaps.open)
+        assert await exactly(session.engine_reader, beyond)
+        assert front._state.sessions[KEY].beyond_gap == 0
+    await asyncio.to_thread(link.stop)
