@@ -43,13 +43,20 @@ def site(address: Address) -> Network:
     return ip_network((address, _IPV6_SITE_BITS if address.version == 6 else 32), strict=False)
 
 
-def keep_alive(sock: socket.socket) -> None:
+def keep_alive(sock: socket.socket, slow_reader_seconds: float) -> None:
     """Have the kernel end a connection whose other end is gone: half a minute silent, or 20 s without taking bytes.
 
-    Otherwise a client that comes back over another path is refused until its heartbeats are missed.
+    Otherwise a client that comes back over another path is refused until its heartbeats are missed. Who is there and
+    reads nothing takes no bytes either, and for the kernel that is the same: so it waits longer than for slow readers.
     """
+    unread_ms = max(20_000, int(slow_reader_seconds * 1000) + 5_000)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3), ("TCP_USER_TIMEOUT", 20_000)):
+    for name, value in (
+        ("TCP_KEEPIDLE", 15),
+        ("TCP_KEEPINTVL", 5),
+        ("TCP_KEEPCNT", 3),
+        ("TCP_USER_TIMEOUT", unread_ms),
+    ):
         if hasattr(socket, name):  # not on every system
             sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

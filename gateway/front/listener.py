@@ -81,7 +81,7 @@ class Listener:
 
     def _arrived(self, number: int, sock: socket.socket, peer: Peer) -> None:
         try:
-            keep_alive(sock)
+            keep_alive(sock, self._front.settings.slow_reader_seconds)
             place = self._front.door.enter()
         except (Refused, OSError) as error:
             self._refuse(number, sock, peer, error)

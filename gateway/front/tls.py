@@ -7,6 +7,7 @@ when told to; a connection keeps what it was made with.
 import hashlib
 import re
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -60,14 +61,14 @@ def make_context(settings: TlsSettings) -> ssl.SSLContext:
         raise TlsError(
             f"certificate {settings.certificate} with private key {settings.private_key}: {error}"
         ) from error
-    _log_expiry(settings.certificate)
+    _log(_log_expiry, settings.certificate)
     if settings.client_ca is not None:
         context.verify_mode = ssl.CERT_REQUIRED
         _load(context, settings.client_ca, "client_ca")
     if settings.client_crl is not None:
         context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
         _load(context, settings.client_crl, "client_crl")
-        _log_lists(settings.client_crl)
+        _log(_log_lists, settings.client_crl)
     return context
 
 
@@ -109,6 +110,14 @@ def _load(context: ssl.SSLContext, path: Path, what: str) -> None:
         context.load_verify_locations(path)
     except OSError as error:
         raise TlsError(f"{what} {path}: {error}") from error
+
+
+def _log(what: Callable[[Path], None], path: Path) -> None:
+    """What handshakes can use is not refused because another library, which reads it for these lines, cannot."""
+    try:
+        what(path)
+    except (OSError, ValueError) as error:
+        logger.warning("{}: in use, but it cannot be told until when: {}", path, error)
 
 
 def _log_expiry(path: Path) -> None:

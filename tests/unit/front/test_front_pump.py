@@ -1,9 +1,13 @@
 """Slow readers, half-closed connections, many at once."""
 
 import asyncio
+import socket
 from dataclasses import replace
 
+import pytest
+
 from gateway.front import Front, FrontSettings
+from gateway.front.addresses import keep_alive
 from tests.unit.front.support import (
     ANSWER,
     FORWARDED,
@@ -124,3 +128,11 @@ async def test_fifty_connections_at_once(settings: FrontSettings) -> None:
     async with running(settings) as front:
         await asyncio.gather(*(session(front, number) for number in range(50)))
     server.close()
+
+
+@pytest.mark.parametrize(("slow_reader_seconds", "milliseconds"), [(0.3, 20_000), (60.0, 65_000)])
+def test_the_kernel_waits_longer_than_for_a_slow_reader(slow_reader_seconds: float, milliseconds: int) -> None:
+    with socket.socket() as sock:
+        keep_alive(sock, slow_reader_seconds)
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == milliseconds
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1

@@ -193,6 +193,18 @@ async def test_new_files_are_used_without_dropping_sessions(
         assert await works(after)
 
 
+async def test_what_handshakes_can_use_is_used_though_its_dates_cannot_be_read(
+    plain: FrontSettings, engine: Engine, authority: Authority, log: list[str], tmp_path: Path
+) -> None:
+    """OpenSSL takes a trusted certificate; the library that reads the dates does not."""
+    path = tmp_path / "server.pem"
+    path.write_text(path.read_text().replace(" CERTIFICATE", " TRUSTED CERTIFICATE"))
+    async with running(plain) as front:
+        front.reload()
+        assert await works(await log_on(front, engine, authority.client()))
+    assert any("server.pem: in use, but it cannot be told until when" in line for line in log)
+
+
 async def test_a_client_that_does_not_shake_hands_meets_the_logon_deadline(
     plain: FrontSettings, engine: Engine, log: list[str]
 ) -> None:
