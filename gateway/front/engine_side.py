@@ -1,6 +1,7 @@
 """The connection to the engine that belongs to one client."""
 
 import asyncio
+import re
 from typing import TYPE_CHECKING, cast
 
 from gateway.wire.framing import FramingError, message_length
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
 
 # An engine's first message is not limited by configuration, only kept from being absurd.
 _MAX_ANSWER_BYTES = 1 << 20
+_RESEND_REQUEST = b"\x0135=2\x01"
+_BEGIN_SEQ_NO = re.compile(rb"\x0135=2\x01(?:(?!10=)[^\x01]+\x01)*?7=(\d{1,9})\x01")
 
 
 class EngineSide(asyncio.Protocol):
@@ -27,8 +30,15 @@ class EngineSide(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._client.deliver(data)
+        if _RESEND_REQUEST in data:
+            self._look_for_gap(data)
         if self._answer is not None:
             self._look_for_answer(data)
+
+    def _look_for_gap(self, data: bytes) -> None:
+        """The engine will tell of it by the control socket as well, but by then much more can have gone to it."""
+        if found := _BEGIN_SEQ_NO.search(data):
+            self._client.expects(int(found[1]))
 
     def _look_for_answer(self, data: bytes) -> None:
         assert self._answer is not None

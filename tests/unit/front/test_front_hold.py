@@ -188,3 +188,16 @@ async def test_a_client_that_owes_messages_sends_no_more_than_so_much_beyond(
         assert await exactly(session.engine_reader, beyond)
         assert front._state.sessions[KEY].beyond_gap == 0
     await asyncio.to_thread(link.stop)
+
+
+async def test_what_comes_beyond_a_gap_counts_from_the_engine_s_request_on(told: FrontSettings, engine: Engine) -> None:
+    async with running(replace(told, max_beyond_gap_bytes=1 << 16)) as front:
+        session = await log_on(front, engine)
+        session.writer.write(number(3))
+        assert await exactly(session.engine_reader, number(3))
+        asked = fix("2", (7, "2"), (16, "0"))
+        session.engine_writer.write(asked)
+        assert await exactly(session.reader, asked)
+        session.writer.write(b"".join(number(count) for count in range(4, 100)))
+        await until(lambda: front._state.sessions[KEY].beyond_gap > 0)
+        assert await held(told.control_socket) == [KEY]
