@@ -154,8 +154,12 @@ class EngineProcess:
         )
         schedules.roll_missed(self._unsent)
         self.drainer = Drainer(state.book, state.sessions, clock, schedules.refusal)
-        gaps = Gaps(self._session_control.expected, self._inbox.put, session_actions.throw_out)
-        self._front_link = FrontLink(config.front_socket, self._inbox.put, self._inbox.backlog, gaps)
+        self._front_link = FrontLink(
+            config.front_socket,
+            self._inbox.put,
+            self._inbox.backlog,
+            Gaps(self._session_control.expected, self._inbox.put, session_actions.throw_out),
+        )
         throttle = Throttle(throttles_of(config), session_actions.throw_out)
         self._control = ControlServer(
             config.engine.control_socket,
@@ -257,7 +261,7 @@ class EngineProcess:
             logon_refusal=self.drainer.refusal,
             live=config.is_live,
             test_sessions=config.test_sessions,
-            gap_opened=gaps.opened,
+            gap_opened=self._front_link.gap_opened,
             shut_out_strangers=partial(shut_out_strangers, config.engine.socket),
         )
         fresh_directory(store)

@@ -68,6 +68,10 @@ class FrontLink:
         """Have the session's connection cut. OperationEnded comes to the inbox. Returns at once."""
         self._wanted.put(_Disconnect(session, reason, finish))
 
+    def gap_opened(self, session: str) -> None:
+        """QuickFIX asks the session's client for messages. Returns at once."""
+        self._gaps.opened(session)
+
     def _run(self) -> None:
         while True:
             try:
