@@ -56,7 +56,7 @@ class Gaps:
         for session, size in found.items():
             if size:
                 expected = self._expected(session)
-                text = f"BEYOND_GAP bytes={size} expected={expected}: answer the ResendRequest before sending more"
+                text = f"BEYOND_GAP: {expected} is missing, {size} bytes wait; answer a ResendRequest before you go on"
                 self._put(OperationEnded(partial(self._end, session, text), Outcome(done=True, text="")))
 
     def _end(self, session: str, text: str, _: Outcome) -> None:

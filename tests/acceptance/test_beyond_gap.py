@@ -79,8 +79,8 @@ async def test_a_client_that_sends_too_much_beyond_a_gap_is_logged_out(gateway: 
         while not received.done():
             assert await trades(other)
             most = max(most, memory(gateway.engine_pid()) - before)
-    assert b"\x0158=BEYOND_GAP bytes=" in received.result()
-    assert b" expected=2: answer the ResendRequest before sending more\x01" in received.result()
+    assert b"\x0158=BEYOND_GAP: 2 is missing, " in received.result()
+    assert b" bytes wait; answer a ResendRequest before you go on\x01" in received.result()
     assert most < BOUND + ON_ITS_WAY
     assert f"logged out session={KEY} BEYOND_GAP" in gateway.log()
     await sending

@@ -1,6 +1,6 @@
 """The quick look at what a client sends, against the thorough one."""
 
-from hypothesis import event, example, given
+from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
 from gateway.front.screening import is_usual, screen
@@ -30,6 +30,7 @@ def _cut(message: bytes, start: int, end: int) -> bytes:
 @example(framed(b"FIX.4.4", b"35=A\x01"))
 @example(framed(b"FIX.4.4", b"35=D\x0196=c\x01"))
 @example(framed(b"FIX.4.4", b"35=D\x0111=c\x01").replace(b"9=1", b"9=01"))
+@settings(suppress_health_check=[HealthCheck.too_slow])  # it asks whether others keep the machine busy
 def test_what_looks_usual_passes_the_screen(data: bytes) -> None:
     longest = 40
     usual = is_usual(data, longest)
