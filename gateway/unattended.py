@@ -41,8 +41,19 @@ Cancel = Callable[[Emergency, EmergencyFile | None], None]
 class Unattended:
     """Used inside the watchdog's event loop."""
 
-    def __init__(self, config: Config, build: Callable[[str, Sinks], Venue], begin: Begin, cancel: Cancel) -> None:
-        """begin: writes an emergency down, on whatever thread. cancel: has its orders canceled from now on."""
+    def __init__(
+        self,
+        config: Config,
+        build: Callable[[str, Sinks], Venue],
+        begin: Begin,
+        cancel: Cancel,
+        taken_over: Callable[[], None] = lambda: None,
+    ) -> None:
+        """begin: writes an emergency down, on whatever thread. cancel: has its orders canceled from now on.
+
+        taken_over: told when an engine is at work, which cancels by itself what it found written down.
+        """
+        self._taken_over = taken_over
         self._config = config
         self._build = build
         self._begin = begin
@@ -51,6 +62,7 @@ class Unattended:
             round(config.engine.hang_seconds / TICK_S), round(config.engine.absent_seconds / TICK_S)
         )
         self._engines: dict[int, int] = {}  # process descriptors of those that are connected, by process id
+        self._killed: set[int] = set()
         self._fencing_number = 0  # of the engine that came last: one may take the lease and die before its first beat
         self._server: asyncio.Server | None = None
         self._ticking: asyncio.Task[None] | None = None
@@ -91,6 +103,7 @@ class Unattended:
                 elif word == BEAT:
                     if not self.attendance.knows(pid):
                         logger.info("the engine is at work pid={}", pid)
+                        self._taken_over()
                     self.attendance.beat(pid)
                 elif word == BYE:
                     self.attendance.excused()
@@ -133,7 +146,16 @@ class Unattended:
         if file is not None:
             with suppress(OSError, TimeoutError):
                 await within(_DISK_S, lambda: file.add(Found(orders)))
+        if file is not None and self._is_replaced():  # to find the orders took long; it has read the file
+            logger.critical("an engine is at work again, and cancels what is open")
+            with suppress(OSError, TimeoutError):
+                await within(_DISK_S, file.close)
+            return
         self._cancel(Emergency(cause, emergency.at, orders, halt=True), file)
+
+    def _is_replaced(self) -> bool:
+        """Whether an engine is at work that is none of those that were killed, however long these take to end."""
+        return self.attendance.at_work and not any(self.attendance.knows(pid) for pid in self._killed)
 
     async def _is_anothers(self) -> bool:
         """Where leases decide and SQL does not tell, another engine may have taken over."""
@@ -147,6 +169,7 @@ class Unattended:
         """All that are connected: one that is just starting would trade on without knowing of this."""
         for pid, process in list(self._engines.items()):
             logger.critical("killing the engine pid={}", pid)
+            self._killed.add(pid)
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(process, signal.SIGKILL)
             await _ended(os.dup(process))

@@ -43,7 +43,8 @@ class Watchdog:
         self._build = _builder(config, allow_live=allow_live)
         self._over: set[str] = set()  # client ids that need no second cancel when the next engine fails too
         self._run: asyncio.Task[None] | None = None
-        self.unattended = Unattended(config, self._build, self._begin, self._start_run)
+        self._ending: asyncio.Task[None] | None = None
+        self.unattended = Unattended(config, self._build, self._begin, self._start_run, self._taken_over)
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
@@ -136,6 +137,11 @@ class Watchdog:
         if self._run is not None:
             await asyncio.wait({self._run}, timeout=_LEAST_RUN_S)
             await self._end_run()
+
+    def _taken_over(self) -> None:
+        """An engine is at work, and has withdrawn all that is written down: two would use the rate budget twice."""
+        if self._run is not None:
+            self._ending = asyncio.create_task(self._end_run())
 
     async def _end_run(self) -> None:
         run, self._run = self._run, None

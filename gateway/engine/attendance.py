@@ -54,6 +54,11 @@ class Attendance:
         self._engine = None
 
     @property
+    def at_work(self) -> bool:
+        """Whether an engine that is expected to beat lives."""
+        return self._engine is not None and self._lives
+
+    @property
     def died(self) -> bool:
         """Whether the one that is expected to beat is dead."""
         return self._engine is not None and not self._lives

@@ -170,3 +170,12 @@ async def test_an_account_wholly_ours_is_canceled_by_one_request(
     asked = {said.text.split()[0] for said in aftermath.said if (said.direction, said.operation) == ("out", "cancel")}
     assert asked == {"order.cancel" if foreign else "openOrders.cancelAll"}
     assert {over.client_id for over in aftermath.over} == {"test-O1-1", "test-O2-1"}
+
+
+async def test_an_engine_that_is_at_work_has_the_cancels_to_itself(tmp_path: Path, watching: watchdog.Watchdog) -> None:
+    run = watching._run = asyncio.create_task(asyncio.sleep(600))
+    _, writer = await asyncio.open_unix_connection(pulse_socket(tmp_path))
+    writer.write(b"hello 1\nbeat\nbye\n")  # it is this process, which nobody is to miss
+    await asyncio.wait({run}, timeout=20)
+    assert run.cancelled()
+    writer.close()

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -81,4 +82,36 @@ async def test_an_engine_that_connected_again_is_still_known(tmp_path: Path, mon
     assert not watch.half.attendance.died
     second.close()
     await until(lambda: watch.half.attendance.died)
+    await watch.half.stop()
+
+
+async def test_an_engine_that_came_while_the_orders_were_looked_for_cancels_them_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has found the halt written down. Two that cancel the same orders would use the rate budget twice."""
+    watch = Watch(tmp_path, monkeypatch, lease=5)
+    await watch.half.start()
+    engine = watch.engine("hello 5\nbeat\n")
+    await until(lambda: watch.half.attendance.knows(os.getpid()))
+    engine.close()
+    await until(lambda: not watch.half._engines)  # so that nobody is killed: it is this process
+    watch.half.attendance.excused()
+    looking, found, written = threading.Event(), threading.Event(), list[str]()
+
+    def slow(_url: str) -> tuple[()]:
+        looking.set()
+        assert found.wait(10)
+        return ()
+
+    monkeypatch.setattr(unattended, "orders_in_sql", slow)
+    file = SimpleNamespace(add=lambda _: written.append("found"), close=lambda: written.append("closed"))
+    watch.half._begin = lambda _: cast("Any", file)
+    seeing = asyncio.create_task(watch.half._see_to_it(Missing.HUNG))
+    await until(looking.is_set)
+    fresh = watch.engine("hello 5\nbeat\n")
+    await until(lambda: watch.half.attendance.at_work)
+    found.set()
+    await seeing
+    assert (watch.canceled, written) == ([], ["found", "closed"])
+    fresh.close()
     await watch.half.stop()
