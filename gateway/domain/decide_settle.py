@@ -1,11 +1,14 @@
 """What has to be asked of a venue about an order after the gateway or the connection was away."""
 
 from gateway.domain import events as e
+from gateway.domain.advance import advance
 from gateway.domain.changes import Changes
-from gateway.domain.order import LegState, Order, Phase
+from gateway.domain.instruments import Capabilities
+from gateway.domain.order import LegState, Order, Phase, RequestKind
 from gateway.domain.venue_reports import Operation
 
 _RESTART = "the gateway restarted before the venue answered"
+_SENT = (Phase.CANCELING, Phase.DOUBTFUL, Phase.REFUSED)
 
 
 def decide_settle(order: Order, at: int, *, restarted: bool) -> Changes:
@@ -30,4 +33,20 @@ def decide_settle(order: Order, at: int, *, restarted: bool) -> Changes:
                     e.OutcomeUnknown(order_id=order.order_id, at=at, leg=leg.number, operation=operation, text=_RESTART)
                 )
     changes.emit(e.SettlementRequested(order_id=order.order_id, at=at, leg=leg.number))
+    return changes
+
+
+def decide_cancel_again(order: Order, at: int, capabilities: Capabilities) -> Changes:
+    """After a start: a cancel that was on its way may never have left, and the settlement that would tell waits until
+    the account's events can be heard. Twice does no harm.
+    """
+    changes = Changes(order)
+    leg = order.leg
+    if leg is None or not leg.is_working:
+        return changes
+    for request in order.requests:
+        if request.kind is not RequestKind.REPLACE and request.phase in _SENT:
+            changes.emit(e.CancelRetried(order_id=order.order_id, at=at, cl_ord_id=request.cl_ord_id))
+    if changes.steps:
+        advance(changes, capabilities, at)
     return changes

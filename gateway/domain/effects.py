@@ -46,12 +46,11 @@ def intent_of(
             return AmendIntent(**common, venue_order_id=leg.venue_order_id, qty=event.qty)  # type: ignore[arg-type]
         case e.SettlementRequested():
             since_submitted_ms = (event.at - leg.submitted_at) // 1_000_000
-            set_back_ms = max(0, -since_submitted_ms)  # the host's clock was, and the venue's time may be as far off
             return SettleIntent(
                 **common,  # type: ignore[arg-type]
                 venue_order_id=leg.venue_order_id,
-                accepted_until_ms=timestamp_ms + recv_window_ms + VENUE_ENGINE_TIMEOUT_MS + set_back_ms,
-                placed_ms=timestamp_ms - max(0, since_submitted_ms),
+                accepted_until_ms=timestamp_ms + recv_window_ms + VENUE_ENGINE_TIMEOUT_MS,
+                placed_ms=timestamp_ms - max(0, since_submitted_ms),  # negative: the host's clock was set back
                 side=order.side,
                 qty=leg.qty,
                 price=leg.price,

@@ -19,7 +19,7 @@ from gateway.domain.decide_client import (
     refuse_new_order,
     refuse_request,
 )
-from gateway.domain.decide_settle import decide_settle
+from gateway.domain.decide_settle import decide_cancel_again, decide_settle
 from gateway.domain.decide_trades import decide_bust, decide_correction
 from gateway.domain.decide_venue import decide_venue_report
 from gateway.domain.events import NewOrderRefused, RequestRefused
@@ -266,6 +266,11 @@ class Desk:
         """Ask the venue how the order stands: after a start, and after a connection was lost."""
         capabilities = self._venue.capabilities(order.venue_account)
         self._recorder.record(decide_settle(order, at, restarted=restarted), capabilities)
+
+    def cancel_again(self, order: Order, at: int) -> None:
+        """After a start: send a cancel that was on its way once more."""
+        capabilities = self._venue.capabilities(order.venue_account)
+        self._recorder.record(decide_cancel_again(order, at, capabilities), capabilities)
 
     # --- venues
 

@@ -163,7 +163,10 @@ class Engine:
 
     def _run(self) -> None:
         try:
-            self._records.state_changed("engine", "", "started", self._clock.now())
+            now = self._clock.now()
+            self._records.state_changed("engine", "", "started", now)
+            for order in self._orders(list(self._recorder.book.working)):
+                self._see_to(order, "cancel", self._desk.cancel_again, now)
             self._commit()  # the reserved numbers, before anything can be sent under them
             while not self._stopping:
                 self._turn()

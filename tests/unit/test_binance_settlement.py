@@ -79,7 +79,7 @@ async def settle(reply: Reply, **fields: Any) -> tuple[Sinks, list[tuple[str, Pa
     settlements = Settlements(desk, ask)
     common: dict[str, Any] = {
         "intent_id": 1, "order_id": "O1", "leg": 1, "venue_account": "main", "symbol": "BTCUSDT",
-        "client_id": "gw-O1-1", "timestamp_ms": NOW_MS - 5_000, "recv_window_ms": 1_000, "venue_order_id": None,
+        "client_id": "gw-O1-1", "timestamp_ms": NOW_MS - 1, "recv_window_ms": 1_000, "venue_order_id": None,
         "accepted_until_ms": NOW_MS - 1, "placed_ms": NOW_MS - 5_000, "side": Side.BUY, "qty": Decimal(2),
         "price": Decimal(11),
     }  # fmt: skip
@@ -181,7 +181,7 @@ async def test_the_history_is_read_from_when_the_order_was_placed() -> None:
         found = {**order(), "time": NOW_MS - hour_ms}
         return [found] if int(params["startTime"]) < int(found["time"]) else []
 
-    sinks, _ = await settle(reply, placed_ms=NOW_MS - hour_ms, timestamp_ms=NOW_MS - 20_000)
+    sinks, _ = await settle(reply, placed_ms=NOW_MS - hour_ms)
     assert isinstance(sinks.reports[0], VenueOrderWorking)
 
 
@@ -223,6 +223,19 @@ async def test_an_id_given_again_names_another_order(other: dict[str, Any]) -> N
     sinks, _ = await settle(reply, venue_order_id="7")
     assert isinstance(sinks.reports[0], VenueOrderMissing)
     assert sinks.alerts == ["VENUE_ORDER_LOST"]
+
+
+async def test_it_is_not_missing_before_as_much_time_has_gone_by_here() -> None:
+    """The host's clock may have been wrong when it was reckoned until when the venue can accept it."""
+    tries = 0
+
+    def reply(method: str, params: Params) -> object:
+        nonlocal tries
+        tries += method == "order.status"
+        return order() if tries > 2 else NO_SUCH_ORDER if method == "order.status" else []
+
+    sinks, _ = await settle(reply, timestamp_ms=NOW_MS - 60_000)
+    assert isinstance(sinks.reports[0], VenueOrderWorking)
 
 
 async def test_our_client_id_names_the_order_whatever_the_times_say() -> None:

@@ -375,8 +375,7 @@ def test_a_settlement_tells_when_and_how_the_order_was_submitted() -> None:
     assert (intent.side, intent.qty, intent.price) == (Side.BUY, Decimal(10), Decimal(100))
 
 
-def test_a_settlement_after_the_clock_was_set_back_believes_nothing_too_early() -> None:
-    """The venue's time is reckoned from the host's, and may be as far off until it is asked for again."""
+def test_a_settlement_after_the_clock_was_set_back_looks_in_a_time_that_has_come() -> None:
     desk = DomainDesk()
     desk.now = 3_600 * 10**9
     desk.new("X", qty="10", price="100")
@@ -384,5 +383,4 @@ def test_a_settlement_after_the_clock_was_set_back_believes_nothing_too_early() 
     desk.settle("X", restarted=True)
     intent = desk.intents[-1]
     assert isinstance(intent, SettleIntent)
-    assert intent.placed_ms <= intent.timestamp_ms, "it is not looked for in a time that has not come"
-    assert intent.accepted_until_ms - intent.timestamp_ms >= 599_000 + intent.recv_window_ms
+    assert intent.placed_ms <= intent.timestamp_ms

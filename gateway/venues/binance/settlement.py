@@ -1,9 +1,10 @@
 """Settling: finding out what became of an order, by queries that change nothing.
 
 Every trade is told before the verdict. "Order does not exist" is believed only when the question was put after the last
-moment at which the venue could still accept the signed request, and when the account's order history agrees: it has
-neither the order nor, under an id that is not ours, one that looks like it. Whoever cancels by the venue's own pages
-gives an order a random id.
+moment at which the venue could still accept the signed request, by its clock and by the time that has gone by here (the
+host's clock, from which the venue's is reckoned, may have been set), and when the account's order history agrees: it
+has neither the order nor, under an id that is not ours, one that looks like it. Whoever cancels by the venue's own
+pages gives an order a random id.
 A settlement ends with a verdict or with stop(), never by giving up.
 """
 
@@ -11,7 +12,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from gateway.domain.intents import SettleIntent
 from gateway.domain.money import ZERO, add
@@ -45,10 +46,20 @@ class _RefusedError(_NotYetError):
         self.order_unknown = order_unknown
 
 
+class _Asked(NamedTuple):
+    intent: SettleIntent
+    at: float  # by the loop's clock
+
+    @property
+    def certain_from(self) -> float:
+        """When so much time has gone by that nothing sent before can still be accepted."""
+        return self.at + (self.intent.accepted_until_ms - self.intent.timestamp_ms) / 1_000
+
+
 @dataclass(slots=True)
 class _Running:
     task: asyncio.Task[None]
-    again: SettleIntent | None = None
+    again: _Asked | None = None
 
 
 class Settlements:
@@ -63,12 +74,15 @@ class Settlements:
 
     def start(self, intent: SettleIntent) -> None:
         """Settle in the background."""
-        key = (intent.order_id, intent.leg)
+        self._start(_Asked(intent, asyncio.get_running_loop().time()))
+
+    def _start(self, asked: _Asked) -> None:
+        key = (asked.intent.order_id, asked.intent.leg)
         running = self._running.get(key)
         if running is not None:
-            running.again = intent
+            running.again = asked
             return
-        task = asyncio.get_running_loop().create_task(self._settle(intent))
+        task = asyncio.get_running_loop().create_task(self._settle(asked))
         self._running[key] = _Running(task)
         task.add_done_callback(lambda done: self._over(key, done))
 
@@ -88,15 +102,15 @@ class Settlements:
         if error is not None:
             self._desk.sinks.alert("VENUE_SETTLEMENT_DEFECT", f"order {key[0]} leg {key[1]}: {error!r}")
         if running.again is not None:
-            self.start(running.again)
+            self._start(running.again)
 
-    async def _settle(self, intent: SettleIntent) -> None:
-        attempt = 0
+    async def _settle(self, asked: _Asked) -> None:
+        attempt, intent = 0, asked.intent
         while True:
             wait_s = 0.0
             try:
                 async with self._turns:  # not while it waits to ask again
-                    reports = await self._verdict(intent)
+                    reports = await self._verdict(asked)
             except (_NotYetError, RequestLostError, PayloadError) as error:
                 attempt += 1
                 if attempt % _ALERT_EVERY == 0:
@@ -110,10 +124,12 @@ class Settlements:
             now_ms = self._desk.clock.clock_ms()
             await asyncio.sleep(max(wait_s, self._desk.limits.paused_for_ms(now_ms) / 1_000))
 
-    async def _verdict(self, intent: SettleIntent) -> list[VenueReport]:
+    async def _verdict(self, asked: _Asked) -> list[VenueReport]:
         """Trades and the verdict. Raises _NotYetError, RequestLostError or PayloadError when there is none yet."""
+        intent = asked.intent
         # Read before asking: a "no" counts only if it was said after this moment.
-        certain = self._desk.clock.clock_ms() > intent.accepted_until_ms
+        is_over = asyncio.get_running_loop().time() >= asked.certain_from
+        certain = is_over and self._desk.clock.clock_ms() > intent.accepted_until_ms
         state = await self._status(intent)
         if state is None:
             if not certain:
