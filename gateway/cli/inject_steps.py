@@ -19,7 +19,18 @@ from gateway.cli.scratch import WAKER, Scratch
 from gateway.client import ClientError, FixClient
 from gateway.compliance.inject.compare import ReportDifference
 from gateway.compliance.inject.record import Record
-from gateway.compliance.inject.steps import Answered, Asked, Connected, Happened, Passed, Present, Sent, Settled, Step
+from gateway.compliance.inject.steps import (
+    Answered,
+    Asked,
+    Connected,
+    Happened,
+    Passed,
+    Present,
+    Restarted,
+    Sent,
+    Settled,
+    Step,
+)
 from gateway.config import Config
 from gateway.control.client import ControlError, ask
 from gateway.domain.session_names import session_key, session_name
@@ -85,6 +96,8 @@ class Steps:
                 await self._venue.happen(step)
             case Connected():
                 await self._venue.connect(step)
+            case Restarted():
+                await self._venue.begin_again(step, self._restart)
             case Passed():
                 await self._pass(step)
             case Asked():
@@ -171,6 +184,13 @@ class Steps:
 
         if not client.connected and await until_async(on) is None:
             await client.connect()
+
+    async def _restart(self) -> None:
+        """Clients come back when they next have something to say; those whose orders depend on it, as they did."""
+        for client in self._clients.values():
+            client.abort()
+        await asyncio.to_thread(self._scratch.restart_engine)
+        await self._log_on(self._clients[WAKER])
 
     async def _come_or_go(self, step: Present) -> None:
         client = self._clients.get(step.session)

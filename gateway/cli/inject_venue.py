@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import aiohttp
@@ -11,7 +11,7 @@ from gateway.cli.inject_watch import Watch, until, until_async
 from gateway.client import ClientError
 from gateway.compliance.inject.compare import ReportDifference
 from gateway.compliance.inject.record import Record
-from gateway.compliance.inject.steps import LOST, Answered, Connected, Happened, Reply, Settled
+from gateway.compliance.inject.steps import LOST, Answered, Connected, Happened, Reply, Restarted, Settled
 
 _NOT_TERMS = frozenset(
     {"newClientOrderId", "orderId", "origClientOrderId", "timestamp", "recvWindow", "apiKey", "signature"}
@@ -182,6 +182,14 @@ class PlayedVenue:
             self._asked.clear()
         if await until(changed, _BACK_WITHIN_S) is None:
             self._found(ReportDifference(f"venue account {step.venue_account}", f"is not {state} now"))
+
+    async def begin_again(self, step: Restarted, restart: Callable[[], Awaitable[None]]) -> None:
+        """Whatever was under way is left by the engine that ends; the next one looks at the account."""
+        await self.control("playback", on=True, away=True)
+        self._asked.clear()
+        looks = [[reply.method, reply.status, self._shown(reply)] for reply in step.replies]
+        await self.control("playback", on=True, looks=looks)
+        await restart()
 
     def _shown(self, reply: Reply) -> str:
         """Without orders that are not gone through: they are none of the scratch gateway's."""

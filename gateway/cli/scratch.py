@@ -14,6 +14,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ _PASSED_ON = ("PATH", "LANG", "LC_ALL", "TMPDIR", "HOME")
 _START_S = 60.0
 _STOP_S = 20.0
 _LONG_MS = 120_000
+_STARTED = "engine started"
 WAKER = "WAKER"
 """CompID of a session that the scratch gateway has besides, whose messages make it look at the time."""
 
@@ -94,12 +96,26 @@ class Scratch:
         }
         self._run("front", ["front", "--config", str(file), "--ready-file", str(ready)], clean_environment())
         files = [str(path) for path in (file, self.directory / "clock", self.caller)]
-        self._run("engine", files, clean_environment() | own_keys, module="gateway.cli.scratch_engine")
+        self._engine = partial(
+            self._run, "engine", files, clean_environment() | own_keys, module="gateway.cli.scratch_engine"
+        )
         self._sql = open_for_reading(self._database_url)
-        # Either may come first: clients are let in, and the venue's books are known, so that orders are taken.
-        self._await(lambda: "engine started" in self._log("engine"))
-        self._await(lambda: self._compared() == len(keys))
+        self._start_engine(len(keys))
         self.port = self._port(ready)
+
+    def restart_engine(self) -> None:
+        """It is killed, and comes again; returns as start does. There is one venue account. Raises ScratchError."""
+        _, process = self._running.pop()
+        process.kill()
+        process.wait()
+        self._start_engine(1)
+
+    def _start_engine(self, accounts: int) -> None:
+        starts, compared = self._log("engine").count(_STARTED), self._compared()
+        self._engine()
+        # Either may come first: clients are let in, and the venue's books are known, so that orders are taken.
+        self._await(lambda: self._log("engine").count(_STARTED) > starts)
+        self._await(lambda: self._compared() >= compared + accounts)
 
     def _set_exchange_time(self) -> None:
         """Before the engine learns how far it is from its own."""
@@ -129,12 +145,13 @@ class Scratch:
         self._running.clear()
 
     def _log(self, name: str) -> str:
-        return (self.directory / f"{name}.log").read_text(errors="replace")
+        file = self.directory / f"{name}.log"
+        return file.read_text(errors="replace") if file.exists() else ""
 
     def _compared(self) -> int:
-        """How many venue accounts were compared with the books: orders are taken from then on."""
+        """How often venue accounts were compared with the books: orders are taken from then on."""
         with self.sql() as sql:
-            query = select(func.count(venue_calls.c.venue_account.distinct()))
+            query = select(func.count())
             return int(sql.execute(query.where(venue_calls.c.operation == "reconcile")).scalar_one())
 
     def _run(self, name: str, arguments: list[str], environ: Mapping[str, str], module: str = "gateway") -> None:

@@ -25,7 +25,7 @@ PLAYED = frozenset(
 )
 
 
-_EMPTY = {"openOrders.status": b"[]", "account.status": b'{"balances":[]}', "myTrades": b"[]"}
+_EMPTY = {"openOrders.status": b"[]", "account.status": b'{"uid":1,"canTrade":true,"balances":[]}', "myTrades": b"[]"}
 
 
 @dataclass(slots=True)

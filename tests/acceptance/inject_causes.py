@@ -24,6 +24,7 @@ async def record_causes(exchange: Exchange, gateway: Gateway) -> None:
         await _in_time(client, exchange, gateway)
         await _limited(client, exchange, gateway)
     await _left(exchange, gateway)
+    await _restarted(exchange, gateway)
     async with gateway.client("MORE") as client:
         await _killed(client, exchange, gateway)
 
@@ -99,6 +100,23 @@ async def _left(exchange: Exchange, gateway: Gateway) -> None:
     s = await _accepted(client, exchange, gateway)
     client.abort()
     await s.until_row(ord_status="4")
+
+
+async def _restarted(exchange: Exchange, gateway: Gateway) -> None:
+    """An order rests, another is under way, when the engine is killed; one executes before it is back."""
+    client = await gateway.client("MORE").connect()
+    rests = await _accepted(client, exchange, gateway)
+    await exchange.control("hold", op="order.place", when="after")
+    under_way = Scenario(client, exchange, gateway)
+    under_way.order("X", 10)
+    await exchange.until_held("order.place")
+    await exchange.control("hold", op="events")
+    await rests.fills(2)
+    await asyncio.to_thread(gateway.kill_engine)
+    await exchange.control("release")
+    await rests.until_row(cum_qty=2)
+    await under_way.until_row(ord_status="0", is_unknown=False)
+    client.abort()
 
 
 async def _killed(client: FixClient, exchange: Exchange, gateway: Gateway) -> None:

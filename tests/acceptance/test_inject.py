@@ -35,13 +35,16 @@ async def _record(exchange: Exchange, gateway: Gateway) -> None:
 async def _stories(client: FixClient, exchange: Exchange, gateway: Gateway) -> None:
     """One after the other: fills, cancels, replaces, ends by the exchange, and refusals of each kind."""
     pending = client.sender_comp_id == "DESK"
+    first = (
+        2 if pending else 1
+    )  # answers to an order: that it is looked at, where the session wants that, and the verdict
 
     def story() -> Scenario:
         return Scenario(client, exchange, gateway)
 
     async def accepted(s: Scenario, **terms: str) -> None:
         s.order("X", 10, **terms)
-        for _ in range(2 if pending else 1):
+        for _ in range(first):
             s.order_id = (await s.next())[37]
 
     async def answers(s: Scenario, count: int) -> None:
@@ -49,8 +52,8 @@ async def _stories(client: FixClient, exchange: Exchange, gateway: Gateway) -> N
             await s.next()
 
     s = story()
-    s.order("X", 10, symbol="DOGEUSDT")  # left out next time, so that other orders have other ids
-    await answers(s, 1)
+    s.order("X", 10, symbol="DOGEUSDT")  # the exchange does not have it
+    await answers(s, first)
     s = story()
     await accepted(s)
     await s.fills(4)
@@ -85,7 +88,7 @@ async def _stories(client: FixClient, exchange: Exchange, gateway: Gateway) -> N
     for order_qty in ("10.0000001", "600"):  # not by its step; beyond a limit, on one session
         s = story()
         s.order("X", order_qty)
-        await answers(s, 1)
+        await answers(s, first)
         if order_qty == "600" and not pending:
             await s.does("cancel")
             await answers(s, 1)

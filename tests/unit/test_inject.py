@@ -28,7 +28,8 @@ from gateway.domain.venue_reports import Operation
 
 SESSION = "FIX.4.4:FIXGW->DESK"
 THERE_IS = ThereIs(frozenset({SESSION}), frozenset({"BTCUSDT"}))
-COMINGS = Comings([], [], {"main": [(50, 58)]})
+AGO = 60_000_000_000
+COMINGS = Comings([], [], {"main": [(AGO + 50, AGO + 58)]}, {"main": [(3 * AGO, 3 * AGO + 5)]})
 RECEIVED = e.OrderReceived(
     order_id="O1",
     at=1,
@@ -63,10 +64,12 @@ def _rejected(text: str) -> e.OrderRejected:
         ([RECEIVED, _rejected("MAX_POSITION limit=5 order=9")], ""),
         ([RECEIVED, _rejected("PRICE_COLLAR limit=5%")], "refused by PRICE_COLLAR"),
         ([RECEIVED, e.OutcomeUnknown(order_id="O1", at=2, leg=1, operation=Operation.PLACE, text="")], ""),
-        ([RECEIVED, e.SettlementRequested(order_id="O1", at=2, leg=1)], "after a restart or a comparison"),
-        ([RECEIVED, e.SettlementRequested(order_id="O1", at=60, leg=1)], ""),  # the connection had been lost
+        ([RECEIVED, e.SettlementRequested(order_id="O1", at=2, leg=1)], "because of a comparison"),
+        ([RECEIVED, e.SettlementRequested(order_id="O1", at=AGO + 60, leg=1)], ""),  # the connection had been lost
+        ([RECEIVED, e.SettlementRequested(order_id="O1", at=3 * AGO + 6, leg=1)], ""),  # the engine had begun again
         ([RECEIVED, _rejected("VENUE_UNAVAILABLE not connected")], "refused by VENUE_UNAVAILABLE"),
-        ([RECEIVED, replace(_rejected("VENUE_UNAVAILABLE not connected"), at=55)], ""),
+        ([RECEIVED, replace(_rejected("VENUE_UNAVAILABLE not connected"), at=AGO + 55)], ""),
+        ([RECEIVED, replace(_rejected("VENUE_UNAVAILABLE still"), at=3 * AGO + 2)], "refused by VENUE_UNAVAILABLE"),
         ([RECEIVED, _rejected("ORDER_RATE venue=weight used=1 limit=1 of 1/1 minute")], "refused by ORDER_RATE venue"),
         ([RECEIVED, e.WithdrawalRequested(order_id="O1", at=2, text="EMERGENCY_CANCEL reason=x")], "withdrew it"),
         ([RECEIVED, e.WithdrawalRequested(order_id="O1", at=2, text="KILL_SWITCH scope=firm")], ""),

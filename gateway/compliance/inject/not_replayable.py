@@ -14,8 +14,6 @@ from gateway.domain import events as e
 from gateway.domain.session_names import OWN_SESSION
 
 GONE = "CANCEL_ON_DISCONNECT "
-_COMPARED_WITHIN = 30_000_000_000
-"""How long after a connection came back the venue may be asked about an order because of that, nanoseconds."""
 
 NEVER_GIVEN = frozenset({"BUYING_POWER", "MAX_DAILY_LOSS", "MAX_GROSS_EXPOSURE", "MAX_NET_EXPOSURE", "PRICE_COLLAR"})
 """Limits that need what only the real gateway had: prices and balances."""
@@ -75,19 +73,11 @@ class ThereIs(NamedTuple):
     is_one_account: bool = True
 
 
-class Doubt(NamedTuple):
-    """A request whose answer a restart has cost."""
-
-    at: int
-    operation: str
-    client_id: str
-
-
 @dataclass(slots=True)
 class OrderStory:
     """What the journal has of an order in the span. asked: when the venue was asked for no reason of the order's own.
 
-    doubts: requests that a restart left unanswered. passed: what the gateway did when a time had come, with its place.
+    passed: what the gateway did when a time had come, with its place.
     """
 
     received: e.OrderReceived | None = None
@@ -95,9 +85,7 @@ class OrderStory:
     refusals: list[tuple[int, str]] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
     asked: list[int] = field(default_factory=list)
-    doubts: list[Doubt] = field(default_factory=list)
     passed: list[tuple[int, Passed]] = field(default_factory=list)
-    _client_ids: dict[int, str] = field(default_factory=dict)
     _counts: Counter[str] = field(default_factory=Counter)
     _last_at: int = 0
 
@@ -109,15 +97,12 @@ class OrderStory:
         match event:
             case e.OrderReceived():
                 self.received = event
-            case e.LegSubmitted():
-                self._client_ids[event.leg] = event.client_id
             case e.OrderFilled():
                 self.trades.add(event.trade_id)
             case e.OrderRejected() | e.RequestRejected() | e.RequestRefused() | e.NewOrderRefused():
                 self.refusals.append((event.at, event.text))
             case e.OutcomeUnknown() if event.text.startswith(_RESTART):
-                client_id = self._client_ids.get(event.leg, "")
-                self.doubts.append(Doubt(event.at, str(event.operation), client_id))
+                self.asked.append(event.at)
             case e.SettlementRequested() if event.at != self._last_at:
                 self.asked.append(event.at)
             case e.ExpiryRequested():
@@ -162,8 +147,8 @@ def why_not(
             code = text.partition(" ")[0]
         if code and not (code == UNAVAILABLE and comings.was_away(order.venue_account, at)):
             return f"refused by {code}, which the scratch gateway does not have"
-    if not all(comings.was_away(order.venue_account, at, _COMPARED_WITHIN) for at in story.asked):
-        return "the venue was asked about it after a restart or a comparison"
+    if not all(comings.is_compared(order.venue_account, at) for at in story.asked):
+        return "the venue was asked about it because of a comparison"
     if story.trades - set(told_trades):
         return "an execution was learned otherwise than by the venue's words"
     return ""

@@ -5,11 +5,11 @@ from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from gateway.compliance.derive.stored import stream
 from gateway.compliance.derive.window import Window, rows_of
-from gateway.compliance.inject.steps import Asked, Connected, Present, Reply
+from gateway.compliance.inject.steps import Asked, Connected, Present, Reply, Restarted
 from gateway.compliance.inject.venue_words import answer_in, method_of
 from gateway.store.readers import RECONCILE
 from gateway.store.tables import admin_actions, state_changes, venue_calls
@@ -19,6 +19,8 @@ AGAIN = frozenset({"kill", "arm", "session.logout", "session.disable", "session.
 
 _HARMLESS = AGAIN | {"limits.set", "limits.remove", "keys.reload", "reconcile"}
 _SNAPSHOT = "snapshot"
+_COMPARED_WITHIN_NS = 30_000_000_000
+"""How long after a connection came the venue may be asked about orders because of that."""
 
 
 def asked_of(connection: Connection, window: Window) -> list[Asked]:
@@ -38,15 +40,23 @@ def not_again(connection: Connection, window: Window) -> list[str]:
 
 
 class Comings(NamedTuple):
-    """away: when venue accounts were not connected, though the engine ran."""
+    """away: when venue accounts were not connected, though the engine ran. begun: when it began, not for the first
+    time, and they were not yet.
+    """
 
     sessions: list[Present]
-    connections: list[Connected]
+    connections: list[Connected | Restarted]
     away: dict[str, list[tuple[int, int]]]
+    begun: dict[str, list[tuple[int, int]]]
 
-    def was_away(self, venue_account: str, at: int, longer: int = 0) -> bool:
-        """Whether the account was away then, or had been back for less than `longer` nanoseconds."""
-        return any(left <= at <= back + longer for left, back in self.away.get(venue_account, ()))
+    def was_away(self, venue_account: str, at: int) -> bool:
+        """Whether the account was away then."""
+        return any(left <= at <= back for left, back in self.away.get(venue_account, ()))
+
+    def is_compared(self, venue_account: str, at: int) -> bool:
+        """Whether the account is looked at then, because it was away or the engine was."""
+        times = (*self.away.get(venue_account, ()), *self.begun.get(venue_account, ()))
+        return any(left <= at <= back + _COMPARED_WITHIN_NS for left, back in times)
 
 
 def comings_of(connection: Connection, window: Window, sessions: Collection[str], *, venues: bool) -> Comings:
@@ -55,11 +65,15 @@ def comings_of(connection: Connection, window: Window, sessions: Collection[str]
     present: list[Present] = []
     left: dict[str, int] = {}
     away: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    begun: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    began_first = connection.execute(select(func.min(state_changes.c.id))).scalar()
+    began: int | None = None
     for row in stream(connection, state_changes, "id", *numbers):
         if not window.holds(row.at):
             continue
         if row.what == "engine":
             left.clear()
+            began = row.at if row.state == "started" and row.id != began_first else None
         elif row.what == "session" and row.name in sessions and row.state in ("on", "off"):
             present.append(Present(row.at, row.name, row.state == "on", row.text == "logout"))
         elif row.what != "venue" or not venues:
@@ -68,13 +82,21 @@ def comings_of(connection: Connection, window: Window, sessions: Collection[str]
             left.setdefault(row.name, row.at)
         elif row.name in left:
             away[row.name].append((left.pop(row.name), row.at))
-    looks = _looks(connection, window) if away else {}
-    connected = []
+        elif began is not None and row.state == "available":
+            begun[row.name].append((began, row.at))
+            began = None
+    looks = _looks(connection, window) if away or begun else {}
+
+    def shown(account: str, back: int) -> tuple[Reply, ...]:
+        return next((replies for at, replies in looks.get(account, ()) if at >= back), ())
+
+    connected: list[Connected | Restarted] = []
     for account, times in away.items():
         for gone, back in times:
-            replies = next((replies for at, replies in looks.get(account, ()) if at >= back), ())
-            connected += [Connected(gone, account, False), Connected(back, account, True, replies)]
-    return Comings(present, sorted(connected), dict(away))
+            connected += [Connected(gone, account, False), Connected(back, account, True, shown(account, back))]
+    for account, times in begun.items():
+        connected += [Restarted(at, account, shown(account, back)) for at, back in times]
+    return Comings(present, sorted(connected, key=lambda step: step.at), dict(away), dict(begun))
 
 
 def _looks(connection: Connection, window: Window) -> dict[str, list[tuple[int, tuple[Reply, ...]]]]:
@@ -97,7 +119,7 @@ def _looks(connection: Connection, window: Window) -> dict[str, list[tuple[int, 
     return found
 
 
-def trades_shown(connected: Collection[Connected]) -> set[str]:
+def trades_shown(connected: Collection[Connected | Restarted]) -> set[str]:
     """Ids of the executions in what accounts showed."""
     shown: set[str] = set()
     for reply in (reply for step in connected for reply in step.replies if reply.method == "myTrades"):

@@ -18,7 +18,7 @@ from gateway.compliance.inject.not_replayable import (
     why_not,
 )
 from gateway.compliance.inject.other_causes import asked_of, comings_of, not_again, trades_shown
-from gateway.compliance.inject.steps import Answered, Connected, Sent, Step, Told
+from gateway.compliance.inject.steps import Connected, Restarted, Sent, Step, Told
 from gateway.compliance.inject.venue_words import (
     UnreadableRecordError,
     VenueWords,
@@ -82,9 +82,8 @@ def read_record(connection: Connection, window: Window, there_is: ThereIs) -> Re
     words = VenueWords(calls, record.left_out)
     record.first_ids, record.unanswered = words.first_ids, words.unanswered
     kept = {order_id: story for order_id, story in stories.items() if order_id not in record.left_out}
-    venue_steps: list[Word | Connected] = [*words.steps, *_cut_short(kept)]
+    venue_steps: list[Word | Connected | Restarted] = [*words.steps, *comings.connections]
     client_steps = _client_steps(connection, window, record, refused, there_is)
-    venue_steps += comings.connections
     came: list[Step] = [*comings.sessions, *asked_of(connection, window)]
     others = [(decided.behind(step.at), step) for step in came]
     others += [((position, 0, step.at), step) for story in kept.values() for position, step in story.passed]
@@ -102,19 +101,11 @@ def read_record(connection: Connection, window: Window, there_is: ThereIs) -> Re
     return record
 
 
-def _cut_short(stories: dict[str, OrderStory]) -> list[Answered]:
-    """Requests that were under way when the gateway ended: no answer is recorded, and the venue had to be asked."""
-    methods = {"place": "order.place", "cancel": "order.cancel", "amend": "order.amend.keepPriority"}
-    return [
-        Answered(doubt.at, story.received.venue_account, order_id, methods[doubt.operation], doubt.client_id, {}, 0, "")
-        for order_id, story in stories.items()
-        for doubt in story.doubts
-        if story.received is not None
-    ]
-
-
 def _in_order(
-    client_steps: list[Sent], venue_steps: Iterable[Word | Connected], others: list[tuple[Key, Step]], decided: Decided
+    client_steps: list[Sent],
+    venue_steps: Iterable[Word | Connected | Restarted],
+    others: list[tuple[Key, Step]],
+    decided: Decided,
 ) -> list[Step]:
     """As they were decided; what came by one session, or from one venue account, stays in its order."""
     times = {step.at for step in client_steps}
@@ -123,7 +114,7 @@ def _in_order(
     for step in (*client_steps, *sorted(venue_steps, key=lambda word: word.at)):
         if isinstance(step, Sent):
             stream, key = step.session, decided.client(step.at)
-        elif isinstance(step, Connected):
+        elif isinstance(step, Connected | Restarted):
             stream, key = step.venue_account, decided.behind(step.at)
         else:
             stream, key = step.venue_account, decided.venue(step.order_id, step.at, times)

@@ -69,6 +69,14 @@ class Connected(NamedTuple):
     replies: tuple[Reply, ...] = ()
 
 
+class Restarted(NamedTuple):
+    """The engine ended, in whatever way, and came again. replies: as in Connected."""
+
+    at: int
+    venue_account: str
+    replies: tuple[Reply, ...]
+
+
 class Passed(NamedTuple):
     """A time came at which the gateway did something with an order by itself.
 
@@ -102,7 +110,7 @@ class Present(NamedTuple):
     logout: bool = False
 
 
-Step = Sent | Answered | Settled | Happened | Connected | Passed | Asked | Present
+Step = Sent | Answered | Settled | Happened | Connected | Restarted | Passed | Asked | Present
 
 
 class Told(NamedTuple):
