@@ -79,8 +79,10 @@ class Steps:
                 began = time.monotonic()
                 for done, step in enumerate(steps):
                     await self._in_its_time(step.at - began_at, began)
-                    await self._set_time(step.at)
+                    # While it stands, what clients and operators do has the very time that it had.
+                    await self._set_time(step.at, stands=isinstance(step, Sent | Asked | Present))
                     await self._take(step)
+                    await self._set_time(step.at)
                     progress(done + 1, len(steps))
                 await self._settle()
 
@@ -111,8 +113,8 @@ class Steps:
         if self._speed is not None:
             await asyncio.sleep(max(0.0, began + after_ns / 1e9 / self._speed - time.monotonic()))
 
-    async def _set_time(self, at: int) -> None:
-        self._scratch.clock.set(at)
+    async def _set_time(self, at: int, *, stands: bool = False) -> None:
+        self._scratch.clock.set(at, stands=stands)
         ahead = at - time.time_ns()
         if abs(ahead - self._exchange_ahead) > _JUMP_NS:
             self._exchange_ahead = ahead

@@ -18,6 +18,8 @@ _NOT_TERMS = frozenset(
 )
 _NO_ANSWER = '{"code":-1007,"msg":"the answer was lost"}'
 _UNKNOWN_STATUS = 503
+_NOT_TAKEN = "the scratch gateway did not take what the venue said"
+_MARK = '{"e":"outboundAccountPosition","E":0,"u":0,"B":[]}'  # which changes nothing
 _BACK_WITHIN_S = 60.0
 
 Request = dict[str, Any]
@@ -41,6 +43,7 @@ class PlayedVenue:
         self._found = found
         self._asked: dict[int, Request] = {}  # requests that wait, by number
         self._ever_asked: set[str] = set()  # client ids
+        self._is_away = False
         self._lost: set[str] = set()  # recorded orders that went another way: the venue's words fit no more
         stem = next((name.rpartition("-")[0].rpartition("-")[0] for name in record.first_ids.values()), "")
         self._client_id = re.compile(rf"{re.escape(stem)}-(O\d+)-") if stem else None
@@ -68,6 +71,7 @@ class PlayedVenue:
             )
             self._found(ReportDifference(f"order {step.order_id} request {step.method}", differ))
         await self._reply(request, step.status, self._mapped(step.body))
+        await self._until_decided(step.venue_account)
 
     async def _lose_answer(self, step: Answered) -> None:
         """The connection may have been lost before, and the answer with it."""
@@ -86,6 +90,7 @@ class PlayedVenue:
             self._lose(step.order_id, f"{step.method} was asked of the venue, and is not now")
         elif isinstance(request, dict):
             await self._reply(request, _UNKNOWN_STATUS, _NO_ANSWER)
+            await self._until_decided(step.venue_account)
 
     async def _waiting(self, step: Answered) -> Request | None:
         """The request that the answer is for: of several under one client id that with these terms, else the first."""
@@ -119,6 +124,7 @@ class PlayedVenue:
                 self._lose(step.order_id, f"now {request['op']} is asked of the venue, and was not")
                 return
             await self._reply(request, reply.status, self._mapped(reply.body))
+        await self._until_decided(step.venue_account)
 
     async def _question(self, step: Settled) -> Request | None:
         client_id = self._mapped(step.client_id)
@@ -152,9 +158,8 @@ class PlayedVenue:
         if step.order_id in self._lost or await until_async(lambda: self._is_asked(names)) is None:
             self._lose(step.order_id, "an event of the venue, for which it was not asked")
             return
-        before = self._watch.heard()
         await self.control("say", account=step.venue_account, event=text)
-        await self._until_heard(before)
+        await self._until_decided(step.venue_account)
 
     async def _is_asked(self, names: list[str]) -> bool | None:
         if self._ever_asked.isdisjoint(names):
@@ -163,7 +168,16 @@ class PlayedVenue:
 
     async def _until_heard(self, before: int) -> None:
         if await until(lambda: self._watch.heard() > before or None) is None:
-            self._found(ReportDifference("venue", "the scratch gateway did not take what the venue said"))
+            self._found(ReportDifference("venue", _NOT_TAKEN))
+
+    async def _until_decided(self, venue_account: str) -> None:
+        """That it is recorded does not mean yet that it was acted on: but what is said afterwards comes afterwards."""
+        if self._is_away:
+            return
+        before = self._watch.marks()
+        await self.control("say", account=venue_account, event=_MARK)
+        if await until(lambda: self._watch.marks() > before or None) is None:
+            self._found(ReportDifference("venue", _NOT_TAKEN))
 
     # --- the connection
 
@@ -172,7 +186,8 @@ class PlayedVenue:
         state = "available" if step.up else "unavailable"
         before, compared = self._watch.changes("venue", step.venue_account, state), self._watch.compared()
         looks = [[reply.method, reply.status, self._shown(reply)] for reply in step.replies]
-        await self.control("playback", on=True, away=not step.up, looks=looks)
+        self._is_away = not step.up
+        await self.control("playback", on=True, away=self._is_away, looks=looks)
 
         def changed() -> bool | None:
             is_compared = not step.replies or self._watch.compared() > compared

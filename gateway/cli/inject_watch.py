@@ -49,6 +49,13 @@ class Watch:
         query = select(func.count()).where(venue_calls.c.direction == "in", venue_calls.c.operation.in_(operations))
         return int(self.now(query)[0])
 
+    def marks(self) -> int:
+        """How much of what the venue said about no order is recorded."""
+        query = select(func.count()).where(
+            venue_calls.c.operation == "event", venue_calls.c.direction == "in", venue_calls.c.order_id.is_(None)
+        )
+        return int(self.now(query)[0])
+
     def events(self, order_id: str, kind: str) -> int:
         """How many of them the order has."""
         query = select(func.count()).where(journal.c.order_id == order_id, journal.c.event_type == kind)

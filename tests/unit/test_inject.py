@@ -268,6 +268,10 @@ def test_a_scratch_gateways_time_is_what_it_is_set_to_and_goes_on(tmp_path: Path
     for at in (50 * day, 40 * day):
         ours.set(at)
         assert at <= theirs.now() < at + day
+    ours.set(7, stands=True)
+    assert theirs.now() == theirs.now() == 7
+    ours.set(7)
+    assert theirs.now() > 7
 
 
 class _Call(NamedTuple):

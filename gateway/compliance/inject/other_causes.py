@@ -14,20 +14,26 @@ from gateway.compliance.inject.venue_words import answer_in, method_of
 from gateway.store.readers import RECONCILE
 from gateway.store.tables import admin_actions, state_changes, venue_calls
 
-AGAIN = frozenset({"kill", "arm", "session.logout", "session.disable", "session.enable"})
-"""Operators' requests that are made again. Limits come by the times at which they are valid."""
+_LIMITS = frozenset({"limits.set", "limits.remove"})
+AGAIN = frozenset({"kill", "arm", "session.logout", "session.disable", "session.enable"}) | _LIMITS
+"""Operators' requests that are made again."""
 
-_HARMLESS = AGAIN | {"limits.set", "limits.remove", "keys.reload", "reconcile"}
+_HARMLESS = AGAIN | {"keys.reload", "reconcile"}
 _SNAPSHOT = "snapshot"
 _COMPARED_WITHIN_NS = 30_000_000_000
 """How long after a connection came the venue may be asked about orders because of that."""
 
 
-def asked_of(connection: Connection, window: Window) -> list[Asked]:
-    """What operators asked for, and what had stopped trading before the span. What was refused did nothing."""
+def asked_of(connection: Connection, window: Window, missing: Collection[str]) -> list[Asked]:
+    """What operators asked for, and what had stopped trading before the span. What was refused did nothing.
+
+    missing: limits that the scratch gateway does not have.
+    """
     found = []
     for row in connection.execute(select(admin_actions).order_by(admin_actions.c.action_id)):
         was_before = row.action in ("kill", "arm") and row.at < window.since
+        if row.action in _LIMITS and msgspec.json.decode(row.arguments).get("limit", "").upper() in missing:
+            continue
         if row.action in AGAIN and (was_before or window.holds(row.at)) and not row.outcome.startswith("refused"):
             found.append(Asked(row.at, row.uid, row.pid, row.who, row.action, row.arguments, row.reason))
     return found

@@ -60,6 +60,11 @@ class Record:
     with_history: bool = False  # the limits OF_HISTORY are among them
     unanswered: set[tuple[str, str]] = field(default_factory=set)  # method and client id of what was not answered
 
+    @property
+    def missing(self) -> frozenset[str]:
+        """Limits that the scratch gateway does not have."""
+        return NEVER_GIVEN if self.with_history else NEVER_GIVEN | OF_HISTORY
+
 
 def read_record(connection: Connection, window: Window, there_is: ThereIs) -> Record:
     """The span, and what of it can be gone through once more. Raises UnreadableRecordError."""
@@ -84,7 +89,7 @@ def read_record(connection: Connection, window: Window, there_is: ThereIs) -> Re
     kept = {order_id: story for order_id, story in stories.items() if order_id not in record.left_out}
     venue_steps: list[Word | Connected | Restarted] = [*words.steps, *comings.connections]
     client_steps = _client_steps(connection, window, record, refused, there_is)
-    came: list[Step] = [*comings.sessions, *asked_of(connection, window)]
+    came: list[Step] = [*comings.sessions, *asked_of(connection, window, record.missing)]
     others = [(decided.behind(step.at), step) for step in came]
     others += [((position, 0, step.at), step) for story in kept.values() for position, step in story.passed]
     if client_steps:
@@ -217,11 +222,11 @@ def _client_steps(
 
 
 def _limits(connection: Connection, record: Record) -> None:
-    """Every version, each with its times: the scratch gateway's time is the record's."""
-    missing = NEVER_GIVEN if record.with_history else NEVER_GIVEN | OF_HISTORY
-    rows = [row for row in load_limits(connection) if row.who != GATEWAY]  # what it stops itself, it stops again
-    record.limits = [row for row in rows if row.code not in missing]
-    record.limits_not_given = sorted({row.code for row in rows if row.value is not None} & missing)
+    """Those that were set before the first step; others are set again, and what the gateway stops it stops again."""
+    rows = [row for row in load_limits(connection) if row.who != GATEWAY]
+    begin = record.steps[0].at if record.steps else 0
+    record.limits = [row for row in rows if row.code not in record.missing and row.at <= begin]
+    record.limits_not_given = sorted({row.code for row in rows if row.value is not None} & record.missing)
 
 
 def _has_the_beginning(connection: Connection, window: Window) -> bool:
