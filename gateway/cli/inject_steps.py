@@ -99,7 +99,7 @@ class Steps:
             case Connected():
                 await self._venue.connect(step)
             case Restarted():
-                await self._venue.begin_again(step, self._restart)
+                await self._restart(step)
             case Passed():
                 await self._pass(step)
             case Asked():
@@ -187,11 +187,13 @@ class Steps:
         if not client.connected and await until_async(on) is None:
             await client.connect()
 
-    async def _restart(self) -> None:
+    async def _restart(self, step: Restarted) -> None:
         """Clients come back when they next have something to say; those whose orders depend on it, as they did."""
         for client in self._clients.values():
             client.abort()
-        await asyncio.to_thread(self._scratch.restart_engine)
+        await asyncio.to_thread(self._scratch.kill_engine)
+        await self._venue.left(step)
+        await asyncio.to_thread(self._scratch.begin_again)
         await self._log_on(self._clients[WAKER])
 
     async def _come_or_go(self, step: Present) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import aiohttp
@@ -198,13 +198,12 @@ class PlayedVenue:
         if await until(changed, _BACK_WITHIN_S) is None:
             self._found(ReportDifference(f"venue account {step.venue_account}", f"is not {state} now"))
 
-    async def begin_again(self, step: Restarted, restart: Callable[[], Awaitable[None]]) -> None:
-        """Whatever was under way is left by the engine that ends; the next one looks at the account."""
+    async def left(self, step: Restarted) -> None:
+        """The engine has ended, and whatever was under way is nobody's; the next one looks at the account."""
         await self.control("playback", on=True, away=True)
         self._asked.clear()
         looks = [[reply.method, reply.status, self._shown(reply)] for reply in step.replies]
         await self.control("playback", on=True, looks=looks)
-        await restart()
 
     def _shown(self, reply: Reply) -> str:
         """Without orders that are not gone through: they are none of the scratch gateway's."""

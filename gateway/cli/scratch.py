@@ -103,11 +103,14 @@ class Scratch:
         self._start_engine(len(keys))
         self.port = self._port(ready)
 
-    def restart_engine(self) -> None:
-        """It is killed, and comes again; returns as start does. There is one venue account. Raises ScratchError."""
+    def kill_engine(self) -> None:
+        """It ends at once; begin_again comes next."""
         _, process = self._running.pop()
         process.kill()
         process.wait()
+
+    def begin_again(self) -> None:
+        """Another engine; returns as start does. There is one venue account. Raises ScratchError."""
         self._start_engine(1)
 
     def _start_engine(self, accounts: int) -> None:

@@ -143,6 +143,7 @@ def _environments(below: Path) -> dict[str, str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)  # about 20 s on two free cores
 async def test_a_recorded_flow_gives_the_same_reports_but_for_what_was_altered(tmp_path: Path) -> None:
     """Nothing of the caller's environment reaches the processes that do it."""
     for name in ("exchange", "gateway", "scratch"):
