@@ -4,6 +4,7 @@ import json
 import os
 import time
 from collections import Counter, defaultdict
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,7 +22,7 @@ from gateway.compliance.audit.sealing import seal_all
 from gateway.compliance.audit.wire import WireHead
 from gateway.compliance.retention.choose import Choice
 from gateway.compliance.retention.classes import WIRE_LOG
-from gateway.compliance.retention.ledger import archived_days
+from gateway.compliance.retention.ledger import archived_days, in_force, nothing_left
 from gateway.compliance.retention.measure import Measured, measure
 from gateway.compliance.retention.run import Archiving, Who
 from gateway.compliance.retention.wire_days import wire_files
@@ -56,7 +57,8 @@ def show(
         see_one_moment(connection)
         try:
             measured = measure(connection, settings.wire_log_directory)
-            due = _due(Choice(connection, _keep_days(settings), time.time_ns(), None), settings)
+            over = nothing_left(in_force(connection).values())
+            due = _due(Choice(connection, _keep_days(settings), time.time_ns(), None), settings, over)
         except (GatewayError, OSError) as error:
             refuse(" ".join(str(error).split()))
         archived = archived_days(connection)
@@ -156,9 +158,9 @@ class _Due:
         self.reasons: Counter[str] = Counter()
 
 
-def _due(choice: Choice, settings: Config) -> dict[str, _Due]:
+def _due(choice: Choice, settings: Config, over: Collection[tuple[str, str]]) -> dict[str, _Due]:
     due: dict[str, _Due] = defaultdict(_Due)
-    for chosen in choice.choices():
+    for chosen in choice.choices(over):
         due[chosen.record_class].goes += chosen.goes.total()
         due[chosen.record_class].reasons += chosen.reasons
     for day in choice.due(WIRE_LOG):

@@ -1,13 +1,13 @@
 """Which records of which days would go: the configuration, the seals, what is needed and what is held, put together."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, func, select
 
 from gateway.compliance.audit.keys import PublicKey
-from gateway.compliance.retention.classes import CLASSES, TABLES, WIRE_LOG
+from gateway.compliance.retention.classes import CLASSES, TABLES
 from gateway.compliance.retention.days import SealedDay, sealed_days
 from gateway.compliance.retention.holds import all_holds, last_number, resolved, standing
 from gateway.compliance.retention.ledger import Entry, Stage
@@ -47,20 +47,26 @@ class Choice:
 
     def due(self, record_class: str) -> list[SealedDay]:
         """The days of the class that are older than it is kept, oldest first."""
-        if record_class not in self._keep:
-            return []
-        until = self._now - self._keep[record_class] * DAY
-        return [day for day in self.days if day.until <= until]
+        return [day for day in self.days if self._is_due(record_class, day)]
 
-    def choices(self) -> Iterator[Chosen]:
-        """Each day and class that is due and has records, but for the wire log; oldest day first."""
+    def _is_due(self, record_class: str, day: SealedDay) -> bool:
+        return record_class in self._keep and day.until <= self._now - self._keep[record_class] * DAY
+
+    def choices(self, over: Collection[tuple[str, str]] = ()) -> Iterator[Chosen]:
+        """Each day and class that is due and has records, but for the wire log; oldest day first.
+
+        over: classes and days to leave out, since nothing is left of them.
+        """
         for day in self.days:
-            needs, holds = None, None
-            for name in CLASSES:
-                if name != WIRE_LOG and day in self.due(name) and any(table in day.ranges for table in CLASSES[name]):
-                    if needs is None or holds is None:
-                        needs = needs_of(self._connection, self._sealed(), day.until)
-                        holds = resolved(self._connection, self._holds, day.since - SLACK, day.until + SLACK)
+            names = [
+                name
+                for name, tables in CLASSES.items()
+                if self._is_due(name, day) and any(table in day.ranges for table in tables)
+            ]
+            if names := [name for name in names if (name, day.day) not in over]:
+                needs = needs_of(self._connection, self._sealed(), day.until)
+                holds = resolved(self._connection, self._holds, day.since - SLACK, day.until + SLACK)
+                for name in names:
                     yield self._choose(name, day, needs, holds)
 
     def is_held(self, day: SealedDay) -> bool:

@@ -146,6 +146,15 @@ def archived_days(connection: Connection) -> dict[str, list[str]]:
     return days
 
 
+def nothing_left(found: Iterable[Entry]) -> frozenset[tuple[str, str]]:
+    """Classes and days of which all records are gone."""
+    return frozenset(
+        (entry.record_class, entry.day)
+        for entry in found
+        if entry.stage is Stage.DONE and not any(gone.kept for gone in entry.streams.values())
+    )
+
+
 def newest_wire(found: Iterable[Entry]) -> Entry | None:
     """The entry of the newest segments of the wire log that went."""
     of_wire = [(entry.wire.record, entry) for entry in found if entry.wire is not None]

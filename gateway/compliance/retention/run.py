@@ -32,7 +32,7 @@ from gateway.compliance.retention.choose import Choice, Chosen, check_present
 from gateway.compliance.retention.classes import WIRE_LOG
 from gateway.compliance.retention.days import SealedDay
 from gateway.compliance.retention.delete import Deleting
-from gateway.compliance.retention.ledger import Entry, Gone, Stage, in_force, write_entry
+from gateway.compliance.retention.ledger import Entry, Gone, Stage, in_force, nothing_left, write_entry
 from gateway.compliance.retention.wire_days import segments_of, wire_files
 from gateway.errors import ConfigError
 from gateway.store.dialects import see_one_moment
@@ -101,7 +101,7 @@ class Archiving:
             before = in_force(connection, self.key.public)
             choice = Choice(connection, self.keep_days, self.now(), self.key.public)
             chosen = []
-            for one in choice.choices():
+            for one in choice.choices(nothing_left(before.values())):
                 entry = before.get((one.record_class, one.day.day))
                 check_present(connection, one, entry)
                 if one.goes.total() or (entry is not None and entry.stage is Stage.BEGUN):
@@ -139,7 +139,7 @@ class Archiving:
             files = [path for path in files if segment_number(path) <= begun.wire.segment]
             checked, wire = self._verified(self.to / begun.name, begun.manifest), begun.wire
         elif files and begun is None:
-            segments = segments_of(self.wire_directory, files, day)
+            segments = segments_of(self.wire_directory, files, day, choice.days[-1].wire)
             checked, wire = self._archive(day, WIRE_LOG, segments), segments.end
         else:
             return

@@ -18,8 +18,11 @@ def wire_files(directory: Path, day: SealedDay) -> list[Path]:
     return [path for path in segment_files(directory)[:-1] if _day_of(path) <= until]
 
 
-def segments_of(directory: Path, files: list[Path], day: SealedDay) -> WireSegments:
-    """What they come to. Raises ConfigError where they are damaged, or were not sealed; OSError."""
+def segments_of(directory: Path, files: list[Path], day: SealedDay, sealed: int) -> WireSegments:
+    """What they come to. sealed: the newest record that a seal vouches for.
+
+    Raises ConfigError where they are damaged, or were not sealed; OSError.
+    """
     header, last = _header(files[0]), _header(files[-1])
     reader = LogReader(directory, files[0])
     end: GoneWire | None = None
@@ -36,7 +39,7 @@ def segments_of(directory: Path, files: list[Path], day: SealedDay) -> WireSegme
         raise ConfigError(f"the wire log of {day.day} has no records")
     if last.first_record > end.record:  # nothing came after its header
         end = end._replace(hash=last.hash)
-    if end.record > day.wire:
+    if end.record > sealed:
         raise ConfigError(f"the wire log of {day.day} is not sealed up to its end, record {end.record}")
     return WireSegments(files, header.previous, header.first_record, end)
 
