@@ -338,3 +338,14 @@ class TestRequests:
         assert cancel_params(CancelIntent(**common, venue_order_id="77"))["orderId"] == 77
         amend = amend_params(AmendIntent(**common, venue_order_id="77", qty=Decimal("0.50")))
         assert (amend["newQty"], amend["orderId"], amend["newClientOrderId"]) == ("0.50", 77, "gw-O1-1")
+
+
+def test_a_pause_is_never_longer_than_it_was_when_the_clock_is_set_back() -> None:
+    """Nothing could be sent to learn the venue's time again, and no cancel."""
+    limits, hour_ms = Limits(0.2), 3_600_000
+    limits.pause(hour_ms, hour_ms + 500)
+    limits.orders_used_up(hour_ms, hour_ms + 2_000)
+    assert limits.cancel_wait_ms(1) == 500
+    assert limits.paused_for_ms(501) == 0
+    assert limits.refuses_place(502) is not None
+    assert limits.refuses_place(502 + 2_000) is None

@@ -86,12 +86,30 @@ class _Counter:
 _Counters = dict[tuple[str, str, int], _Counter]
 
 
+@dataclass(slots=True)
+class _Pause:
+    """Until a time of the venue's, as we reckon it from the host's clock."""
+
+    until_ms: int = 0
+    length_ms: int = 0
+
+    def begin(self, now_ms: int, until_ms: int) -> None:
+        self.until_ms, self.length_ms = until_ms, until_ms - now_ms
+
+    def left_ms(self, now_ms: int) -> int:
+        """Never more than its length: beyond that the clock was set back, and nothing could be sent to learn by how
+        much.
+        """
+        self.until_ms = min(self.until_ms, now_ms + self.length_ms)
+        return max(0, self.until_ms - now_ms)
+
+
 @dataclass(eq=False)
 class Host:
     """What all accounts share that reach one exchange from this address."""
 
     weights: _Counters = field(default_factory=dict)
-    paused_until_ms: int = 0
+    pause: _Pause = field(default_factory=_Pause)
     pause_ms: int = 0  # the last pause we chose ourselves
 
 
@@ -121,7 +139,7 @@ class Limits:
         self._host = host if host is not None else Host()
         self._alert = alert
         self._orders: _Counters = {}
-        self._no_orders_until_ms = 0
+        self._no_orders = _Pause()
 
     def learn(self, limits: Iterable[RateLimit]) -> None:
         """Take the limits that exchangeInfo states."""
@@ -166,8 +184,8 @@ class Limits:
 
     def refuses_order(self, now_ms: int, weight: int, use: Use) -> str | None:
         """Why a new order, or a change of one, should not be sent now, with its figures; None when it may."""
-        if now_ms < self._host.paused_until_ms:
-            return f"{CODE} venue=paused until={self._host.paused_until_ms} (ms UTC)"
+        if self._host.pause.left_ms(now_ms):
+            return f"{CODE} venue=paused until={self._host.pause.until_ms} (ms UTC)"
         for counter in self._host.weights.values():
             if now_ms // counter.length_ms != counter.interval:
                 counter.roll(now_ms)
@@ -182,8 +200,8 @@ class Limits:
         refusal = self.refuses_order(now_ms, PLACE_WEIGHT, use)
         if refusal is not None:
             return refusal
-        if now_ms < self._no_orders_until_ms:
-            return f"{CODE} venue=orders until={self._no_orders_until_ms} (ms UTC)"
+        if self._no_orders.left_ms(now_ms):
+            return f"{CODE} venue=orders until={self._no_orders.until_ms} (ms UTC)"
         for counter in self._orders.values():
             if now_ms // counter.length_ms != counter.interval:
                 counter.roll(now_ms)
@@ -216,12 +234,7 @@ class Limits:
 
     def paused_for_ms(self, now_ms: int) -> int:
         """How long nothing may be sent; 0 when it may."""
-        return max(0, self._host.paused_until_ms - now_ms)
-
-    @property
-    def paused_until_ms(self) -> int:
-        """The venue's time at which sending may start again."""
-        return self._host.paused_until_ms
+        return self._host.pause.left_ms(now_ms)
 
     def pause(self, now_ms: int, until_ms: int) -> None:
         """The venue said 429 or 418. until_ms: the time it named, or 0: then the pause doubles each time."""
@@ -235,13 +248,14 @@ class Limits:
             self._alert(
                 "VENUE_BAN", f"the venue takes nothing for {(until_ms - now_ms) // 1_000} s: neither orders nor cancels"
             )
-        host.paused_until_ms = max(host.paused_until_ms, until_ms)
+        if until_ms - now_ms > self.paused_for_ms(now_ms):
+            host.pause.begin(now_ms, until_ms)
 
     def orders_used_up(self, now_ms: int, until_ms: int) -> None:
         """The venue takes no new orders of this account before that time (0: it did not say); all else it does."""
         if until_ms <= now_ms:
             until_ms = now_ms + _ORDERS_PAUSE_MS
-        self._no_orders_until_ms = min(until_ms, now_ms + _LONGEST_BAN_MS)
+        self._no_orders.begin(now_ms, min(until_ms, now_ms + _LONGEST_BAN_MS))
 
     def accepted(self) -> None:
         """The venue takes requests again: the next unexplained pause starts small."""

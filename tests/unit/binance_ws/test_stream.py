@@ -168,7 +168,7 @@ class TestStream:
         await asyncio.sleep(0.4)
         assert len(server.sockets) == 1, "by the venue's clock, which stands still, the ban goes on"
         assert end.stream.connection is first
-        limits._host.paused_until_ms = 0
+        limits._host.pause.until_ms = 0
         async with asyncio.timeout(30):
             await first.closed
         assert end.told == ["up"]
