@@ -23,7 +23,7 @@ from gateway.wire.records import FRAGMENT, FRAME_BYTES, MASKED, NO_HASH, Encoder
 from gateway.wire.segments import LogReader, segment_files, segment_name, segment_number
 
 _GATHER_S = 0.01
-_LINGER_S = 0.25
+_LINGER_S = 0.05  # without anything new, until it waits to be woken
 _AT_ONCE_BYTES = 1 << 20
 _ROOM_S, _ROOM_BYTES = 0.1, 8 << 20
 _LOOK_S, _RETRY_S, _GIVE_UP_S = 1.0, 0.5, 1.0
