@@ -221,8 +221,8 @@ def test_a_live_gateways_scratch_is_a_simulated_one_on_this_host(tmp_path: Path)
 @pytest.mark.parametrize(
     ("environment", "more"),
     [
-        ("live", ""),
-        ("testnet", ""),
+        ("live", 'base_url = "http://127.0.0.1:9010"'),
+        ("testnet", 'base_url = "http://127.0.0.1:9010"'),
         ("sim", 'base_url = "http://192.0.2.7:9010"'),
         ("sim", 'base_url = "http://127.0.0.1.example:9010"'),
         ("sim", ""),
