@@ -238,6 +238,16 @@ async def test_it_is_not_missing_before_as_much_time_has_gone_by_here() -> None:
     assert isinstance(sinks.reports[0], VenueOrderWorking)
 
 
+async def test_a_time_that_was_reckoned_by_a_clock_that_was_ahead_is_not_waited_for() -> None:
+    hour_ms = 3_600_000
+
+    def reply(method: str, params: Params) -> object:
+        return NO_SUCH_ORDER if method == "order.status" else []
+
+    sinks, _ = await settle(reply, timestamp_ms=NOW_MS + hour_ms, accepted_until_ms=NOW_MS + hour_ms)
+    assert isinstance(sinks.reports[0], VenueOrderMissing)
+
+
 async def test_our_client_id_names_the_order_whatever_the_times_say() -> None:
     """As they do after the host's clock was set back: it must not be called missing while it works."""
 

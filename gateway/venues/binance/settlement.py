@@ -1,10 +1,10 @@
 """Settling: finding out what became of an order, by queries that change nothing.
 
 Every trade is told before the verdict. "Order does not exist" is believed only when the question was put after the last
-moment at which the venue could still accept the signed request, by its clock and by the time that has gone by here (the
-host's clock, from which the venue's is reckoned, may have been set), and when the account's order history agrees: it
-has neither the order nor, under an id that is not ours, one that looks like it. Whoever cancels by the venue's own
-pages gives an order a random id.
+moment at which the venue could still accept the signed request, by the time that has gone by here (the host's clock,
+from which the venue's is reckoned, may be set), and when the account's order history agrees: it has neither the order
+nor, under an id that is not ours, one that looks like it. Whoever cancels by the venue's own pages gives an order a
+random id.
 A settlement ends with a verdict or with stop(), never by giving up.
 """
 
@@ -128,8 +128,7 @@ class Settlements:
         """Trades and the verdict. Raises _NotYetError, RequestLostError or PayloadError when there is none yet."""
         intent = asked.intent
         # Read before asking: a "no" counts only if it was said after this moment.
-        is_over = asyncio.get_running_loop().time() >= asked.certain_from
-        certain = is_over and self._desk.clock.clock_ms() > intent.accepted_until_ms
+        certain = asyncio.get_running_loop().time() >= asked.certain_from
         state = await self._status(intent)
         if state is None:
             if not certain:
