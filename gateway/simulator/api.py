@@ -1,6 +1,6 @@
 """The one door to the exchange for both APIs: the table of methods, limits, keys and signatures."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +29,10 @@ _FIND_PARAMS = "symbol orderId origClientOrderId"
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One method: who may call it, what it weighs, which parameters it reads."""
+    """One method: who may call it, what it weighs, which parameters it reads.
+
+    without: a parameter, and what a request without it weighs instead.
+    """
 
     name: str
     weight: int
@@ -37,10 +40,24 @@ class Method:
     signed: SignedHandler | None = None
     public: PublicHandler | None = None
     counts_as_order: bool = False
+    without: tuple[str, int] | None = None
+
+    def weight_of(self, params: Mapping[str, object]) -> int:
+        """What this request weighs."""
+        if self.without is not None and self.without[0] not in params:
+            return self.without[1]
+        return self.weight
 
 
-def _signed(name: str, weight: int, params: str, handler: SignedHandler, order: bool = False) -> Method:
-    return Method(name, weight, frozenset(params.split()) | SECURITY_PARAMS, handler, None, order)
+def _signed(
+    name: str,
+    weight: int,
+    params: str,
+    handler: SignedHandler,
+    order: bool = False,
+    without: tuple[str, int] | None = None,
+) -> Method:
+    return Method(name, weight, frozenset(params.split()) | SECURITY_PARAMS, handler, None, order, without)
 
 
 def _public(name: str, weight: int, params: str, handler: PublicHandler) -> Method:
@@ -70,10 +87,16 @@ METHODS = {
             order=True,
         ),
         _signed("order.amend.keepPriority", 4, _FIND_PARAMS + " newQty newClientOrderId", methods.amend),
-        _signed("openOrders.status", 6, "symbol", methods.open_orders),
+        _signed("openOrders.status", 6, "symbol", methods.open_orders, without=("symbol", 80)),
         _signed("openOrders.cancelAll", 1, "symbol", methods.cancel_all),
         _signed("allOrders", 20, "symbol orderId startTime endTime limit", methods.all_orders),
-        _signed("myTrades", 20, "symbol orderId startTime endTime fromId limit", methods.my_trades),
+        _signed(
+            "myTrades",
+            5,
+            "symbol orderId startTime endTime fromId limit",
+            methods.my_trades,
+            without=("orderId", 20),
+        ),
         _signed("account.status", 20, "omitZeroBalances", methods.account_status),
     )
 }
@@ -138,7 +161,7 @@ class Api:
         now = self.clock.now_ms()
         usage: Usage | None = None
         try:
-            usage = self.limits.charge(address, method.weight + extra_weight, now)
+            usage = self.limits.charge(address, method.weight_of(params) + extra_weight, now)
             if not params.keys() <= method.allowed:
                 sent, read = len(params), len(params.keys() & method.allowed)
                 text = f"Not all sent parameters were read; read '{read}' parameter(s) but was sent '{sent}'."

@@ -10,9 +10,11 @@ from aiohttp.test_utils import TestServer
 
 from gateway.domain.intents import AmendIntent, CancelIntent, PlaceIntent
 from gateway.domain.values import OrdType, Side, TimeInForce
+from gateway.simulator.api import METHODS
 from gateway.venues.binance.clock import TimeSample, VenueClock
 from gateway.venues.binance.filters import RateLimit
 from gateway.venues.binance.limits import Host, Hosts, Limits, Use, retry_at_ms
+from gateway.venues.binance.queries import weight_of
 from gateway.venues.binance.requests import UnsupportedOrderError, amend_params, cancel_params, place_params
 from gateway.venues.binance.rest import NotSentError, RestClient
 
@@ -349,3 +351,18 @@ def test_a_pause_is_never_longer_than_it_was_when_the_clock_is_set_back() -> Non
     assert limits.paused_for_ms(501) == 0
     assert limits.refuses_place(502) is not None
     assert limits.refuses_place(502 + 2_000) is None
+
+
+@pytest.mark.parametrize(
+    ("method", "params"),
+    [
+        ("order.status", {"symbol": "BTCUSDT", "orderId": 1}),
+        ("myTrades", {"symbol": "BTCUSDT", "orderId": 1}),
+        ("myTrades", {"symbol": "BTCUSDT", "limit": 1000}),
+        ("allOrders", {"symbol": "BTCUSDT"}),
+        ("openOrders.status", {}),
+        ("account.status", {}),
+    ],
+)
+def test_a_query_takes_of_our_budget_what_it_takes_at_the_exchange(method: str, params: dict[str, Any]) -> None:
+    assert weight_of(method, params) == METHODS[method].weight_of(params)

@@ -19,13 +19,21 @@ from gateway.venues.binance.ws_api import WsConnection
 
 _QUERIES = {  # method: REST path and weight
     "order.status": ("/api/v3/order", 4),
-    "myTrades": ("/api/v3/myTrades", 5),
+    "myTrades": ("/api/v3/myTrades", 20),
     "allOrders": ("/api/v3/allOrders", 20),
     "openOrders.status": ("/api/v3/openOrders", 80),
     "account.status": ("/api/v3/account", 20),
 }
+_TRADES_OF_AN_ORDER_WEIGHT = 5
 _TIMEOUT_S = 10.0
 _WINDOW_MS = 5_000
+
+
+def weight_of(method: str, params: Params) -> int:
+    """What a query takes of the budget (REQUEST_WEIGHT)."""
+    if method == "myTrades" and "orderId" in params:
+        return _TRADES_OF_AN_ORDER_WEIGHT
+    return _QUERIES[method][1]
 
 
 class Queries:
@@ -51,7 +59,8 @@ class Queries:
 
     async def ask(self, method: str, params: Params, intent: SettleIntent | None = None) -> Answer:
         """Wait for room in the rate budget, then for the answer. Raises RequestLostError."""
-        path, weight = _QUERIES[method]
+        path, _ = _QUERIES[method]
+        weight = weight_of(method, params)
         while wait_ms := self._limits.query_wait_ms(self._clock.clock_ms(), weight):  # noqa: ASYNC110 - time alone helps
             await asyncio.sleep(wait_ms / 1_000)
         now_ms = self._clock.clock_ms()
