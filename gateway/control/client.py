@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import socket
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple
 from gateway.errors import GatewayError
 
 _TIMEOUT_S = 90.0
+_LONGEST_NAME = 107  # bytes of a Unix socket's name, unix(7)
 LOOK_S = 2.0
 """How long a process may take to tell what it has at hand."""
 
@@ -85,4 +87,11 @@ class _Connection(http.client.HTTPConnection):
         """To the socket instead of a host."""
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
+        if len(os.fsencode(self._path)) <= _LONGEST_NAME:
+            self.sock.connect(str(self._path))
+            return
+        directory = os.open(self._path.parent, os.O_PATH | os.O_DIRECTORY)
+        try:  # by its directory's descriptor the name is short
+            self.sock.connect(f"/proc/self/fd/{directory}/{self._path.name}")
+        finally:
+            os.close(directory)

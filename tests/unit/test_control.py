@@ -125,6 +125,24 @@ def test_nobody_there_is_said_in_one_line(tmp_path: Path) -> None:
         ask(tmp_path / "control.sock", "reconcile", {})
 
 
+def test_the_way_to_the_socket_may_be_long(
+    tmp_path: Path, asked: SimpleQueue[OperatorRequest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = tmp_path / ("d" * 100)
+    directory.mkdir()
+    monkeypatch.chdir(directory)
+    server = ControlServer(Path("control.sock"), asked.put, answer_s=1)
+    server.start()
+    monkeypatch.chdir(tmp_path)
+    seen: list[OperatorRequest] = []
+    answer_next(asked, Outcome(done=True, text="here"), seen)
+    assert ask(directory / "control.sock", "reconcile", {}).text == "here"
+    monkeypatch.chdir(directory)
+    server.stop()
+    with pytest.raises(ControlError, match="nobody listens on"):
+        ask(directory / "control.sock", "reconcile", {})
+
+
 def test_a_second_engine_does_not_take_the_socket(path: Path, asked: SimpleQueue[OperatorRequest]) -> None:
     with pytest.raises(ListenerError, match="already running"):
         ControlServer(path, asked.put).start()
