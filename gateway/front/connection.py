@@ -54,7 +54,7 @@ class ClientSide(asyncio.Protocol):
         self._write_to_engine: Callable[[bytes], None]  # while pumping
         self._write: Callable[[bytes], None]
         self._received = b""  # until pumping
-        self._inbound = Inbound(front.settings, partial(self._log, "WARNING"))
+        self._inbound = Inbound(front.settings)
         self._pumping = False
         self._ended = False  # the client has sent its last byte
         self._closed = False
@@ -229,7 +229,7 @@ class ClientSide(asyncio.Protocol):
 
     def _pass_on(self, data: bytes) -> bool:
         """Forward the messages that these bytes complete, as far as they may go. Returns whether more can follow."""
-        passed, problem = self._inbound.take(data)
+        passed, problem = self._inbound.take(data, partial(self._log, "WARNING"))
         self._write_to_engine(passed[0] if len(passed) == 1 else b"".join(passed))
         if problem:
             self.close("WARNING", problem)

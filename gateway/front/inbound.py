@@ -11,12 +11,10 @@ from gateway.wire.framing import Framer
 class Inbound:
     """Of one connection."""
 
-    def __init__(self, settings: FrontSettings, warn: Callable[[str], None]) -> None:
-        """warn: writes a log line about the connection."""
+    def __init__(self, settings: FrontSettings) -> None:
         self._longest, self._most_garbage = settings.max_message_bytes, settings.max_garbage_bytes
         self._framer = Framer(self._longest)
         self._skipped = 0
-        self._warn = warn
         self.numbers = SentNumbers(settings.max_beyond_gap_bytes)
 
     @property
@@ -31,8 +29,11 @@ class Inbound:
         self.numbers.sent(data)
         return True
 
-    def take(self, data: bytes) -> tuple[list[bytes], str]:
-        """The messages that these bytes complete, as far as they may go on, and why no more can follow, if so."""
+    def take(self, data: bytes, warn: Callable[[str], None]) -> tuple[list[bytes], str]:
+        """The messages that these bytes complete, as far as they may go on, and why no more can follow, if so.
+
+        warn: writes a log line about the connection. It is not kept: it would keep the connection in memory.
+        """
         passed, problem = [], ""
         try:
             for message in self._framer.feed(data):
@@ -40,17 +41,17 @@ class Inbound:
                 passed.append(forwarded)
                 self.numbers.sent(forwarded)
                 if reason:
-                    self._warn(f"a message was {'emptied' if forwarded else 'dropped'}: {reason}")
+                    warn(f"a message was {'emptied' if forwarded else 'dropped'}: {reason}")
         except Unanswerable as error:
             problem = str(error)
         if self._framer.skipped != self._skipped:
-            problem = problem or self._garbage()
+            problem = problem or self._garbage(warn)
         return passed, problem or self._framer.problem
 
-    def _garbage(self) -> str:
+    def _garbage(self, warn: Callable[[str], None]) -> str:
         """Note bytes that were skipped. Returns a problem if they are too many."""
         count, self._skipped = self._framer.skipped - self._skipped, self._framer.skipped
-        self._warn(f"{count} bytes that belong to no message were dropped")
+        warn(f"{count} bytes that belong to no message were dropped")
         most = self._most_garbage
         return (
             f"{self._skipped} bytes belonged to no message, at most {most} are allowed" if self._skipped > most else ""
