@@ -34,6 +34,10 @@ class Exclusive:
         """A snapshot of the account was looked through, and every foreign order in it told."""
         self._seen.add(venue_account)
 
+    def lost(self, venue_account: str) -> None:
+        """What others do there is not heard of until the next snapshot."""
+        self._seen.discard(venue_account)
+
     def foreign(self, venue_account: str, symbol: str, client_id: str) -> None:
         """There is an order that is not in the books. Unless our prefix is on it, others trade there too."""
         if venue_account not in self._declared or client_id.startswith(self._prefix):
@@ -47,7 +51,7 @@ class Exclusive:
             )
 
     def holds(self, venue_account: str) -> bool:
-        """Whether it is declared, and was looked at since the start, and nothing foreign was ever seen there."""
+        """Whether it is declared, and was looked at since it was connected, and nothing foreign was ever seen there."""
         return venue_account in self._seen and venue_account in self._declared - self._disproved
 
 

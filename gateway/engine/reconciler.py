@@ -155,6 +155,7 @@ class Reconciler:
         if state is not None:
             state.up, state.waits_for, state.held, state.unsure = False, 0, None, False
             self.balances.lost(venue_account)
+            self._exclusive.lost(venue_account)
             lost = f"the connection to venue account {venue_account} was lost meanwhile"
             state.found.clear()
             self._answer(state, [], lost)

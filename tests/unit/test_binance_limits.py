@@ -361,6 +361,7 @@ def test_a_pause_is_never_longer_than_it_was_when_the_clock_is_set_back() -> Non
         ("myTrades", {"symbol": "BTCUSDT", "limit": 1000}),
         ("allOrders", {"symbol": "BTCUSDT"}),
         ("openOrders.status", {}),
+        ("openOrders.status", {"symbol": "BTCUSDT"}),
         ("account.status", {}),
     ],
 )

@@ -63,7 +63,7 @@ async def test_an_order_goes_with_its_channels_key() -> None:
     sending = Sending(
         lambda: cast("RestClient", line), lambda: NEW, 1, lambda work: asyncio.get_running_loop().create_task(work)
     )
-    sending.over_ws(cast("WsConnection", line), "order.cancel", PARAMS, line)
+    sending.over_ws(cast("WsConnection", line), "order.cancel", PARAMS, msgspec.json.encode(PARAMS), line)
     assert is_signed_by(line.bodies[0], OLD)
     sending.over_rest("DELETE", "/api/v3/order", PARAMS, line)
     await asyncio.sleep(0)

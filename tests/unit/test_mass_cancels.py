@@ -82,6 +82,10 @@ def test_what_is_not_covered_goes_one_by_one() -> None:
     assert desk.gathered(*both) == [1, 2], "orders are taken again"
     exclusive = Exclusive(["main"], "gw-", lambda *_: None)
     assert not exclusive.holds("main"), "nobody has looked yet"
+    exclusive.seen("main")
+    assert exclusive.holds("main")
+    exclusive.lost("main")
+    assert not exclusive.holds("main"), "what others did meanwhile was not heard of"
 
 
 def test_a_foreign_order_ends_it_for_good_and_is_told_once() -> None:

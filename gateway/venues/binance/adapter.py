@@ -274,8 +274,9 @@ class BinanceVenue:
     # Sending
 
     def _over_ws(self, connection: WsConnection, method: str, params: Params, call: OrderCall) -> None:
-        self._desk.record("out", call.operation, call.intent, f"{method} {msgspec.json.encode(params).decode()}")
-        self._sending.over_ws(connection, method, params, call)
+        body = msgspec.json.encode(params)
+        self._desk.record("out", call.operation, call.intent, f"{method} {body.decode()}")
+        self._sending.over_ws(connection, method, params, body, call)
 
     def _over_rest(self, verb: str, params: Params, call: OrderCall) -> None:
         text = f"{verb} {ORDER_PATH} {msgspec.json.encode(params).decode()}"

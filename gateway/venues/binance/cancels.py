@@ -37,8 +37,8 @@ class Cancels:
                 self._one_over_rest(intent)
                 return
             call = CancelCall(self._desk, intent, otherwise=self._one_over_rest, hold=lambda one: self._hold((one,)))
-            self._record_out((intent,), "order.cancel", params := cancel_params(intent))
-            self._sending.over_ws(connection, "order.cancel", params, call)
+            body = self._record_out((intent,), "order.cancel", params := cancel_params(intent))
+            self._sending.over_ws(connection, "order.cancel", params, body, call)
 
     def cancel_all(self, intents: Sequence[CancelIntent]) -> None:
         """Send one request for all of these, which are of one symbol."""
@@ -48,8 +48,8 @@ class Cancels:
                 self._all_over_rest(intents)
                 return
             params = mass_cancel_params(intents)
-            self._record_out(intents, METHOD, params)
-            self._sending.over_ws(connection, METHOD, params, self._call(intents, self._all_over_rest))
+            body = self._record_out(intents, METHOD, params)
+            self._sending.over_ws(connection, METHOD, params, body, self._call(intents, self._all_over_rest))
 
     def stop(self) -> None:
         """What is held back is not sent."""
@@ -120,7 +120,10 @@ class Cancels:
             else:
                 self.cancel_all(intents)
 
-    def _record_out(self, intents: Sequence[CancelIntent], what: str, params: Params) -> None:
-        text = f"{what} {msgspec.json.encode(params).decode()}"
+    def _record_out(self, intents: Sequence[CancelIntent], what: str, params: Params) -> bytes:
+        """Returns the parameters as they are sent over the WebSocket API."""
+        body = msgspec.json.encode(params)
+        text = f"{what} {body.decode()}"
         for intent in intents:
             self._desk.record("out", Operation.CANCEL, intent, text)
+        return body

@@ -24,15 +24,16 @@ _QUERIES = {  # method: REST path and weight
     "openOrders.status": ("/api/v3/openOrders", 80),
     "account.status": ("/api/v3/account", 20),
 }
-_TRADES_OF_AN_ORDER_WEIGHT = 5
+_NARROWED = {("myTrades", "orderId"): 5, ("openOrders.status", "symbol"): 6}  # weight where this is asked for alone
 _TIMEOUT_S = 10.0
 _WINDOW_MS = 5_000
 
 
 def weight_of(method: str, params: Params) -> int:
     """What a query takes of the budget (REQUEST_WEIGHT)."""
-    if method == "myTrades" and "orderId" in params:
-        return _TRADES_OF_AN_ORDER_WEIGHT
+    for (narrowed, parameter), weight in _NARROWED.items():
+        if method == narrowed and parameter in params:
+            return weight
     return _QUERIES[method][1]
 
 

@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 
-import msgspec
-
 from gateway.venues.binance.channel import Handler, RequestLostError
 from gateway.venues.binance.environments import Credentials
 from gateway.venues.binance.requests import Params
@@ -28,9 +26,11 @@ class Sending:
     timeout_s: float
     spawn: Spawn
 
-    def over_ws(self, connection: WsConnection, method: str, params: Params, handler: Handler) -> None:
-        """Send it; signed with the key that the connection was opened with, which may not be the newest."""
-        body = msgspec.json.encode(params)
+    def over_ws(self, connection: WsConnection, method: str, params: Params, body: bytes, handler: Handler) -> None:
+        """Send it; signed with the key that the connection was opened with, which may not be the newest.
+
+        body: the parameters as JSON.
+        """
         credentials = connection.credentials
         if not credentials.signer.session_logon:
             body = ws_params(params, credentials, body)
