@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 from sqlalchemy import Row
 
+from gateway.cli.access import record_access
 from gateway.cli.archived import missing_of
 from gateway.cli.database import DEFAULT_CONFIG, ConfigOption, reading
 from gateway.cli.exits import refuse
@@ -37,6 +38,7 @@ def explain(
     fixgw explain 0131093000-a1b2-1 --json
     """
     with reading(config) as connection:
+        record_access(config, "explain", order_id=order_id)
         found = find_order_ids(connection, order_id)
         story = order_story(connection, found[0]) if found else None
         limits = {row.limit_id: row for row in load_limits(connection)}

@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 from sqlalchemy import Row
 
+from gateway.cli.access import record_access
 from gateway.cli.database import DEFAULT_CONFIG, ConfigOption, reading, session_named
 from gateway.cli.tables import Column, build_table, console
 from gateway.cli.times import local_time, utc_text
@@ -37,6 +38,7 @@ def orders(
     fixgw orders --session DESK --json
     """
     with reading(config) as connection:
+        record_access(config, "orders", only_open=only_open, session=session, symbol=symbol)
         key = None if session is None else session_named(connection, session)
         rows = find_orders(connection, OrderFilter(session=key, symbol=symbol, is_open=only_open or None, limit=limit))
     if as_json:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from gateway.cli.access import record_access
 from gateway.cli.database import DEFAULT_CONFIG, ConfigOption, reading
 from gateway.cli.exits import refuse
 from gateway.cli.operate import operate
@@ -91,6 +92,7 @@ def show(
     if context.invoked_subcommand is not None:
         return
     with reading(config) as connection:
+        record_access(config, "positions", account=account)
         rows = [row for row in find_positions(connection) if not account or row.account == account]
     if as_json:
         for row in rows:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import typer
 
+from gateway.cli.access import record_access
 from gateway.cli.database import DEFAULT_CONFIG, ConfigOption, reading
 from gateway.cli.exits import refuse
 from gateway.cli.replay_import import import_command
@@ -67,6 +68,7 @@ def derive(
         typer.echo(json.dumps(difference._asdict()) if as_json else str(difference))
 
     with reading(config) as connection:
+        record_access(config, "replay derive", date=date, since=since, until=until)
         see_one_moment(connection)
         derived = derive_again(connection, Codec(loaded.timestamp_precisions), window, day_end, found, _progress())
     _show(derived, time.monotonic() - started, as_json=as_json)

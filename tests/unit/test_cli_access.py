@@ -70,6 +70,10 @@ def test_each_command_that_reads_the_record_leaves_a_line(
         ("export", "rts24", *day, "--into", tmp_path / "rts24"),
         ("audit", "verify", *day, "--public-key", f"{key}.pub"),
         ("wire", "--config", config, "--from", "2026-07-25"),
+        ("orders", "--config", config, "--symbol", "BTCUSDT"),
+        ("explain", "O1", "--config", config),
+        ("positions", "--config", config),
+        ("replay", "derive", *day),
     ):
         fixgw(*arguments)
     path = tmp_path / "run" / "access.jsonl"
@@ -90,6 +94,10 @@ def test_each_command_that_reads_the_record_leaves_a_line(
         ("export", found[3]["asked"]),
         ("audit verify", {"date": "2026-07-25"}),
         ("wire", {"since": "2026-07-25"}),
+        ("orders", {"symbol": "BTCUSDT"}),
+        ("explain", {"order_id": "O1"}),
+        ("positions", {}),
+        ("replay derive", {"date": "2026-07-25"}),
     ]
     assert found[3]["asked"]["records"] == ["rts24"]
     assert {(line["uid"], line["who"]) for line in found} == {(os.getuid(), login_name(os.getuid()))}
