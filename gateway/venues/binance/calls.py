@@ -51,12 +51,10 @@ class OrderCall(ABC):
             return
         if failure.code == TOO_MANY_ORDERS:  # of this account alone, and its cancels go on
             self.desk.limits.orders_used_up(self.desk.clock.clock_ms(), failure.retry_at_ms)
-        elif failure.kind is Kind.RATE_LIMITED:
-            self.desk.limits.pause(self.desk.clock.clock_ms(), failure.retry_at_ms)
-            if self.held_back():
+        else:
+            self.desk.heed(failure)
+            if failure.kind is Kind.RATE_LIMITED and self.held_back():
                 return
-        if failure.code == TIMESTAMP_OUTSIDE_WINDOW:
-            self.desk.resync_clock()
         self.desk.refuse(
             self.intent,
             self.operation,

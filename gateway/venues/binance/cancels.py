@@ -58,16 +58,16 @@ class Cancels:
 
     def _has_to_wait(self, intents: Sequence[CancelIntent]) -> bool:
         """Held back, or given back to be sent again, while the venue takes nothing; else the weight is spent."""
-        if self._hold(intents):
-            return True
         limits, now_ms = self._desk.limits, self._desk.clock.clock_ms()
-        if wait_ms := limits.cancel_wait_ms(now_ms):
+        wait_ms = limits.cancel_wait_ms(now_ms)
+        if not wait_ms:
+            limits.spend(now_ms, _WEIGHT)
+            return False
+        if not self._put_by(intents, now_ms, wait_ms):
             text = f"VENUE_RATE_LIMIT the venue takes nothing before {now_ms + wait_ms} (ms UTC)"
             for intent in intents:
                 self._desk.refuse(intent, Operation.CANCEL, text, may_retry=True)
-            return True
-        limits.spend(now_ms, _WEIGHT)
-        return False
+        return True
 
     def _one_over_rest(self, intent: CancelIntent) -> None:
         call = CancelCall(self._desk, intent, otherwise=None, hold=lambda one: self._hold((one,)))
@@ -101,9 +101,12 @@ class Cancels:
         task.add_done_callback(over)
 
     def _hold(self, intents: Sequence[CancelIntent]) -> bool:
-        """During a ban, keep cancels whose signed window outlasts it, to go out first when it ends."""
+        """The venue has just said that it takes nothing for a while."""
         now_ms = self._desk.clock.clock_ms()
-        wait_ms = self._desk.limits.cancel_wait_ms(now_ms)
+        return self._put_by(intents, now_ms, self._desk.limits.cancel_wait_ms(now_ms))
+
+    def _put_by(self, intents: Sequence[CancelIntent], now_ms: int, wait_ms: int) -> bool:
+        """During a ban, keep cancels whose signed window outlasts it, to go out first when it ends."""
         valid_until_ms = min(intent.timestamp_ms + intent.recv_window_ms for intent in intents)
         if not wait_ms or now_ms + wait_ms >= valid_until_ms:
             return False

@@ -17,6 +17,7 @@ from gateway.domain.venue_reports import (
 from gateway.venues.base import Sinks
 from gateway.venues.binance.answers import OrderRef
 from gateway.venues.binance.clock import VenueClock
+from gateway.venues.binance.errors import TIMESTAMP_OUTSIDE_WINDOW, Failure, Kind
 from gateway.venues.binance.limits import Limits
 from gateway.venues.binance.payload import Raw
 from gateway.venues.binance.recent import Recent
@@ -63,6 +64,13 @@ class Desk:
     def forget(self) -> None:
         """A stream begins: the exchange may have been wiped meanwhile, and give ids that it gave before."""
         self._told = Recent()
+
+    def heed(self, failure: Failure) -> None:
+        """Do as a failed answer says, whatever was asked: send nothing for a while, or read the venue's clock again."""
+        if failure.kind is Kind.RATE_LIMITED:
+            self.limits.pause(self.clock.clock_ms(), failure.retry_at_ms)
+        if failure.code == TIMESTAMP_OUTSIDE_WINDOW:
+            self.resync_clock()
 
     def tell(self, reports: Iterable[VenueReport]) -> None:
         """Report what is new."""

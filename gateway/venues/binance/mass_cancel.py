@@ -5,10 +5,12 @@ canceled (an order list as one element with its orderReports), -2011 where nothi
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
 
 import msgspec
 
 from gateway.domain.intents import CancelIntent
+from gateway.domain.reconcile import OrderAtVenue
 from gateway.domain.venue_reports import Operation, VenueClosed
 from gateway.venues.binance import answers
 from gateway.venues.binance.channel import Answer, RequestLostError, status_line
@@ -64,29 +66,36 @@ class CancelAllCall:
         self._hold = hold
         self._one_by_one = one_by_one
         self._look = look
+        self._looks = False  # what became of each is being found out otherwise
 
     def answered(self, answer: Answer) -> None:
-        """The venue answered, perhaps after the wait was given up."""
+        """The venue answered, perhaps after the wait was given up: then only what it has done is news."""
         if not answer.ok:
             for intent in self._intents:
                 self._record(intent, status_line(answer))
-            self._failed(answer.failure())
+            failure = answer.failure()
+            self._desk.heed(failure)
+            if not self._looks:
+                self._failed(failure)
             return
         self._desk.limits.accepted()
         try:
-            by_id, by_name = _canceled(answer.result)
-            for intent in self._intents:
-                self._tell(intent, by_id.get(intent.venue_order_id or "") or by_name.get(intent.client_id))
+            found = self._found(answer.result)
         except PayloadError as error:
             self._desk.sinks.alert("VENUE_ANSWER_UNREADABLE", str(error))
-            self._look(self, f"unreadable answer: {error}")
+            for intent in self._intents:
+                self._record(intent, f"unreadable answer: {error}")
+            self._look_into(f"unreadable answer: {error}")
+            return
+        for intent, raw, closed in found:
+            self._tell(intent, raw, closed)
 
     def lost(self, why: str, *, written: bool) -> None:
         """No answer. Only what was not written is certainly not done."""
         for intent in self._intents:
             self._record(intent, f"lost ({'written' if written else 'not written'}): {why}")
         if written:
-            self._look(self, why)
+            self._look_into(why)
         elif self._otherwise is not None:
             self._otherwise(self._intents)
         else:
@@ -95,15 +104,16 @@ class CancelAllCall:
 
     async def settle_doubt(self, ask: Ask, why: str) -> None:
         """Whatever became of it: what is open now is canceled one by one. What is not is in doubt until it is told."""
-        try:
+        theirs: tuple[OrderAtVenue, ...] = ()
+        with suppress(RequestLostError, PayloadError):
             answer = await ask("openOrders.status", {"symbol": self._intents[0].symbol})
-            theirs = open_orders(answer.result) if answer.ok else ()
-            known = answer.ok
-        except (RequestLostError, PayloadError):
-            theirs, known = (), False
+            if answer.ok:
+                theirs = open_orders(answer.result)
+            else:
+                self._desk.heed(answer.failure())
         ids, names = {order.venue_order_id for order in theirs}, {order.client_id for order in theirs}
         for intent in self._intents:
-            if known and (intent.venue_order_id in ids or intent.client_id in names):
+            if intent.venue_order_id in ids or intent.client_id in names:
                 self._one_by_one(intent)
             else:
                 self.doubt(intent, why)
@@ -117,29 +127,41 @@ class CancelAllCall:
         for intent in self._intents:
             self.doubt(intent, why)
 
-    def _tell(self, intent: CancelIntent, raw: Raw | None) -> None:
-        if raw is None:
+    def _found(self, result: Raw) -> list[tuple[CancelIntent, Raw, VenueClosed | None]]:
+        """What the answer says of each, all of it read before anything is told. Raises PayloadError."""
+        by_id, by_name = _canceled(result)
+        found: list[tuple[CancelIntent, Raw, VenueClosed | None]] = []
+        for intent in self._intents:
+            raw = by_id.get(intent.venue_order_id or "") or by_name.get(intent.client_id)
+            closed = answers.canceled(self._desk.ref(intent), raw) if raw is not None else None
+            found.append((intent, raw if raw is not None else b"", closed))
+        return found
+
+    def _look_into(self, why: str) -> None:
+        if not self._looks:
+            self._looks = True
+            self._look(self, why)
+
+    def _tell(self, intent: CancelIntent, raw: Raw, closed: VenueClosed | None) -> None:
+        if closed is None:
+            if self._looks:
+                return
             # It was over already, or had not arrived yet.
             self._record(intent, f"{METHOD} has not canceled this one")
             self._desk.refuse(
                 intent, Operation.CANCEL, f"{METHOD}: it was not open (any more, or yet)", order_unknown=True
             )
             return
-        closed: VenueClosed = answers.canceled(self._desk.ref(intent), raw)
         self._record(intent, f"200 {str(raw, 'utf-8', 'replace')}")
         self._desk.tell((closed,))
 
     def _failed(self, failure: Failure) -> None:
         desk = self._desk
         if failure.kind is Kind.UNKNOWN:
-            self._look(self, failure.text)
+            self._look_into(failure.text)
             return
-        if failure.kind is Kind.RATE_LIMITED:
-            desk.limits.pause(desk.clock.clock_ms(), failure.retry_at_ms)
-            if self._hold(self._intents):
-                return
-        if failure.code == TIMESTAMP_OUTSIDE_WINDOW:
-            desk.resync_clock()
+        if failure.kind is Kind.RATE_LIMITED and self._hold(self._intents):
+            return
         if failure.order_unknown or failure.kind is Kind.RATE_LIMITED or failure.code == TIMESTAMP_OUTSIDE_WINDOW:
             for intent in self._intents:
                 desk.refuse(

@@ -22,7 +22,6 @@ from gateway.venues.binance import answers
 from gateway.venues.binance.answers import OrderState
 from gateway.venues.binance.channel import Answer, RequestLostError
 from gateway.venues.binance.desk import Desk
-from gateway.venues.binance.errors import TIMESTAMP_OUTSIDE_WINDOW, Kind
 from gateway.venues.binance.payload import PayloadError, Raw
 from gateway.venues.binance.requests import Params
 
@@ -204,10 +203,7 @@ class Settlements:
         if answer.ok:
             return answer.result
         failure = answer.failure()
-        if failure.kind is Kind.RATE_LIMITED:
-            self._desk.limits.pause(self._desk.clock.clock_ms(), failure.retry_at_ms)
-        if failure.code == TIMESTAMP_OUTSIDE_WINDOW:
-            self._desk.resync_clock()
+        self._desk.heed(failure)
         raise _RefusedError(f"{method}: {failure.text}", order_unknown=failure.order_unknown)
 
     def _found(self, intent: SettleIntent, state: OrderState, traded: Decimal) -> VenueReport:

@@ -16,7 +16,7 @@ from gateway.venues.binance import answers
 from gateway.venues.binance.answers import OrderRef
 from gateway.venues.binance.channel import Answer, RequestLostError
 from gateway.venues.binance.desk import Desk
-from gateway.venues.binance.errors import TIMESTAMP_OUTSIDE_WINDOW, UNKNOWN_SYMBOL, Kind
+from gateway.venues.binance.errors import UNKNOWN_SYMBOL
 from gateway.venues.binance.payload import PayloadError, Raw, count_of, decode, less_prevented, number
 from gateway.venues.binance.requests import Params
 
@@ -147,10 +147,7 @@ class Snapshots:
         if answer.ok:
             return answer.result
         failure = answer.failure()
-        if failure.kind is Kind.RATE_LIMITED:
-            desk.limits.pause(desk.clock.clock_ms(), failure.retry_at_ms)
-        if failure.code == TIMESTAMP_OUTSIDE_WINDOW:
-            desk.resync_clock()
+        desk.heed(failure)
         if failure.code == UNKNOWN_SYMBOL:
             raise UnknownSymbolError(f"{method}: {failure.text}")
         raise SnapshotError(f"{method}: {failure.text}")
