@@ -124,6 +124,37 @@ class TestLimits:
         assert not limits.cancel_wait_ms(end + 1_500), "the venue's own count"
         assert not limits.cancel_wait_ms(end + 2 * MINUTE), "long answered, or given up"
 
+    def test_what_others_have_on_their_way_counts_too_whoever_was_answered_last(self) -> None:
+        host = Host()
+        one, other = Limits(0, host), Limits(0, host)
+        one.learn([weight(0)])
+        end = (NOW // MINUTE + 1) * MINUTE
+
+        def told() -> None:
+            one.observe([weight(10)], end - 500, in_flight=50, age_ms=200)
+            other.observe([weight(10)], end - 400, in_flight=40, age_ms=200)
+
+        def has_room_for(weight: int, at: int) -> bool:
+            return one.refuses_order(at, weight, Use.NEW) is None
+
+        told()
+        assert (has_room_for(0, end - 400), has_room_for(1, end - 400)) == (True, False), (
+            "ten and both accounts' ninety"
+        )
+        assert (has_room_for(10, end + 1), has_room_for(11, end + 1)) == (True, False), "those may count in this minute"
+        told()
+        other.observe_headers({"X-MBX-USED-WEIGHT-1M": "10"}, end - 300, age_ms=100)
+        assert not has_room_for(1, end - 300), "an answer over REST says nothing of what is asked elsewhere"
+        assert not has_room_for(11, end + 1)
+        assert has_room_for(100, end + 2 * MINUTE), "long answered, or given up"
+
+    def test_orders_in_flight_are_one_accounts_own(self) -> None:
+        host = Host()
+        one, other = Limits(0, host), Limits(0, host)
+        other.observe([orders(0)], NOW, in_flight=9)
+        one.observe([orders(9)], NOW)
+        assert one.refuses_place(NOW) is None
+
     def test_an_answer_to_one_account_does_not_forget_what_another_has_sent_since(self) -> None:
         host = Host()
         one, other = Limits(0, host), Limits(0, host)

@@ -56,25 +56,20 @@ class _Counter:
     interval: int = -1
     used: int = 0
     ours: int = 0  # of it, what this process has sent
-    in_flight: int = 0  # requests that had no answer when one was last looked at
-    seen_ms: int = 0  # when that was
 
-    def roll(self, now_ms: int) -> None:
+    def roll(self, now_ms: int, host: "Host") -> None:
         """What is still on its way when an interval begins, the venue may count in that one."""
         interval = now_ms // self.length_ms
         if interval != self.interval:
-            is_fresh = now_ms - self.seen_ms <= _IN_FLIGHT_MS and self.kind == _WEIGHT
             self.interval = interval
-            self.used = self.in_flight if is_fresh else 0
+            self.used = host.on_their_way(now_ms) if self.kind == _WEIGHT else 0
             self.ours = 0
 
     def ends_in_ms(self, now_ms: int) -> int:
         return (self.interval + 1) * self.length_ms - now_ms
 
-    def take(self, count: int, in_flight: int, asked_ms: int, now_ms: int) -> None:
+    def take(self, count: int, in_flight: int, asked_ms: int) -> None:
         """The venue's own count, in an answer to what was asked then. Another interval's is none of this one."""
-        self.in_flight, self.seen_ms = in_flight, now_ms
-        self.roll(now_ms)
         if (asked_ms - _EDGE_MS) // self.length_ms != self.interval:
             if self.kind == _WEIGHT:
                 self.used = max(self.used, in_flight)
@@ -111,6 +106,11 @@ class Host:
     weights: _Counters = field(default_factory=dict)
     pause: _Pause = field(default_factory=_Pause)
     pause_ms: int = 0  # the last pause we chose ourselves
+    unanswered: "dict[Limits, tuple[int, int]]" = field(default_factory=dict)  # an account's last count, and its time
+
+    def on_their_way(self, now_ms: int) -> int:
+        """Requests of all accounts that the venue may not have counted yet, as far as each has told of late."""
+        return sum(count for count, at_ms in self.unanswered.values() if abs(now_ms - at_ms) <= _IN_FLIGHT_MS)
 
 
 class Hosts(defaultdict[str, Host]):
@@ -151,10 +151,11 @@ class Limits:
 
         age_ms: how long ago the answered request was sent.
         """
+        self._host.unanswered[self] = (in_flight, now_ms)
         for limit in limits:
             counter = self._counter(limit)
             if counter is not None:
-                counter.take(limit.count, in_flight, now_ms - age_ms, now_ms)
+                self._take(counter, limit.count, in_flight, now_ms, age_ms)
 
     def observe_headers(self, headers: Mapping[str, str], now_ms: int, age_ms: int = 0) -> None:
         """Take the counts from REST headers such as X-MBX-USED-WEIGHT-1M and X-MBX-ORDER-COUNT-10S."""
@@ -169,13 +170,19 @@ class Limits:
                     continue
                 counter = self._counters(kind).get((kind, interval, int(number)))
                 if counter is not None:
-                    counter.take(int(value), 0, now_ms - age_ms, now_ms)
+                    self._take(counter, int(value), 0, now_ms, age_ms)
+
+    def _take(self, counter: _Counter, count: int, in_flight: int, now_ms: int, age_ms: int) -> None:
+        """Weight is the host's: of it, what all accounts have on their way comes to the venue's count."""
+        counter.roll(now_ms, self._host)
+        on_their_way = self._host.on_their_way(now_ms) if counter.kind == _WEIGHT else in_flight
+        counter.take(count, on_their_way, now_ms - age_ms)
 
     def spend(self, now_ms: int, weight: int, *, order: bool = False) -> None:
         """Count a request as it is sent."""
         for counter in chain(self._host.weights.values(), self._orders.values()):
             if now_ms // counter.length_ms != counter.interval:
-                counter.roll(now_ms)
+                counter.roll(now_ms, self._host)
             if counter.kind == _WEIGHT:
                 counter.used += weight
                 counter.ours += weight
@@ -188,7 +195,7 @@ class Limits:
             return f"{CODE} venue=paused until={self._host.pause.until_ms} (ms UTC)"
         for counter in self._host.weights.values():
             if now_ms // counter.length_ms != counter.interval:
-                counter.roll(now_ms)
+                counter.roll(now_ms, self._host)
             free = self._free(counter, use)
             if counter.used + weight > free:
                 used = f"used={counter.used} limit={free} of {counter.limit}/{counter.label}"
@@ -204,7 +211,7 @@ class Limits:
             return f"{CODE} venue=orders until={self._no_orders.until_ms} (ms UTC)"
         for counter in self._orders.values():
             if now_ms // counter.length_ms != counter.interval:
-                counter.roll(now_ms)
+                counter.roll(now_ms, self._host)
             kept = int(counter.limit * _REPLACE_ORDERS) if use is Use.NEW else 0
             if counter.used >= counter.limit - kept:
                 used = f"used={counter.used} limit={counter.limit - kept} of {counter.limit}/{counter.label}"
@@ -215,7 +222,7 @@ class Limits:
         """How long a query of this weight should wait; 0 when it need not. Ask again after that."""
         wait_ms = self.paused_for_ms(now_ms)
         for counter in self._host.weights.values():
-            counter.roll(now_ms)
+            counter.roll(now_ms, self._host)
             if counter.used and counter.used + weight > self._free(counter, use):
                 wait_ms = max(wait_ms, counter.ends_in_ms(now_ms))
         return wait_ms
@@ -224,7 +231,7 @@ class Limits:
         """How long a cancel should wait: when nothing at all is left the venue would refuse it, and at last ban us."""
         wait_ms = self.paused_for_ms(now_ms)
         for counter in self._host.weights.values():
-            counter.roll(now_ms)
+            counter.roll(now_ms, self._host)
             if counter.used >= counter.limit:
                 wait_ms = max(wait_ms, counter.ends_in_ms(now_ms))
         return wait_ms
