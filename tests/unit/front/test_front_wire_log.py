@@ -111,11 +111,12 @@ async def test_what_is_refused_is_recorded_and_its_password_is_not(
         b"554=s3cret-password\x01": "does not start with BeginString",
     }
     async with running(replace(recorded, logon_deadline_seconds=1.0)) as front:
-        await log_on(front, engine)
+        holder = await log_on(front, engine)
         in_use = await recorded_connection(front, LOGON)
         assert b"in use" in in_use
         for attempt in attempts:
             await recorded_connection(front, attempt)
+        holder.writer.close()  # not before: streams that nobody keeps are closed
     records = sound(wire.directory)
     assert bytes_of(records, Kind.OUT, 2) == in_use
     assert "the session is in use" in of_connection(records, 2)[-1].text
@@ -133,8 +134,9 @@ async def test_a_client_that_may_not_connect_is_in_the_log(
     recorded: FrontSettings, engine: Engine, wire: WireLogSettings
 ) -> None:
     async with running(replace(recorded, max_connections=1)) as front:
-        await log_on(front, engine)
+        holder = await log_on(front, engine)
         assert await recorded_connection(front, LOGON) == b""
+        holder.writer.close()  # not before: streams that nobody keeps are closed
     assert texts(sound(wire.directory), Kind.REFUSED) == ["1 connections are open"]
 
 
