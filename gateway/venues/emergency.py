@@ -17,6 +17,7 @@ from gateway.venues.base import MassVenue, Sinks, SnapshotError, Venue, VenueSet
 
 _START_S = 5.0  # without its stream a venue takes cancels too
 _ANSWER_S = 15.0  # more than an adapter waits
+_LOOK_S = 5.0  # no cancel goes meanwhile, and one by one they are canceled as well
 _RETRY_S = 1.0
 _AT_ONCE = 50
 
@@ -82,7 +83,7 @@ class EmergencyCancels:
     async def _is_wholly_ours(self, venue: Venue, name: str) -> bool:
         """Whether nothing foreign is open there now, whatever was declared."""
         try:
-            async with asyncio.timeout(_ANSWER_S):
+            async with asyncio.timeout(_LOOK_S):
                 seen = await venue.snapshot(SnapshotRequest(venue_account=name, request_id=0, trades_since_ms={}))
         except Exception as error:  # whatever it is, the cancels go on
             logger.error("what is open at {} is not known, canceled one by one: {!r}", name, error)
@@ -106,6 +107,8 @@ class EmergencyCancels:
                 venue.cancel_all([self._intent(venue.clock_ms(), order) for order in some])
             except Exception as error:  # an adapter's defect
                 logger.opt(exception=error).error("cancel of all in {} failed", some[0].symbol)
+                for order in some:  # nobody will answer
+                    heard[order.client_id].cancel()
         await asyncio.wait(heard.values(), timeout=_ANSWER_S)
         for client_id in heard:
             del self._waiting[client_id]
@@ -179,7 +182,7 @@ async def ours_at(build: Build, name: str, prefix: str) -> tuple[OpenOrder, ...]
     None where the venue cannot list them, or the account cannot be used.
     """
     try:
-        venue = build(name, _Deaf())
+        venue = build(name, _Deaf(name))
     except VenueSettingsError as error:
         logger.critical("what is open at {} is not known: {}", name, error)
         return ()
@@ -225,7 +228,10 @@ async def _end(venue: Venue, start: "asyncio.Task[None]") -> None:
 
 
 class _Deaf:
-    """Sinks of an adapter that is only asked."""
+    """The sinks of one venue account that is only asked."""
+
+    def __init__(self, venue_account: str) -> None:
+        self._venue_account = venue_account
 
     def report(self, report: VenueReport) -> None:
         """Nobody waits for it."""
@@ -234,42 +240,6 @@ class _Deaf:
         self, *, direction: str, operation: str, order_id: str, intent_id: int, text: str, venue_account: str = ""
     ) -> None:
         """It is not kept."""
-
-    def availability(self, venue_account: str, *, available: bool, reason: str) -> None:
-        """Nobody waits for it."""
-
-    def clock(self, venue_account: str, offset_ns: int, error_ns: int) -> None:
-        """Nor for this."""
-
-    def alert(self, code: str, text: str) -> None:
-        """Something a person should look at."""
-        logger.warning("ALERT {} {}", code, text)
-
-    def owner(self, venue_account: str, owner: str) -> str:  # noqa: ARG002 - the engine had looked at that
-        """It may be used."""
-        return ""
-
-
-class _Ears:
-    """The sinks of one venue account."""
-
-    def __init__(self, venue_account: str, cancels: EmergencyCancels) -> None:
-        self._venue_account = venue_account
-        self._cancels = cancels
-        self.report = cancels.heard
-
-    def call(
-        self,
-        *,
-        direction: str,
-        operation: str,
-        order_id: str,
-        intent_id: int,  # noqa: ARG002 - ours are numbers without a row
-        text: str,
-        venue_account: str = "",  # noqa: ARG002 - it is one account's
-    ) -> None:
-        """Record a venue request or answer."""
-        self._cancels.said(Said(time.time_ns(), self._venue_account, direction, operation, order_id, text))
 
     def availability(self, venue_account: str, *, available: bool, reason: str) -> None:
         """A venue account came or went."""
@@ -286,3 +256,28 @@ class _Ears:
     def owner(self, venue_account: str, owner: str) -> str:  # noqa: ARG002 - the engine had looked at that
         """It may be used."""
         return ""
+
+
+class _Ears(_Deaf):
+    """Likewise, where cancels are sent: they hear what is said, and it is kept."""
+
+    def __init__(self, venue_account: str, cancels: EmergencyCancels) -> None:
+        super().__init__(venue_account)
+        self._cancels = cancels
+
+    def report(self, report: VenueReport) -> None:
+        """A venue said something."""
+        self._cancels.heard(report)
+
+    def call(
+        self,
+        *,
+        direction: str,
+        operation: str,
+        order_id: str,
+        intent_id: int,  # noqa: ARG002 - ours are numbers without a row
+        text: str,
+        venue_account: str = "",  # noqa: ARG002 - it is one account's
+    ) -> None:
+        """Record a venue request or answer."""
+        self._cancels.said(Said(time.time_ns(), self._venue_account, direction, operation, order_id, text))

@@ -13,6 +13,7 @@ from gateway.config import Config
 from gateway.engine.emergency import Emergency, OpenOrder, encode, read_aftermaths
 from gateway.engine.handover import TAKEN, watchdog_socket
 from gateway.engine.pulse import pulse_socket
+from gateway.venues import emergency as venue_cancels
 from tests.fixtures.processes import KEYS, Exchange
 from tests.fixtures.strangers import place_past_the_gateway
 
@@ -149,8 +150,9 @@ async def test_a_fresh_engine_takes_over_what_the_exchange_does_not_answer(
 
 @pytest.mark.parametrize("foreign", [False, True])
 async def test_an_account_wholly_ours_is_canceled_by_one_request(
-    tmp_path: Path, exchange: Exchange, config: Config, foreign: bool
+    tmp_path: Path, exchange: Exchange, config: Config, foreign: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(venue_cancels, "_LOOK_S", 60.0)  # however slow the machine
     (account,) = config.venue_accounts
     exclusive = config.model_copy(update={"venue_accounts": (account.model_copy(update={"exclusive": True}),)})
     process = watchdog.Watchdog(exclusive, allow_live=False)

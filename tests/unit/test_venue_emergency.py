@@ -1,13 +1,14 @@
 """Emergency cancels are sent until each order is over, by what the venue says and not by what is hoped."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from gateway.domain.intents import CancelIntent
+from gateway.domain.reconcile import SnapshotRequest, VenueSnapshot
 from gateway.domain.venue_reports import CloseReason, Operation, VenueClosed, VenueOutcomeUnknown, VenueRefused
 from gateway.engine.emergency import OpenOrder, Over, Said
 from gateway.venues import emergency
@@ -93,6 +94,57 @@ async def test_one_that_may_be_on_its_way_is_asked_for_until_it_cannot_be(monkey
     venue, noted = await cancels(IN_FLIGHT, *never, in_flight_s=0.05, monkeypatch=monkeypatch)
     assert 1 < len(venue.sent) < 1000
     assert [n.outcome for n in noted if isinstance(n, Over)] == ["not open: -2011"]
+
+
+class AllAtOnce(ScriptedVenue):
+    """Shows nothing foreign, and cancels all of a symbol; of BTCUSDT alone it fails to."""
+
+    def __init__(self, sinks: Sinks, script: Iterator[dict[str, Any] | None]) -> None:
+        super().__init__(sinks, script)
+        self.shows = asyncio.Event()
+
+    async def snapshot(self, request: SnapshotRequest) -> VenueSnapshot:
+        await self.shows.wait()
+        return VenueSnapshot(request=request, asked_at=1, orders=(), trades=())
+
+    def cancel_all(self, intents: Sequence[CancelIntent]) -> None:
+        if intents[0].symbol == "BTCUSDT":
+            raise RuntimeError("a defect")
+        for one in intents:
+            self._sinks.report(
+                VenueClosed(
+                    venue_account="main", symbol=one.symbol, client_id=one.client_id, reason=CloseReason.CANCELED,
+                    cum_qty=Decimal(0),
+                )
+            )  # fmt: skip
+
+
+async def all_canceled(monkeypatch: pytest.MonkeyPatch, *, shows: bool) -> tuple[set[str], set[str]]:
+    """What was canceled alone, and what is over. shows: the venue answers when it is looked at."""
+    venues: list[AllAtOnce] = []
+
+    def build(_name: str, sinks: Sinks) -> Any:
+        venues.append(AllAtOnce(sinks, iter([])))
+        if shows:
+            venues[0].shows.set()
+        return venues[0]
+
+    noted: list[Said | Over] = []
+    other = OpenOrder("O3", 1, "main", "ETHUSDT", "gw-O3-1", "78")
+    run = EmergencyCancels(build, noted.append, 60, exclusive=["main"], prefix="gw-").run([KNOWN, other])
+    await asyncio.wait_for(run, 30)
+    return {intent.client_id for intent in venues[0].sent}, {n.client_id for n in noted if isinstance(n, Over)}
+
+
+async def test_nobody_waits_for_a_request_that_could_not_be_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(emergency, "_ANSWER_S", 3_600.0)
+    assert await all_canceled(monkeypatch, shows=True) == ({"gw-O1-1"}, {"gw-O1-1", "gw-O3-1"})
+
+
+async def test_a_look_that_is_not_answered_soon_holds_up_no_cancel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(emergency, "_ANSWER_S", 3_600.0)
+    monkeypatch.setattr(emergency, "_LOOK_S", 0.01)
+    assert await all_canceled(monkeypatch, shows=False) == ({"gw-O1-1", "gw-O3-1"}, {"gw-O1-1", "gw-O3-1"})
 
 
 async def test_what_is_open_is_closed_however_often_it_is_canceled(monkeypatch: pytest.MonkeyPatch) -> None:
