@@ -62,7 +62,7 @@ class Unattended:
             round(config.engine.hang_seconds / TICK_S), round(config.engine.absent_seconds / TICK_S)
         )
         self._engines: dict[int, int] = {}  # process descriptors of those that are connected, by process id
-        self._killed: set[int] = set()
+        self._killed: set[int] = set()  # of those that are connected: the host gives a process id again
         self._fencing_number = 0  # of the engine that came last: one may take the lease and die before its first beat
         self._server: asyncio.Server | None = None
         self._ticking: asyncio.Task[None] | None = None
@@ -113,6 +113,7 @@ class Unattended:
             if self._engines.get(pid) == process:  # else it has connected again already
                 self.attendance.ended(pid)
                 self._engines.pop(pid, None)
+                self._killed.discard(pid)
             if process is not None:
                 os.close(process)
             writer.close()
@@ -167,7 +168,10 @@ class Unattended:
 
     async def _kill(self) -> None:
         """All that are connected: one that is just starting would trade on without knowing of this."""
-        for pid, process in list(self._engines.items()):
+        for pid in list(self._engines):
+            process = self._engines.get(pid)
+            if process is None:  # it ended while another was killed, and its descriptor is closed
+                continue
             logger.critical("killing the engine pid={}", pid)
             self._killed.add(pid)
             with suppress(ProcessLookupError):

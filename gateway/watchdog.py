@@ -42,7 +42,7 @@ class Watchdog:
         self._prefix = config.deployment + "-"
         self._build = _builder(config, allow_live=allow_live)
         self._over: set[str] = set()  # client ids that need no second cancel when the next engine fails too
-        self._run: asyncio.Task[None] | None = None
+        self._runs: set[asyncio.Task[None]] = set()  # two, where an engine is killed that was handing over
         self._ending: asyncio.Task[None] | None = None
         self.unattended = Unattended(config, self._build, self._begin, self._start_run, self._taken_over)
         self._server: asyncio.Server | None = None
@@ -60,9 +60,9 @@ class Watchdog:
         if self._server is not None:
             self._server.close()
         await self.unattended.stop()
-        if self.unattended.giving_up is not None and self._run is not None:
-            await asyncio.wait({self._run}, timeout=_LEAST_RUN_S)  # there is no next engine
-        await self._end_run()
+        if self.unattended.giving_up is not None:
+            await self._let_run()  # there is no next engine
+        await self._end_runs()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One engine's connection, which lives as long as the engine."""
@@ -105,7 +105,9 @@ class Watchdog:
             return None
 
     def _start_run(self, emergency: Emergency, file: EmergencyFile | None) -> None:
-        self._run = asyncio.create_task(self._cancel(emergency, file))
+        run = asyncio.create_task(self._cancel(emergency, file))
+        self._runs.add(run)
+        run.add_done_callback(self._runs.discard)
 
     async def _cancel(self, emergency: Emergency, file: EmergencyFile | None) -> None:
         def note(line: Said | Over) -> None:
@@ -134,20 +136,24 @@ class Watchdog:
     async def _let_take_over(self) -> None:
         """An engine is there that could read SQL, and cancels itself what is left."""
         self._reserve()  # the disk may have been full the last time
-        if self._run is not None:
-            await asyncio.wait({self._run}, timeout=_LEAST_RUN_S)
-            await self._end_run()
+        await self._let_run()
+        await self._end_runs()
 
     def _taken_over(self) -> None:
         """An engine is at work, and has withdrawn all that is written down: two would use the rate budget twice."""
-        if self._run is not None:
-            self._ending = asyncio.create_task(self._end_run())
+        if self._runs:
+            self._ending = asyncio.create_task(self._end_runs())
 
-    async def _end_run(self) -> None:
-        run, self._run = self._run, None
-        if run is not None:
+    async def _let_run(self) -> None:
+        if self._runs:
+            await asyncio.wait(self._runs, timeout=_LEAST_RUN_S)
+
+    async def _end_runs(self) -> None:
+        runs, self._runs = self._runs, set()
+        for run in runs:
             run.cancel()
-            await asyncio.wait({run}, timeout=_STOP_S)
+        if runs:
+            await asyncio.wait(runs, timeout=_STOP_S)
 
     def _reserve(self) -> None:
         try:

@@ -174,10 +174,19 @@ async def test_an_account_wholly_ours_is_canceled_by_one_request(
     assert {over.client_id for over in aftermath.over} == {"test-O1-1", "test-O2-1"}
 
 
-async def test_an_engine_that_is_at_work_has_the_cancels_to_itself(tmp_path: Path, watching: watchdog.Watchdog) -> None:
-    run = watching._run = asyncio.create_task(asyncio.sleep(600))
+async def test_an_engine_that_is_at_work_has_the_cancels_to_itself(
+    tmp_path: Path, watching: watchdog.Watchdog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def cancel(_emergency: Emergency, _file: object) -> None:
+        await asyncio.sleep(600)
+
+    monkeypatch.setattr(watching, "_cancel", cancel)
+    watching._start_run(emergency("test-O1-1"), None)  # of one that was killed,
+    watching._start_run(emergency("test-O1-1"), None)  # and was handing over
+    runs = set(watching._runs)
+    assert len(runs) == 2
     _, writer = await asyncio.open_unix_connection(pulse_socket(tmp_path))
     writer.write(b"hello 1\nbeat\nbye\n")  # it is this process, which nobody is to miss
-    await asyncio.wait({run}, timeout=20)
-    assert run.cancelled()
+    await asyncio.wait(runs, timeout=20)
+    assert [run.cancelled() for run in runs] == [True, True]
     writer.close()

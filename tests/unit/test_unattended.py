@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import socket
 import threading
 from collections.abc import Callable
@@ -113,5 +114,31 @@ async def test_an_engine_that_came_while_the_orders_were_looked_for_cancels_them
     found.set()
     await seeing
     assert (watch.canceled, written) == ([], ["found", "closed"])
+    fresh.close()
+    await watch.half.stop()
+
+
+async def test_a_process_id_that_was_killed_may_be_a_fresh_engines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the watchdog would go on to cancel beside it."""
+    watch = Watch(tmp_path, monkeypatch, lease=5)
+
+    async def ended(process: int) -> None:
+        os.close(process)
+
+    monkeypatch.setattr(unattended, "_ended", ended)
+    monkeypatch.setattr(signal, "pidfd_send_signal", lambda *_: None)  # it is this process
+    await watch.half.start()
+    killed = watch.engine("hello 5\nbeat\n")
+    await until(lambda: watch.half.attendance.at_work)
+    await watch.half._kill()
+    assert not watch.half._is_replaced(), "it hangs in the kernel"
+    killed.close()
+    await until(lambda: not watch.half._engines)
+    assert not watch.half._is_replaced(), "it is dead"
+    fresh = watch.engine("hello 5\nbeat\n")
+    await until(lambda: watch.half.attendance.at_work)
+    assert watch.half._is_replaced()
     fresh.close()
     await watch.half.stop()
