@@ -6,6 +6,7 @@ from gateway.domain.book import Book
 from gateway.domain.order import Order
 from gateway.engine.clock import NANOSECONDS
 from gateway.store import readers
+from gateway.store.dialects import see_one_moment
 
 CLOCKS_DIFFER = 3_600 * NANOSECONDS
 """So much earlier than a client says that it made an order we may have received it, by our clock."""
@@ -14,11 +15,19 @@ CLOCKS_DIFFER = 3_600 * NANOSECONDS
 def earlier_order(database: Database, session: str, cl_ord_id: str, made_at: int, day_start: int) -> Order | None:
     """The order that was received from the session under this ClOrdID(11) since it was made, before this day.
 
-    Raises LookupError where its journal is archived: the message is then refused, and nothing is ordered.
+    Raises LookupError where its journal is archived, or messages of that time are, without which it is not found: the
+    message is then refused, and nothing is ordered.
     """
+    since = made_at - CLOCKS_DIFFER
     with database.connect() as connection:
-        order_id = readers.received_order(connection, session, cl_ord_id, made_at - CLOCKS_DIFFER, day_start)
+        see_one_moment(connection)
+        order_id = readers.received_order(connection, session, cl_ord_id, since, day_start)
         if order_id is None:
+            if readers.are_archived(connection, "messages", since):
+                raise LookupError(
+                    f"{cl_ord_id} repeats what was sent on a day whose messages are archived: nobody can tell here "
+                    "whether it was received"
+                )
             return None
         book = Book()
         for position, event in readers.load_order_events(connection, order_id):

@@ -13,13 +13,14 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from gateway.errors import ConfigError, DatabaseUnavailable, GatewayError
 
 _SQLITE_PRAGMAS = (
-    "PRAGMA auto_vacuum=INCREMENTAL",  # counts for a new file, and for VACUUM: room can be given back (space.py)
     "PRAGMA synchronous=FULL",  # a commit is on the disk before it returns
     "PRAGMA busy_timeout=5000",
     "PRAGMA wal_autocheckpoint=4000",  # pages: fewer pauses than the default of 1000, a log of some 16 MB
     "PRAGMA cache_size=-65536",  # KiB
     "PRAGMA temp_store=MEMORY",
 )
+
+_INCREMENTAL = 2
 
 PASSWORD_VARIABLE = "FIXGW_DATABASE_PASSWORD"  # noqa: S105 -- a name
 """The server's password, or with _FILE added to the name, a file that holds it."""
@@ -113,6 +114,11 @@ def _sqlite_engine(url: URL, *, read_only: bool) -> Engine:
             dbapi_connection.execute(pragma)
         if read_only:
             dbapi_connection.execute("PRAGMA query_only=ON")
+            return
+        # Counts for a new file, and for VACUUM: room can be given back (space.py). To set it again would be to write:
+        # whoever connects would wait for whoever writes.
+        if dbapi_connection.execute("PRAGMA auto_vacuum").fetchone() != (_INCREMENTAL,):
+            dbapi_connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

@@ -2,6 +2,7 @@
 
 from sqlalchemy import Engine, select
 
+from gateway.store.dialects import see_one_moment
 from gateway.store.rows import MetaRow
 from gateway.store.tables import meta
 
@@ -17,4 +18,5 @@ def owners_in(engine: Engine) -> dict[str, str]:
     """By venue account."""
     query = select(meta.c.key, meta.c.value).where(meta.c.key.startswith(_KEY, autoescape=True))
     with engine.connect() as connection:
+        see_one_moment(connection)
         return {key.removeprefix(_KEY): value for key, value in connection.execute(query)}

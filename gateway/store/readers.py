@@ -6,6 +6,7 @@ Call them on one connection, before the first commit.
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -17,6 +18,7 @@ from gateway.domain.values import Side
 from gateway.store.codec import decode_event
 from gateway.store.rows import AdminActionRow, BreakRow, HaltRow, ReportRow, SessionRow
 from gateway.store.tables import admin_actions, breaks, halts, journal, messages, orders, reports, sessions, venue_calls
+from gateway.store.tables_retention import archives
 
 ADMINISTRATIVE = ("0", "1", "2", "3", "4", "5", "A")
 """MsgType(35) of the session level: never resent, a gap fill stands in for them."""
@@ -27,6 +29,7 @@ UNDER_WAY = "under way"
 RECONCILE = "reconcile"
 """The operation of the venue_calls row that a finished comparison leaves."""
 
+_SECOND = 1_000_000_000  # ns
 _ROWS_AT_ONCE = 5000
 _CALLS_LOOKED_AT = 200_000
 
@@ -62,19 +65,43 @@ def load_order_events(connection: Connection, order_id: str) -> Iterator[tuple[i
 
 
 def received_order(connection: Connection, session: str, cl_ord_id: str, since: int, before: int) -> str | None:
-    """The OrderID(37) of the last order that the session sent under this ClOrdID(11) in that time, nanoseconds UTC."""
+    """The OrderID(37) of the last order that the session sent under this ClOrdID(11) in that time, nanoseconds UTC.
+
+    It is found by the message that it came in: orders have no index of ClOrdIDs, and the engine waits for the answer.
+    """
+    came = select(messages.c.order_id).where(
+        messages.c.cl_ord_id == cl_ord_id,
+        messages.c.session == session,
+        messages.c.direction == "in",
+        messages.c.msg_type == "D",
+        messages.c.order_id.is_not(None),
+        messages.c.at >= since,
+        messages.c.at < before,
+    )
+    order_ids = set(connection.execute(came).scalars())
+    if not order_ids:
+        return None
+    # A message that was refused has the order that had its ClOrdID before, or whatever the client wrote.
     query = (
         select(orders.c.order_id)
         .where(
-            orders.c.received_at >= since,
-            orders.c.received_at < before,
+            orders.c.order_id.in_(order_ids),
             orders.c.session == session,
             orders.c.first_cl_ord_id == cl_ord_id,
+            orders.c.received_at >= since,
+            orders.c.received_at < before,
         )
         .order_by(desc(orders.c.received_at))
     )
     found: str | None = connection.execute(query.limit(1)).scalar()
     return found
+
+
+def are_archived(connection: Connection, record_class: str, since: int) -> bool:
+    """Whether records of this class are archived of the UTC day of this time, nanoseconds, or of a later one."""
+    day = datetime.fromtimestamp(since // _SECOND, UTC).date().isoformat()
+    query = select(archives.c.number).where(archives.c.record_class == record_class, archives.c.day >= day)
+    return connection.execute(query.limit(1)).scalar() is not None
 
 
 def load_positions(connection: Connection, changed_since: int | None = None) -> dict[tuple[str, str, str], Decimal]:
