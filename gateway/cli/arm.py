@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.database import DEFAULT_CONFIG, ConfigOption
 from gateway.cli.kill import Account, Session, Symbol, Venue, VenueAccount, scope_arguments
 from gateway.cli.operate import operate, show
+from gateway.cli.options import DEFAULT_CONFIG, ConfigOption
 
 
 def arm(

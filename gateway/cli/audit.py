@@ -14,8 +14,9 @@ from sqlalchemy.exc import DBAPIError
 
 from gateway.cli.access import record_access
 from gateway.cli.archives import show_archives
-from gateway.cli.database import DEFAULT_CONFIG, ConfigOption, reading
+from gateway.cli.database import reading
 from gateway.cli.exits import refuse
+from gateway.cli.options import DEFAULT_CONFIG, ConfigOption
 from gateway.cli.parent import stop_with_parent
 from gateway.cli.signals import Signals
 from gateway.cli.times import utc_text

@@ -3,9 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
 
-import typer
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
@@ -16,14 +14,6 @@ from gateway.errors import GatewayError
 from gateway.store.database import open_for_reading
 from gateway.store.readers import load_sessions
 
-ConfigOption = Annotated[
-    Path, typer.Option(envvar="FIXGW_CONFIG", help="The gateway's configuration file; it names the database.")
-]
-ImportedOption = Annotated[
-    Path | None,
-    typer.Option("--database", metavar="FILE", help="Read what fixgw replay import made, instead of the gateway's."),
-]
-DEFAULT_CONFIG = Path("config/sandbox.toml")
 EXIT_UNUSABLE = 2
 
 

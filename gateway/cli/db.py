@@ -11,8 +11,8 @@ from typing import Annotated
 import typer
 from sqlalchemy.exc import DBAPIError
 
-from gateway.cli.database import DEFAULT_CONFIG, ConfigOption
 from gateway.cli.exits import refuse
+from gateway.cli.options import DEFAULT_CONFIG, ConfigOption
 from gateway.config import load_config
 from gateway.engine.lease import SHARD
 from gateway.engine.lock import hold

@@ -30,7 +30,6 @@ def engine(
     stop_with_parent(parent)
     # Orders live long and make no reference cycles: the collector would only walk them again and again.
     sys.setswitchinterval(0.005)
-    gc.freeze()
     gc.set_threshold(50_000, 20, 100)
     try:
         settings = load_config(config)
@@ -41,6 +40,7 @@ def engine(
             if error.name != "quickfix":
                 raise
             raise ConfigError(ENGINE_MISSING) from error
+        gc.freeze()  # what was imported stays
         signals = Signals(signal.SIGINT, signal.SIGTERM, RELOAD_KEYS)  # after quickfix was imported: it resets them
         process = EngineProcess(
             settings,

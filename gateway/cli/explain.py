@@ -12,8 +12,9 @@ from sqlalchemy import Row
 
 from gateway.cli.access import record_access
 from gateway.cli.archived import missing_of
-from gateway.cli.database import DEFAULT_CONFIG, ConfigOption, reading
+from gateway.cli.database import reading
 from gateway.cli.exits import refuse
+from gateway.cli.options import DEFAULT_CONFIG, ConfigOption
 from gateway.cli.tables import Column, build_table, console
 from gateway.cli.times import local_date_time, utc_text
 from gateway.domain.events import OrderReceived

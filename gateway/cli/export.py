@@ -12,8 +12,9 @@ from rich.table import Table
 
 from gateway.cli.access import record_access
 from gateway.cli.archived import refuse_archived
-from gateway.cli.database import DEFAULT_CONFIG, ConfigOption, reading
+from gateway.cli.database import reading
 from gateway.cli.exits import refuse
+from gateway.cli.options import DEFAULT_CONFIG, ConfigOption
 from gateway.cli.tables import console
 from gateway.cli.times import utc_text
 from gateway.cli.window import DateOption, FromOption, ToOption, asked_window

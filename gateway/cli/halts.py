@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.database import DEFAULT_CONFIG, ConfigOption, reading
+from gateway.cli.database import reading
+from gateway.cli.options import DEFAULT_CONFIG, ConfigOption
 from gateway.cli.tables import Column, build_table, console
 from gateway.cli.times import local_date_time, utc_text
 from gateway.control.peer import login_name

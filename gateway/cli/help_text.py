@@ -3,8 +3,6 @@
 import inspect
 from typing import Any
 
-from rich.markup import escape
-
 
 def tidy(command: Any) -> None:
     """Make the help of a command, and of those below it, fit any terminal.
@@ -19,5 +17,9 @@ def tidy(command: Any) -> None:
 
 
 def _paragraph(text: str) -> str:
-    text = escape(text.replace("\\b\n", "\b\n"))
+    text = text.replace("\\b\n", "\b\n")
+    if "[" in text:
+        from rich.markup import escape  # noqa: PLC0415 - takes as long to load as a tenth of a command, few need it
+
+        text = escape(text)
     return text if text.startswith("\b") else " ".join(text.split("\n"))

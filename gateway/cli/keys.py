@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.database import DEFAULT_CONFIG, ConfigOption
 from gateway.cli.operate import operate, show
+from gateway.cli.options import DEFAULT_CONFIG, ConfigOption
 
 keys = typer.Typer(no_args_is_help=True, help="The keys of venue accounts, which are never shown.")
 

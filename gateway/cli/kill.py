@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.database import DEFAULT_CONFIG, ConfigOption
 from gateway.cli.operate import operate, show
+from gateway.cli.options import DEFAULT_CONFIG, ConfigOption
 
 EXIT_NOT_CONFIRMED = 3
 EXIT_NOT_FLAT = 4

@@ -7,10 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.cli.database import DEFAULT_CONFIG, ConfigOption, reading
+from gateway.cli.database import reading
 from gateway.cli.exits import refuse
 from gateway.cli.operate import operate
 from gateway.cli.operate import show as show_answer
+from gateway.cli.options import DEFAULT_CONFIG, ConfigOption
 from gateway.cli.tables import Column, build_table, console
 from gateway.cli.times import local_date_time, utc_text
 from gateway.config import load_config

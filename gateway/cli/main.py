@@ -1,5 +1,6 @@
 """The fixgw command: every command group is one thin file beside this one."""
 
+import gc
 from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
@@ -65,6 +66,9 @@ class _Commands(TyperGroup):
         command.name = cmd_name
         command.rich_help_panel = _GROUP_OF.get(cmd_name)
         tidy(command)
+        if not gc.isenabled():  # __main__.py has stopped it
+            gc.freeze()
+            gc.enable()
         return command
 
 

@@ -11,15 +11,10 @@ from sqlalchemy import Connection, Row
 
 from gateway.cli.access import record_access
 from gateway.cli.archived import say_archived
-from gateway.cli.database import (
-    DEFAULT_CONFIG,
-    ConfigOption,
-    ImportedOption,
-    reading,
-    session_named,
-)
+from gateway.cli.database import reading, session_named
 from gateway.cli.exits import refuse
 from gateway.cli.message_lines import Shape, printer
+from gateway.cli.options import DEFAULT_CONFIG, ConfigOption, ImportedOption
 from gateway.cli.tables import console
 from gateway.cli.window import DateOption, FromOption, ToOption, asked_window
 from gateway.compliance.search import MessageFilter, search

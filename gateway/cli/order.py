@@ -12,8 +12,9 @@ from sqlalchemy import Connection, Row, select
 
 from gateway.cli.access import record_access
 from gateway.cli.archived import missing_of
-from gateway.cli.database import DEFAULT_CONFIG, ConfigOption, ImportedOption, reading
+from gateway.cli.database import reading
 from gateway.cli.exits import refuse
+from gateway.cli.options import DEFAULT_CONFIG, ConfigOption, ImportedOption
 from gateway.cli.order_page import order_page
 from gateway.cli.orders import order_object, orders_table
 from gateway.cli.story import Entry, entries, entries_of_messages

@@ -10,7 +10,8 @@ from rich.table import Table
 from sqlalchemy import Row
 
 from gateway.cli.access import record_access
-from gateway.cli.database import DEFAULT_CONFIG, ConfigOption, reading, session_named
+from gateway.cli.database import reading, session_named
+from gateway.cli.options import DEFAULT_CONFIG, ConfigOption
 from gateway.cli.tables import Column, build_table, console
 from gateway.cli.times import local_time, utc_text
 from gateway.domain.money import text_of, trim

@@ -10,10 +10,11 @@ import msgspec
 import typer
 
 from gateway.cli.access import record_access
-from gateway.cli.database import DEFAULT_CONFIG, ConfigOption, reading
+from gateway.cli.database import reading
 from gateway.cli.exits import refuse
 from gateway.cli.operate import operate
 from gateway.cli.operate import show as show_answer
+from gateway.cli.options import DEFAULT_CONFIG, ConfigOption
 from gateway.cli.positions_file import PositionsFileError, read_positions
 from gateway.cli.tables import Column, build_table, console
 from gateway.domain.money import avg_px, text_of, trim

@@ -8,9 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.cli.database import DEFAULT_CONFIG, ConfigOption, reading
+from gateway.cli.database import reading
 from gateway.cli.operate import EXIT_REFUSED, operate
 from gateway.cli.operate import show as show_answer
+from gateway.cli.options import DEFAULT_CONFIG, ConfigOption
 from gateway.cli.times import utc_text
 from gateway.domain.reconcile import BreakKind
 from gateway.store.queries import find_breaks

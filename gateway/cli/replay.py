@@ -8,8 +8,9 @@ from collections.abc import Callable
 import typer
 
 from gateway.cli.access import record_access
-from gateway.cli.database import DEFAULT_CONFIG, ConfigOption, reading
+from gateway.cli.database import reading
 from gateway.cli.exits import refuse
+from gateway.cli.options import DEFAULT_CONFIG, ConfigOption
 from gateway.cli.replay_import import import_command
 from gateway.cli.replay_inject import inject_command
 from gateway.cli.times import utc_text

@@ -13,9 +13,10 @@ import typer
 
 from gateway.cli.access import record_access
 from gateway.cli.archived import PARTS, refuse_archived
-from gateway.cli.database import DEFAULT_CONFIG, EXIT_UNUSABLE, ConfigOption, reading
+from gateway.cli.database import EXIT_UNUSABLE, reading
 from gateway.cli.exits import refuse
 from gateway.cli.inject_steps import Steps
+from gateway.cli.options import DEFAULT_CONFIG, ConfigOption
 from gateway.cli.scratch import Scratch
 from gateway.cli.window import DateOption, FromOption, ToOption, asked_window
 from gateway.client import ClientError

@@ -12,8 +12,9 @@ import typer
 from sqlalchemy.exc import DBAPIError
 
 from gateway.cli.access import record_access
-from gateway.cli.database import DEFAULT_CONFIG, ConfigOption, reading
+from gateway.cli.database import reading
 from gateway.cli.exits import refuse
+from gateway.cli.options import DEFAULT_CONFIG, ConfigOption
 from gateway.cli.retention_holds import hold
 from gateway.cli.tables import Column, build_table, console
 from gateway.cli.times import utc_text

@@ -13,8 +13,9 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from gateway.cli.access import record_access
-from gateway.cli.database import DEFAULT_CONFIG, ConfigOption, reading, session_named
+from gateway.cli.database import reading, session_named
 from gateway.cli.exits import refuse
+from gateway.cli.options import DEFAULT_CONFIG, ConfigOption
 from gateway.cli.tables import Column, build_table, console
 from gateway.cli.times import utc_text
 from gateway.cli.window import DateOption, FromOption, ToOption, asked_window

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.database import DEFAULT_CONFIG, ConfigOption
 from gateway.cli.operate import operate, show
+from gateway.cli.options import DEFAULT_CONFIG, ConfigOption
 
 Name = Annotated[str, typer.Argument(help="The client's CompID, such as DESK, or the whole SessionID.")]
 Reason = Annotated[str, typer.Option(help="Why; kept with who did it.")]

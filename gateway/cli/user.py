@@ -7,8 +7,8 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from gateway.cli.database import DEFAULT_CONFIG, ConfigOption
 from gateway.cli.exits import refuse
+from gateway.cli.options import DEFAULT_CONFIG, ConfigOption
 from gateway.cli.tables import Column, build_table, console
 from gateway.config import Config, load_config
 from gateway.errors import ConfigError

@@ -10,7 +10,8 @@ import typer
 from rich.text import Text
 
 from gateway.cli.access import record_access
-from gateway.cli.database import DEFAULT_CONFIG, EXIT_UNUSABLE, ConfigOption
+from gateway.cli.database import EXIT_UNUSABLE
+from gateway.cli.options import DEFAULT_CONFIG, ConfigOption
 from gateway.cli.tables import console
 from gateway.cli.window import FromOption, ToOption, asked_window
 from gateway.cli.wire_entries import Entries, as_object, line

@@ -1,5 +1,6 @@
 """Each command's help, at 80 columns: it gives an example that the command takes, and shows no markup."""
 
+import gc
 import shlex
 from collections.abc import Iterator
 from typing import Any
@@ -28,6 +29,16 @@ def commands() -> Iterator[tuple[tuple[str, ...], Any]]:
 
 
 COMMANDS = dict(commands())
+
+
+def test_garbage_is_collected_again_once_a_command_is_loaded() -> None:
+    gc.disable()  # as __main__.py does
+    try:
+        ROOT.get_command(None, "halts")
+        assert gc.isenabled()
+    finally:
+        gc.unfreeze()
+        gc.enable()
 
 
 def examples(command: Any) -> Iterator[list[str]]:

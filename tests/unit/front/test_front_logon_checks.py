@@ -26,6 +26,7 @@ from gateway.front import (
     UserFile,
     UserFileError,
     hash_password,
+    passwords,
 )
 from gateway.front import authentication as authentication_module
 from gateway.front.authentication import PasswordCheck
@@ -207,6 +208,11 @@ def test_the_file_is_ours_alone_and_holds_no_password(users: UserFile) -> None:
 def test_passwords_that_may_not_be(wrong: str) -> None:
     with pytest.raises(ValueError, match="12 to 128 printable ASCII"):
         hash_password(wrong)
+
+
+def test_who_is_unknown_costs_what_a_known_user_costs() -> None:
+    assert passwords._NOBODY.split("$")[:4] == hash_password(GOOD).split("$")[:4]  # algorithm, version, parameters
+    assert not is_password(None, GOOD)
 
 
 # --- signatures

@@ -1,0 +1,15 @@
+"""Options that several commands have."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ConfigOption = Annotated[
+    Path, typer.Option(envvar="FIXGW_CONFIG", help="The gateway's configuration file; it names the database.")
+]
+ImportedOption = Annotated[
+    Path | None,
+    typer.Option("--database", metavar="FILE", help="Read what fixgw replay import made, instead of the gateway's."),
+]
+DEFAULT_CONFIG = Path("config/sandbox.toml")
