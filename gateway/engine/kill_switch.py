@@ -181,8 +181,9 @@ class KillSwitch:
         """What one request cancels together, and as many of the others as a batch may take; the rest later."""
         first: list[Order] = []
         rest: list[Order] = []
+        together = self._mass_cancels.places()
         for order in orders:
-            (first if self._mass_cancels.takes(order.venue_account, order.symbol) else rest).append(order)
+            (first if (order.venue_account, order.symbol) in together else rest).append(order)
         self._withdrawals.withdraw([*first, *rest[:AT_ONCE]], _why(scope), now)
         self._withdrawals.later(rest[AT_ONCE:], _why(scope))
 
@@ -203,7 +204,7 @@ class KillSwitch:
             kill.left.pop()
         if not kill.left and not kill.unseen:
             self._confirmed(kill)
-        elif self._withdrawals.is_behind:
+        elif self._withdrawals.is_behind(_why(kill.scope)):
             kill.until = now + CONFIRM_WITHIN
         elif now > kill.until and not self._goes_on(kill, now):
             self._not_confirmed(kill)

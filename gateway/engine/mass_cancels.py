@@ -79,13 +79,9 @@ class MassCancels:
         """The kill is over."""
         self._covered.pop(action_id, None)
 
-    def takes(self, venue_account: str, symbol: str) -> bool:
-        """Whether cancels there go as one request, if they are decided together."""
-        return (venue_account, symbol) in self._places()
-
     def gather(self, intents: Sequence[Intent]) -> Sequence[Request]:
         """The same requests, with cancels that may go as one gathered at the end: after what they are to cancel."""
-        places = self._places() if self._covered else frozenset()
+        places = self.places() if self._covered else frozenset()
         if not places:
             return intents
         cancels: dict[Place, list[CancelIntent]] = {}
@@ -96,8 +92,8 @@ class MassCancels:
         inside = {intent.intent_id for request in gathered for intent in request.cancels}
         return [*(intent for intent in intents if intent.intent_id not in inside), *gathered]
 
-    def _places(self) -> frozenset[Place]:
-        """Where it may be used now. A scope that was armed meanwhile takes orders again."""
+    def places(self) -> frozenset[Place]:
+        """Where cancels that are decided together go as one. A scope that was armed meanwhile takes orders again."""
         halts = self._halts()
         found: set[Place] = set()
         for scope, places in self._covered.values():

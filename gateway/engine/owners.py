@@ -28,10 +28,12 @@ class Owners:
 
     def problem(self, venue_account: str, owner: str) -> str:
         """Why the account may not be used with a key of this owner; "" when it may. The first is taken and recorded."""
-        known = self._known.setdefault(venue_account, owner)
+        known = self._known.get(venue_account)
+        if known is None:
+            self._known[venue_account] = known = owner
+            self._put(OwnerLearned(venue_account, owner))
         if known == owner:
             self._refused.pop(venue_account, None)
-            self._put(OwnerLearned(venue_account, owner))
             return ""
         self._refused[venue_account] = owner
         return (

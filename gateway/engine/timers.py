@@ -74,12 +74,15 @@ class Timers:
 
     def wait(self, now: int) -> float:
         """Seconds until something is due."""
-        times = [self._today + DAY, *self._restless.values()]
-        if self._restless and max(self._restless.values()) > now + RETRY_LONGEST:
-            return 0.0
+        first, restless = self._today + DAY, self._restless.values()
+        if restless:
+            soonest, latest = min(restless), max(restless)
+            if latest > now + RETRY_LONGEST:
+                return 0.0
+            first = min(first, soonest)
         if self._expiries:
-            times.append(self._expiries[0][0])
-        return max(0.0, (min(times) - now) / NANOSECONDS)
+            first = min(first, self._expiries[0][0])
+        return max(0.0, (first - now) / NANOSECONDS)
 
 
 def _waits(kind: RequestKind, phase: Phase) -> bool:

@@ -35,10 +35,9 @@ class Withdrawals:
         """Withdraw them for this reason in the next batches, so that very many hold up nothing else."""
         self._left += [(order.order_id, text) for order in orders]
 
-    @property
-    def is_behind(self) -> bool:
-        """Whether some are still to be withdrawn."""
-        return bool(self._left)
+    def is_behind(self, text: str) -> bool:
+        """Whether some are still to be withdrawn for this reason."""
+        return any(why == text for _, why in self._left)
 
     def due(self, now: int) -> None:
         """Withdraw what sessions have left whose grace period is over, and what waits, at most AT_ONCE orders."""

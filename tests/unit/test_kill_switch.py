@@ -216,11 +216,23 @@ def test_very_many_are_canceled_batch_by_batch_and_wait_for_each_other(
     world.start()
 
 
+def test_others_that_wait_to_be_withdrawn_do_not_put_off_what_a_kill_says(world: KillWorld) -> None:
+    orders = [world.order("A"), world.order("B")]
+    switch, later = world.engine._operator._kill_switch, world.engine._withdrawals
+    told: list[Outcome] = []
+    switch.kill(1, Kill(symbol="BTCUSDT"), ROOT, "why", told.append)
+    later.later(orders, "their session was lost")
+    world.time += CONFIRM_WITHIN + 1
+    switch.due(world.time)
+    assert len(told) == 1
+    world.start()
+
+
 def test_what_a_crash_left_is_canceled_by_the_next_start(world: KillWorld) -> None:
     orders = [world.order("A"), world.order("B")]
     switch, told = world.engine._operator._kill_switch, list[Outcome]()
     switch.resume(1, Kill(), told.append)
-    assert not world.engine._withdrawals.is_behind, "it was armed since"
+    assert world.engine._withdrawals.wait(world.time), "it was armed since: none is to be withdrawn"
     world.book.halts.put(Halt(HaltScope(), TradingState.HALTED, "why", 0, "root", 0))
     switch.resume(1, Kill(), told.append)
     assert len(told) == 2
