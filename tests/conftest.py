@@ -4,10 +4,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.fixtures.processes import Exchange, Gateway
 
 pytest_plugins = ["tests.fixtures.databases"]
+
+# How long an example takes, or finding it, depends on what else the machine does, and no test is about that.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 
 @pytest.fixture

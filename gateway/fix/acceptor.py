@@ -104,10 +104,10 @@ class Acceptor:
         if self._acceptor is None or self._stopped:
             return
         self._stopped = True
+        self._unlist()
         self._log_out()
         other_end = None
-        if self._listener is not None and self._socket_path is not None:
-            self._socket_path.unlink(missing_ok=True)
+        if self._listener is not None:
             other_end = silence_listener(self._listener)
             time.sleep(_SETTLE_S)
         self._acceptor.stop(True)  # force: it need not wait for the clients once more
@@ -122,6 +122,7 @@ class Acceptor:
     def say_goodbye(self, text: str) -> None:
         """Before the process ends at once: log every session out, with a Text(58), and wait a little for that."""
         if self._listener is not None:
+            self._unlist()
             self._log_out(text, GOODBYE_S)
 
     def _check(self, numbers: Mapping[str, tuple[int, int]]) -> None:
@@ -129,6 +130,13 @@ class Acceptor:
         found = self._numbers()
         if any(found[key] != wanted for key, wanted in numbers.items()):
             raise GatewayError(f"QuickFIX did not take the sessions' numbers {dict(numbers)}, it has {found}")
+
+    def _unlist(self) -> None:
+        """Let nobody find us any more: QuickFIX hangs up on who logs on to a session that it is logging out, without a
+        word, while the front lets a Logon wait for the next engine.
+        """
+        if self._socket_path is not None:
+            self._socket_path.unlink(missing_ok=True)
 
     def _log_out(self, text: str = "", seconds: float = LOGOUT_S) -> None:
         sessions = [quickfix.Session.lookupSession(settings.session_id) for settings in self._sessions]

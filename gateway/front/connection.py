@@ -18,10 +18,10 @@ from loguru import logger
 
 from gateway.front.addresses import Peer
 from gateway.front.door import Place
-from gateway.front.engine_side import EngineSide
+from gateway.front.engine_side import EngineSide, reach_engine
 from gateway.front.inbound import Inbound
 from gateway.front.logon import Logon, shown, take_logon
-from gateway.front.refused import Refused, rejection
+from gateway.front.refused import Refused, rejection_of
 from gateway.front.settings import SessionPolicy
 from gateway.front.tls import Identity, identity_of
 from gateway.front.writing import write_at_once
@@ -64,6 +64,8 @@ class ClientSide(asyncio.Protocol):
         self._connecting: asyncio.Task[None] | None = None
         self.has_begun = False
         """Whether it has the socket, and the place."""
+        self.awaits_engine = False
+        """Its Logon is not forwarded yet, since there is no engine."""
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done when the client's socket is closed."""
 
@@ -167,14 +169,17 @@ class ClientSide(asyncio.Protocol):
             await self._forward(logon)
         except Refused as refusal:
             if refusal.answer and not self._closed:
-                self.deliver(_rejection(logon, refusal.answer))
-            self.close("WARNING", f"refused, {refusal}", Kind.REFUSED)
+                self.deliver(rejection_of(logon, refusal.answer))
+            self.close(refusal.level, f"refused, {refusal}", Kind.REFUSED)
         except Exception:  # whatever a Logon can provoke: it ends that client alone, and is seen
             logger.exception("a Logon could not be checked connection={} peer={}", self._number, self._peer)
             self.abort()
 
     async def _hold_session(self, policy: SessionPolicy) -> None:
         other = self._front.sessions.get(policy.key)
+        if other is not None and other.awaits_engine:  # maybe given up: a client that waits is not read
+            other.close("INFO", f"the client is back, {self}")
+            other = None
         if other is not None and other.is_ending:
             await asyncio.wait([other.lost], timeout=_ENDING_S)
             other = self._front.sessions.get(policy.key)
@@ -185,15 +190,16 @@ class ClientSide(asyncio.Protocol):
             self._front.sessions[policy.key] = self
 
     async def _forward(self, logon: Logon) -> None:
-        loop, seconds = asyncio.get_running_loop(), self._settings.answer_deadline_seconds
-        self._set_deadline_in(seconds, f"the engine did not answer the Logon within {seconds:g} s")
+        wait, seconds = self._settings.engine_wait_seconds, self._settings.answer_deadline_seconds
+        self._set_deadline_in(wait + seconds, f"the engine did not answer the Logon within {seconds:g} s")
         try:
-            _, engine = await loop.create_unix_connection(lambda: EngineSide(self), str(self._settings.engine_socket))
+            engine = await reach_engine(self, self._settings.engine_socket, wait)
         except OSError as error:
-            # Whether the engine died or is being stopped, the supervisor says.
-            level = "DEBUG" if self._front.engine_away else "WARNING"
-            self._front.engine_away = True
-            self.close(level, f"the engine is away ({type(error).__name__})")
+            away = f"the engine is away ({type(error).__name__})"
+            raise Refused(away, "the gateway is starting, try again", self._front.engine_missed()) from None
+        finally:
+            self.awaits_engine = False
+        if engine is None:
             return
         if self._front.engine_away:
             self._front.engine_away = False
@@ -202,6 +208,7 @@ class ClientSide(asyncio.Protocol):
             engine.transport.abort()
             return
         self._engine = engine
+        self._set_deadline_in(seconds, f"the engine did not answer the Logon within {seconds:g} s")
         engine.transport.set_write_buffer_limits(high=self._settings.max_buffered_bytes)
         engine.transport.write(logon.masked())
         if self._tap and self._session:
@@ -282,6 +289,11 @@ class ClientSide(asyncio.Protocol):
             self._clear_deadline()
 
     # Towards the client
+
+    @property
+    def is_closed(self) -> bool:
+        """Nothing more is to be done for it."""
+        return self._closed
 
     @property
     def is_ending(self) -> bool:
@@ -384,9 +396,3 @@ class ClientSide(asyncio.Protocol):
         logger.opt(depth=1).log(
             level, "{} connection={} peer={} sender_comp_id={}", event, self._number, self._peer, self._sender_comp_id
         )
-
-
-def _rejection(logon: Logon, text: str) -> bytes:
-    begin_string, client, ours = (part.encode() for part in logon.session)
-    now = time.strftime("%Y%m%d-%H:%M:%S", time.gmtime()).encode()
-    return rejection(begin_string, ours, client, logon.number.encode(), text, now)

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from gateway.wire.framing import FramingError, message_length
@@ -12,7 +13,29 @@ if TYPE_CHECKING:
 # An engine's first message is not limited by configuration, only kept from being absurd.
 _MAX_ANSWER_BYTES = 1 << 20
 _RESEND_REQUEST = b"\x0135=2\x01"
+_TRY_AGAIN_S = 0.1
 _BEGIN_SEQ_NO = re.compile(rb"\x0135=2\x01(?:(?!10=)[^\x01]+\x01)*?7=(\d{1,9})\x01")
+
+
+async def reach_engine(client: "ClientSide", path: Path, seconds: float) -> "EngineSide | None":
+    """Connect to the engine for this client; None when the client was closed meanwhile.
+
+    An engine that is away is waited for so long: it starts again within seconds, while many a client that finds its
+    connection closed lets half a minute pass (QuickFIX's ReconnectInterval). Raises OSError when it stays away.
+    """
+    loop = asyncio.get_running_loop()
+    until = loop.time() + seconds
+    while not client.is_closed:
+        try:
+            _, engine = await loop.create_unix_connection(lambda: EngineSide(client), str(path))
+        except OSError:
+            if loop.time() >= until:
+                raise
+        else:
+            return engine
+        client.awaits_engine = True
+        await asyncio.sleep(_TRY_AGAIN_S)
+    return None
 
 
 class EngineSide(asyncio.Protocol):

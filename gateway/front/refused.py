@@ -1,5 +1,8 @@
 """Refusing a client: why, what it is told, and how much of it is logged."""
 
+import time
+
+from gateway.front.logon import Logon
 from gateway.wire.framing import framed
 
 NOT_AUTHORIZED = "not authorized"
@@ -7,11 +10,14 @@ NOT_AUTHORIZED = "not authorized"
 
 
 class Refused(Exception):  # noqa: N818  # reads as what is the case
-    """The client may not go on. The text says why, for our log; `answer` is what the client is told, if anything."""
+    """The client may not go on. The text says why, for our log; `answer` is what the client is told, if anything.
 
-    def __init__(self, reason: str, answer: str = "") -> None:
+    level: of the line in our log.
+    """
+
+    def __init__(self, reason: str, answer: str = "", level: str = "WARNING") -> None:
         super().__init__(reason)
-        self.answer = answer
+        self.answer, self.level = answer, level
 
 
 def rejection(begin_string: bytes, ours: bytes, client: bytes, logon_number: bytes, text: str, now: bytes) -> bytes:
@@ -23,6 +29,13 @@ def rejection(begin_string: bytes, ours: bytes, client: bytes, logon_number: byt
     header = b"35=3\x0149=%b\x0156=%b\x0134=0\x0152=%b\x01" % (ours, client, now)
     body = b"45=%b\x01372=A\x0158=%b\x01" % (logon_number, text.encode("ascii", "replace"))
     return framed(begin_string, header + body)
+
+
+def rejection_of(logon: Logon, text: str) -> bytes:
+    """The Reject(3) of this Logon, made now."""
+    begin_string, client, ours = (part.encode() for part in logon.session)
+    now = time.strftime("%Y%m%d-%H:%M:%S", time.gmtime()).encode()
+    return rejection(begin_string, ours, client, logon.number.encode(), text, now)
 
 
 class LineBudget:

@@ -46,7 +46,7 @@ class FrontState:
         self.wire_log = WireLog(settings.wire_log) if settings.wire_log else None
         self.accepted = 0
         self.engine_away = False
-        """So that an outage is one log line, however many clients try."""
+        """Since a client was refused for it."""
         self._budget = LineBudget(_REFUSAL_LINES, _REFUSAL_SECONDS)
 
     def tap(self, number: int, peer: Peer) -> Tap | None:
@@ -87,6 +87,13 @@ class FrontState:
     def _load_tls(self) -> None:
         if self.settings.tls is not None:
             self.tls = make_context(self.settings.tls)
+
+    def engine_missed(self) -> str:
+        """Note that the engine is away. Returns the level of the line about it: an outage is one warning, however many
+        clients try. Whether it died or is being stopped, the supervisor says.
+        """
+        level, self.engine_away = "DEBUG" if self.engine_away else "WARNING", True
+        return level
 
     def log_refusal(self, level: str, event: str, connection: int, peer: Peer, sender_comp_id: str = "-") -> None:
         """Of clients that have not logged on: a flood of them gets few lines."""

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from sqlalchemy import func, make_url, select
 
-from gateway.client import FixClient, NotConnected
+from gateway.client import FixClient, LogonRefused, NotConnected
 from gateway.store.tables import intents, journal, orders
 from tests.fixtures.databases import Server
 from tests.fixtures.processes import Exchange, Gateway, wait_until
@@ -27,8 +27,15 @@ class Desk:
         self.client: FixClient
 
     async def connect(self) -> None:
+        """Log on: as often as it takes, where the engine takes longer to start than a Logon waits for it."""
         self.client = self.gateway.client()
-        await self.client.connect(timeout=30)
+        while True:
+            try:
+                await self.client.connect(timeout=30)
+            except LogonRefused as refused:
+                assert "the gateway is starting, try again" in str(refused)  # noqa: PT017 - others may be let in
+            else:
+                break
         await self.take_one()
 
     async def take_one(self) -> None:

@@ -20,6 +20,7 @@ from tests.unit.front.support import (
     log_on,
     running,
     settled,
+    until,
 )
 
 
@@ -126,18 +127,57 @@ async def test_a_client_that_leaves_before_its_logon(settings: FrontSettings, en
         assert any("left before a complete Logon" in line for line in log)
 
 
-async def test_an_engine_that_is_away_is_logged_once(settings: FrontSettings, log: list[str]) -> None:
-    async with running(settings) as front:
+async def test_an_engine_that_stays_away_is_logged_once(settings: FrontSettings, log: list[str]) -> None:
+    async with running(replace(settings, engine_wait_seconds=0.2)) as front:
         for _ in range(3):
             reader, writer = await connect(front)
             writer.write(LOGON)
-            assert await is_closed(reader)
+            told = await asyncio.wait_for(reader.read(), WAIT)
+            assert b"\x0135=3\x01" in told
+            assert b"\x0134=0\x01" in told
+            assert b"\x0158=the gateway is starting, try again\x01" in told
         assert len([line for line in log if "WARNING" in line and "engine is away" in line]) == 1
         stand_in = Engine()
         server = await asyncio.start_unix_server(stand_in.on_connect, settings.engine_socket)
         await log_on(front, stand_in)  # and works again when the engine is back
         server.close()
         assert any("engine is back" in line for line in log)
+
+
+async def test_a_logon_waits_for_an_engine_that_starts(settings: FrontSettings) -> None:
+    async with running(replace(settings, engine_wait_seconds=WAIT)) as front:
+        reader, writer = await connect(front)
+        writer.write(LOGON + ORDER)
+        await until(lambda: any(client.awaits_engine for client in front._state.sessions.values()))
+        stand_in = Engine()
+        server = await asyncio.start_unix_server(stand_in.on_connect, settings.engine_socket)
+        engine_reader, engine_writer = await stand_in.connection()
+        assert await exactly(engine_reader, FORWARDED)
+        engine_writer.write(ANSWER)
+        assert await exactly(reader, ANSWER)
+        assert await exactly(engine_reader, ORDER)
+        server.close()
+
+
+async def test_a_client_that_is_back_does_not_wait_for_itself(settings: FrontSettings) -> None:
+    async with running(replace(settings, engine_wait_seconds=WAIT)) as front:
+        first, first_writer = await connect(front)
+        first_writer.write(LOGON)
+        await until(lambda: any(client.awaits_engine for client in front._state.sessions.values()))
+        reader, writer = await connect(front)
+        writer.write(LOGON)
+        assert await is_closed(first)
+        stand_in = Engine()
+        server = await asyncio.start_unix_server(stand_in.on_connect, settings.engine_socket)
+        engine_reader, engine_writer = await stand_in.connection()
+        assert await exactly(engine_reader, FORWARDED)
+        engine_writer.write(ANSWER)
+        assert await exactly(reader, ANSWER)
+        assert stand_in.accepted.empty()
+        other, other_writer = await connect(front)  # one that is let in is not pushed out
+        other_writer.write(LOGON)
+        assert b"in use" in await asyncio.wait_for(other.read(), WAIT)
+        server.close()
 
 
 async def test_an_engine_that_never_answers(settings: FrontSettings, engine: Engine, log: list[str]) -> None:
