@@ -208,6 +208,12 @@ class AccountBalances:
         }
         return dict(self.baselines)
 
+    def begin_anew(self) -> None:
+        """It is another account of the exchange from here on: what was there before says nothing of it."""
+        self.baselines.clear()
+        self.known.clear()
+        self.forget()
+
     def forget(self) -> None:
         """The stream was lost: what was seen before may have been followed by anything."""
         self._suspected.clear()

@@ -88,6 +88,10 @@ class Halts:
         """What stops exactly this scope, if anything does."""
         return self._halts.get(scope)
 
+    def halted(self) -> list[HaltScope]:
+        """Where nothing passes."""
+        return [halt.scope for halt in self._halts.values() if halt.state is TradingState.HALTED]
+
     def denial(self, order: OrderTerms, scope: HaltScope, totals: Totals) -> Denial | None:
         """Why an order, or a replace, may not pass now. scope: where it is, with all parts."""
         found = [halt for kind in self._kinds if (halt := self._halts.get(_of_kind(scope, kind))) is not None]

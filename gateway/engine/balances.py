@@ -26,7 +26,7 @@ from gateway.engine.clock import Clock
 from gateway.engine.operations import AcceptBreaks, OperationRefused, Outcome
 from gateway.engine.ports import VenuePort
 from gateway.engine.recorder import Recorder
-from gateway.store.balances import accepted_row, add_up, baseline_row, moved_row
+from gateway.store.balances import accepted_row, add_up, anew_row, baseline_row, moved_row
 from gateway.store.codec import encode_json
 from gateway.store.rows import BalanceRow, BreakRow, SymbolRow, storable
 
@@ -89,6 +89,7 @@ class Balances:
     def executed(self, event: OrderFilled, order: Order) -> None:
         """An execution was committed."""
         if order.venue_account in self._accounts:
+            self._assets(order.venue_account, order.symbol)  # now it is listed; once it is not, nobody could tell
             self._fills.append(_Fill(order.venue_account, order.symbol, order.side, event))
 
     def moved(self, report: VenueBalanceMoved) -> None:
@@ -111,6 +112,16 @@ class Balances:
         """The account's stream is gone."""
         if venue_account in self._accounts:
             self._accounts[venue_account].forget()
+
+    def begin_anew(self, venue_account: str, action_id: int, who: str, why: str, at: int) -> None:
+        """It is another account of the exchange from here on, which a person has accepted."""
+        text = f"another account of the exchange, accepted by {who} (action {action_id}): {why}"
+        self._batch.balances.append(anew_row(venue_account, at, action_id, text))
+        if venue_account in self._accounts:
+            self._accounts[venue_account].begin_anew()
+        for row in self._breaks.balances:
+            if row.venue_account == venue_account:
+                self._breaks.balance_ended(venue_account, row.client_id, text, at)
 
     # --- comparing
 

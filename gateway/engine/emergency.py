@@ -191,7 +191,7 @@ def read_aftermaths(directory: Path, patience_s: float) -> list[Aftermath]:
             later = tuple(order for line in lines if isinstance(line, Found) for order in line.orders)
             found.append(Aftermath(path, lines[0], said, over, later))
         else:
-            logger.error("not a list of emergency cancels, left alone: {}", path)
+            logger.critical("ALERT EMERGENCY_UNREADABLE {} says nothing of what was canceled, and is left alone", path)
     return found
 
 

@@ -166,13 +166,30 @@ class KillSwitch:
         scope = HaltScope(asked.account, session_name(asked.session), asked.symbol, asked.venue_account, asked.venue)
         halt = self._book.halts.get(scope)
         if halt is not None and halt.state is TradingState.HALTED:
-            orders = self._open_in(scope)
-            self._withdrawals.later([o for o in orders if o.session != OWN_SESSION], _why(scope))
+            self._cancel_rest(scope)
         if asked.flatten:
             self._flattening.resume(action_id, scope, finish)
         else:
             text = f"cut short by the engine's end: {scope} stays as it is, cancels go on, and nobody confirmed them"
             finish(Outcome(done=True, text=text))
+
+    def resume_unread(self, action_id: int, finish: Finish) -> None:
+        """One that the engine's end has cut short, and whose scope SQL does not have whole: it is among what is halted.
+
+        So what is open in all of that is canceled. What it was to flatten is left to people: it could be anything.
+        """
+        for scope in self._book.halts.halted():
+            self._cancel_rest(scope)
+        text = (
+            "cut short by the engine's end, and SQL does not have its scope whole: what it had stopped stays so, and "
+            "what is open wherever trading is halted is canceled; nobody confirmed it, and nothing is flattened"
+        )
+        self._alert(f"action {action_id} was {text}", self._clock.now())
+        finish(Outcome(done=False, text=text))
+
+    def _cancel_rest(self, scope: HaltScope) -> None:
+        orders = self._open_in(scope)
+        self._withdrawals.later([o for o in orders if o.session != OWN_SESSION], _why(scope))
 
     def _open_in(self, scope: HaltScope) -> list[Order]:
         return [o for o in self._book.orders.values() if (o.is_open or o.is_unknown) and self._is_in(scope, o)]

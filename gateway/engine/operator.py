@@ -93,7 +93,7 @@ class Operator:
             try:
                 asked = Kill(**msgspec.json.decode(row.arguments))
             except (ValueError, TypeError):  # a row holds so much text and no more
-                finish(Outcome(done=False, text="cut short by the engine's end; what it had stopped stays so"))
+                kill_switch.resume_unread(row.action_id, finish)
             else:
                 kill_switch.resume(row.action_id, asked, finish)
 
@@ -159,6 +159,8 @@ class Operator:
                 self._keys.ask(name, finish)
             case AcceptOwner(venue_account=name):
                 self._owners.accept(name, self._book, self._batch)
+                who, why = storable(item.caller.who), storable(item.reason)
+                self._reconciler.balances.begin_anew(name, self._last_id, who, why, item.at)
                 self._keys.ask(name, finish)
             case ResetSession(session=name):
                 self._sessions.log_out(self._sessions.find(name), _TEXT, NewEpoch(), finish)

@@ -303,6 +303,8 @@ class Reconciler:
         if self._may_judge_balances(venue_account, snapshot, differences):
             compare = partial(self._compare_balances, venue_account, state, snapshot, found)
             self._try("balances", venue_account, compare)
+        else:
+            state.unsure = False  # this was not the second look
         self._note(
             venue_account, snapshot, len(trades) + len(differences), "reconciled again" if again else "reconciled"
         )
@@ -353,11 +355,13 @@ class Reconciler:
     def _apply(self, venue_account: str, difference: Difference, now: int, found: list[BreakRow]) -> None:
         trade = difference.theirs
         assert isinstance(trade, v.VenueTraded)
+        executions = len(self._book.executions)
         problem = self._desk.venue_report(trade)
         if problem:
             code, text = problem.split(" ", 1)
             self._recorder.alert(code, text, now)
-        found.append(self._breaks.found_and_ended(venue_account, difference, "applied and reported", now))
+        how = "applied and reported" if len(self._book.executions) > executions else f"not applied: {problem}"
+        found.append(self._breaks.found_and_ended(venue_account, difference, how, now))
 
     def _act(self, venue_account: str, difference: Difference, now: int, found: list[BreakRow]) -> None:
         found.append(self._breaks.found(venue_account, difference, now))

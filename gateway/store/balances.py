@@ -1,7 +1,7 @@
 """Balances in SQL: each baseline, deposit and acceptance is a row that is written once; a start adds them up.
 
 kind 'baseline': qty was there as of then. 'moved': qty came by itself, or went. 'accepted': a person takes qty more for
-right.
+right. 'anew': it is another account of the exchange from here on, and nothing before counts; of no asset.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from gateway.store.rows import BalanceRow, SymbolRow, storable
 from gateway.store.tables import balances, symbols
 
 _MS = 1_000_000  # ns
-BASELINE, MOVED, ACCEPTED = "baseline", "moved", "accepted"
+BASELINE, MOVED, ACCEPTED, ANEW = "baseline", "moved", "accepted", "anew"
 
 
 def baseline_row(venue_account: str, asset: str, baseline: Baseline, at: int, text: str) -> BalanceRow:
@@ -45,6 +45,11 @@ def accepted_row(venue_account: str, asset: str, qty: Decimal, at: int, action_i
     return BalanceRow(at, venue_account, asset, ACCEPTED, text_of(qty), "0", at, "", action_id, storable(text))
 
 
+def anew_row(venue_account: str, at: int, action_id: int, text: str) -> BalanceRow:
+    """Another account of the exchange."""
+    return BalanceRow(at, venue_account, "", ANEW, "0", "0", at, "", action_id, storable(text))
+
+
 def load_balances(connection: Connection) -> list[BalanceRow]:
     """All of them, in order."""
     rows = [BalanceRow(*row[1:]) for row in connection.execute(select(balances).order_by(balances.c.id))]
@@ -63,6 +68,8 @@ def add_up(rows: list[BalanceRow], accounts: Mapping[str, AccountBalances]) -> N
             account.baselines[row.asset] = Baseline(qty, Decimal(row.executed), at_ms, whose, ZERO)
         elif row.kind == MOVED:
             account.moved(Movement(at_ms, row.asset, qty))
+        elif row.kind == ANEW:
+            account.begin_anew()
         else:
             account.accept(row.asset, qty)
 

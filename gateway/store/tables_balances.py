@@ -12,12 +12,12 @@ balances = Table(
     Column("at", BigInteger, nullable=False),
     Column("venue_account", Text, nullable=False),
     Column("asset", Text, nullable=False),
-    Column("kind", Text, nullable=False),  # 'baseline', 'moved' or 'accepted'
+    Column("kind", Text, nullable=False),  # 'baseline', 'moved', 'accepted' or 'anew'
     Column("qty", ExactDecimal, nullable=False),  # of a baseline: what was there, free and locked; else by how much
     Column("executed", ExactDecimal, nullable=False),  # of a baseline: what executions had moved by then
     Column("as_of", BigInteger, nullable=False),  # the venue's time
     Column("accounts", Text, nullable=False),  # of a baseline: whose executions count, blanks between them
-    Column("action_id", BigInteger),  # the operator's, of what was accepted
+    Column("action_id", BigInteger),  # the operator's, of what was accepted, or began anew
     Column("text", Text, nullable=False),
 )
 

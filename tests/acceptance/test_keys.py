@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from gateway.store.tables import admin_actions, meta
+from gateway.store.balances import ANEW
+from gateway.store.tables import admin_actions, balances, meta
 from tests.fixtures.processes import Exchange, Gateway, wait_until
 
 
@@ -168,3 +169,5 @@ async def test_a_key_of_another_account_of_the_exchange_is_refused_over_a_restar
         assert sql.execute(select(meta.c.value).where(meta.c.key == "owner:main")).scalar_one() == "2"
         asked = select(admin_actions.c.reason, admin_actions.c.outcome).where(admin_actions.c.action == "keys.accept")
         assert [tuple(row) for row in sql.execute(asked)][-1] == ("moved", "main moved to its new key")
+        anew = select(balances.c.venue_account, balances.c.action_id).where(balances.c.kind == ANEW)
+        assert [tuple(row) for row in sql.execute(anew)] == [("main", 5)], "what the other account had is not missed"

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,12 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from gateway.domain.balances import Tolerance
+from gateway.domain.balances import AccountBalances, Tolerance
+from gateway.domain.decide_client import Market
+from gateway.domain.events import OrderFilled
 from gateway.domain.funds import Balance
 from gateway.domain.order import Order
-from gateway.domain.reconcile import OrderAtVenue, SnapshotRequest, VenueSnapshot
+from gateway.domain.reconcile import BreakKind, OrderAtVenue, SnapshotRequest, VenueSnapshot
 from gateway.domain.session_profile import Account
 from gateway.domain.venue_reports import (
     Operation,
@@ -26,10 +29,11 @@ from gateway.domain.venue_reports import (
 from gateway.engine.balances import Balances
 from gateway.engine.breaks import Breaks
 from gateway.engine.operations import AcceptBreaks, OperationRefused
-from gateway.store.balances import load_balances, load_symbols
+from gateway.store.balances import add_up, load_balances, load_symbols
 from gateway.store.readers import standing_breaks
 from gateway.store.rows import BreakRow
 from gateway.store.tables import alerts
+from gateway.venues.binance.requests import CAPABILITIES
 from tests.fixtures.loop_world import World
 
 SECOND = 1_000_000_000
@@ -301,3 +305,77 @@ def test_who_only_looks_does_not_put_the_comparison_off(vault: Vault) -> None:
         if vault.asked and second % 3 == 0:
             vault.answer()
     assert len(vault.recorder.batch.venue_calls) == compared + 1
+
+
+def test_another_account_of_the_exchange_begins_anew_and_stays_so_over_a_start(tmp_path: Path) -> None:
+    vault = Vault(tmp_path)
+    vault.begin()
+    vault.held["BTC"] -= 2
+    vault.compare()
+    vault.compare()
+    assert vault.breaks == {"BTC": "-2"}
+    vault.reconciler.balances.begin_anew("main", 7, "ann", "moved", vault.time)
+    vault.held = {"XRP": Decimal(3), "USDT": Decimal(1)}
+    vault.compare()
+    vault.compare()
+    vault.compare()
+    assert vault.breaks == {}, "what the other account had is not missed here"
+    (row,) = vault.recorder.batch.breaks.values()
+    assert row.resolution == "another account of the exchange, accepted by ann (action 7): moved"
+    vault.start()
+    vault.stop()
+    with vault.database.connect() as connection:
+        account = AccountBalances(Tolerance(Decimal(0)))
+        add_up(load_balances(connection), {"main": account})
+    assert {asset: baseline.total for asset, baseline in account.baselines.items()} == vault.held
+
+
+def test_a_symbol_that_is_listed_no_more_still_counts(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+    vault.begin()
+    order = vault.rest()
+    vault.trade(order, "2")
+    for _, event, after, _ in vault.recorder.events:
+        if isinstance(event, OrderFilled) and after is not None:
+            vault.reconciler.balances.executed(event, after)
+    monkeypatch.setattr(vault, "market", lambda *_: Market(capabilities=CAPABILITIES, instrument=None))
+    vault.show(order)
+    vault.compare()
+    vault.compare()
+    assert vault.breaks == {}
+
+
+def test_a_look_that_judged_nothing_was_not_the_second_one(vault: Vault) -> None:
+    vault.begin()
+    vault.held["ETH"] = Decimal("1.5")
+    vault.compare()  # it is to be looked at again soon,
+    order = vault.order("A")
+    doubt = vault.about(order) | {"venue_order_id": None}
+    vault.hear(VenueOutcomeUnknown(**doubt, operation=Operation.PLACE, intent_id=1, text="timeout"))
+    vault.compare()  # when nothing can be said
+    vault.hear(VenueRefused(**doubt, operation=Operation.PLACE, intent_id=1, text="no"))
+    vault.held["ETH"] = Decimal("2.5")
+    vault.compare()
+    vault.wait(2)
+    assert vault.asked, "what nobody has seen before is looked at again soon"
+    vault.compare()
+    assert vault.breaks == {"ETH": "2.5"}
+
+
+@pytest.mark.parametrize("told_by", ["main", "another"])
+def test_a_missed_trade_is_called_applied_where_it_was(vault: Vault, told_by: str) -> None:
+    vault.begin()
+    order = vault.rest()
+    trade = VenueTraded(
+        **vault.about(order) | {"venue_account": told_by}, trade_id="1", last_qty=Decimal(1), last_px=Decimal(100),
+        commission=Decimal(0), commission_currency="BNB", transact_time=vault.time,
+    )  # fmt: skip
+    while not vault.asked:
+        vault.wait(1)
+    vault.reconciler.snapshot_taken(replace(vault.taken(vault.asked.pop()), trades=(trade,)))
+    vault.wait(2)
+    row = next(row for row in vault.recorder.batch.breaks.values() if row.kind == BreakKind.TRADE_MISSED)
+    if told_by == "main":
+        assert row.resolution == "applied and reported"
+    else:
+        assert row.resolution.startswith("not applied: VENUE_ACCOUNT_MISMATCH VenueTraded for ")
+    assert vault.book.orders[order.order_id].cum_qty == (1 if told_by == "main" else 0)

@@ -7,6 +7,7 @@ from typing import Any, cast
 import pytest
 from sqlalchemy import select
 
+from gateway.domain.halts import FIRM, Halt, HaltScope, TradingState
 from gateway.domain.intents import CancelIntent, SettleIntent
 from gateway.domain.session_profile import SessionProfile
 from gateway.domain.values import TimeInForce
@@ -227,4 +228,20 @@ def test_a_kill_whose_record_was_cut_does_not_stop_the_next_start(tmp_path: Path
     world.stop()
     with open_database(f"sqlite:///{tmp_path / 'gateway.db'}", "sim").connect() as connection:
         (outcome,) = connection.execute(select(admin_actions.c.outcome)).scalars()
+        (alert,) = connection.execute(select(alerts.c.text)).scalars()
     assert outcome.startswith("refused: cut short by the engine's end")
+    assert alert.startswith("action 1 was cut short by the engine's end, and SQL does not have its scope whole")
+
+
+def test_what_a_kill_of_unreadable_scope_had_begun_is_canceled(world: World) -> None:
+    """It is among what is halted, and nothing is to be open there in any case."""
+    order = world.order("A")
+    for scope, state in ((HaltScope(symbol="BTCUSDT"), TradingState.HALTED), (FIRM, TradingState.REDUCING)):
+        world.book.halts.put(Halt(scope, state, "", 1, "ann", world.time))
+    assert world.book.halts.halted() == [HaltScope(symbol="BTCUSDT")]
+    ended: list[bool] = []
+    world.kill_switch.resume_unread(1, lambda outcome: ended.append(outcome.done))
+    world.start()
+    wait_until(lambda: any(isinstance(one, CancelIntent) for one in world.intents), "it is canceled")
+    assert ended == [False]
+    assert {one.order_id for one in world.intents} == {order.order_id}
