@@ -1,7 +1,7 @@
 """The recorded steps, taken one by one against a scratch gateway: the next one when the last has been committed.
 
-So what came first comes first again, and how long things took does not matter: the scratch gateway has the time of the
-step that is taken.
+So what came first comes first again, and how long things took does not matter: while a step is taken, the time of the
+scratch gateway stands at that of the step, so that nothing becomes due there but what had become due then.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ import aiohttp
 from sqlalchemy import func, select
 
 from gateway.cli.inject_venue import PlayedVenue
-from gateway.cli.inject_watch import Watch, until, until_async
+from gateway.cli.inject_watch import PATIENCE_S, Watch, until, until_async
 from gateway.cli.scratch import WAKER, Scratch
 from gateway.client import ClientError, FixClient
 from gateway.compliance.inject.compare import ReportDifference
@@ -39,6 +39,8 @@ from gateway.wire.tags import ORDER_ID
 
 _OF_THE_CONNECTION = frozenset({8, 9, 10, 34, 35, 43, 49, 52, 56, 122, 369})
 """Fields that a message gets anew; it goes out for the first time here."""
+
+_LOGS_OUT = frozenset({"session.logout", "session.disable"})
 
 _JUMP_NS = 100_000_000
 """The exchange's clock is set when the scratch gateway's has gone so far by itself, or was set."""
@@ -75,16 +77,18 @@ class Steps:
             with self._watch.open():
                 self._venue = PlayedVenue(http, self._watch, self._record, self.order_ids, self._found)
                 await self._venue.begin()
+                await self._set_time(steps[0].at)  # starting may have taken longer than was thought
                 await self._connect()
                 began = time.monotonic()
                 for done, step in enumerate(steps):
                     await self._in_its_time(step.at - began_at, began)
-                    # While it stands, what clients and operators do has the very time that it had.
-                    await self._set_time(step.at, stands=isinstance(step, Sent | Asked | Present))
-                    await self._take(step)
                     await self._set_time(step.at)
+                    await self._take(step)
+                    if self._speed is not None:
+                        self._scratch.clock.set(step.at)  # it goes on until the next step
                     progress(done + 1, len(steps))
                 await self._settle()
+                self._scratch.clock.set(self._scratch.clock.now())  # it goes on: ending may take time
 
     async def _take(self, step: Step) -> None:
         match step:
@@ -97,6 +101,7 @@ class Steps:
             case Happened():
                 await self._venue.happen(step)
             case Connected():
+                await self._wake()
                 await self._venue.connect(step)
             case Restarted():
                 await self._restart(step)
@@ -113,8 +118,9 @@ class Steps:
         if self._speed is not None:
             await asyncio.sleep(max(0.0, began + after_ns / 1e9 / self._speed - time.monotonic()))
 
-    async def _set_time(self, at: int, *, stands: bool = False) -> None:
-        self._scratch.clock.set(at, stands=stands)
+    async def _set_time(self, at: int) -> None:
+        """It stands there from now on."""
+        self._scratch.clock.set(at, stands=True)
         ahead = at - time.time_ns()
         if abs(ahead - self._exchange_ahead) > _JUMP_NS:
             self._exchange_ahead = ahead
@@ -138,7 +144,7 @@ class Steps:
     async def _wake(self) -> None:
         """Whatever is due by now has been done when this returns."""
         waker = self._clients[WAKER]
-        await self._watch.taken(self._waker_key, waker.send("1", [(112, "wake")]))
+        await self._watch.taken(self._waker_key, waker, waker.send("1", [(112, "wake")]))
 
     # --- clients
 
@@ -148,9 +154,9 @@ class Steps:
             if session.key in used:
                 self._clients[session.key] = await self._client(
                     session.begin_string, session.target_comp_id, session.sender_comp_id
-                ).connect()
+                ).connect(PATIENCE_S)
         self._waker_key = session_key("FIX.4.4", "FIXGW", WAKER)
-        self._clients[WAKER] = await self._client("FIX.4.4", WAKER, "FIXGW").connect()
+        self._clients[WAKER] = await self._client("FIX.4.4", WAKER, "FIXGW").connect(PATIENCE_S)
 
     def _client(self, begin_string: str, ours: str, theirs: str) -> FixClient:
         return FixClient(
@@ -165,7 +171,7 @@ class Steps:
             for tag, value in step.fields
             if tag not in _OF_THE_CONNECTION
         ]
-        order_id = await self._watch.taken(step.session, client.send(step.msg_type, fields))
+        order_id = await self._watch.taken(step.session, client, client.send(step.msg_type, fields))
         client.transcript.clear()
         client.drain()
         if order_id is False and step.msg_type != "1":  # which may be too many, and the end of the connection
@@ -198,17 +204,15 @@ class Steps:
 
     async def _come_or_go(self, step: Present) -> None:
         client = self._clients.get(step.session)
-        if client is None or client.connected == step.on:
+        if client is None:
             return
-        state = "on" if step.on else "off"
-        before = self._watch.changes("session", step.session, state)
         if step.on:
             await self._log_on(client)
         elif step.logout:
-            await client.logout()
+            await client.logout(timeout=PATIENCE_S)
         else:
             client.abort()
-        await until(lambda: self._watch.changes("session", step.session, state) > before or None)
+        await until(lambda: self._watch.is_on(step.session) == step.on or None)
 
     # --- operators
 
@@ -225,6 +229,13 @@ class Steps:
         task.add_done_callback(self._actions.discard)
         if await until(lambda: self._watch.now(count)[0] > before or None) is None:
             self._found(ReportDifference(f"operator {step.who}", f"{step.action} is not taken now"))
+        if step.action in _LOGS_OUT:  # what a client says next, it says by another Logon
+            await until(lambda: self._is_gone(str(arguments["session"])) or None)
+
+    def _is_gone(self, session: str) -> bool:
+        """Its name, or whole."""
+        keys = [key for key in self._clients if session in (key, session_name(key))]
+        return not any(self._clients[key].connected or self._watch.is_on(key) for key in keys)
 
     def _told_operator(self, action: str, arguments: dict[str, Any]) -> None:
         try:
@@ -239,7 +250,7 @@ class Steps:
         for session, client in self._clients.items():
             if client.connected:
                 key = self._waker_key if session == WAKER else session
-                await self._watch.taken(key, client.send("1", [(112, "settle")]))
+                await self._watch.taken(key, client, client.send("1", [(112, "settle")]))
         await self._venue.left_over()
         for client in self._clients.values():
             client.abort()

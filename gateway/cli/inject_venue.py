@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -42,7 +43,7 @@ class PlayedVenue:
         self._order_ids = order_ids
         self._found = found
         self._asked: dict[int, Request] = {}  # requests that wait, by number
-        self._ever_asked: set[str] = set()  # client ids
+        self._forgotten: Counter[tuple[str, str]] = Counter()  # method and client id of requests lost unanswered
         self._is_away = False
         self._lost: set[str] = set()  # recorded orders that went another way: the venue's words fit no more
         stem = next((name.rpartition("-")[0].rpartition("-")[0] for name in record.first_ids.values()), "")
@@ -56,8 +57,9 @@ class PlayedVenue:
 
     async def answer(self, step: Answered) -> None:
         """A request is answered, or goes without."""
-        if step.status == LOST and step.order_id in self._order_ids:
-            await self._lose_answer(step)
+        name = step.method, self._mapped(step.client_id)
+        if step.status == LOST and self._forgotten[name]:  # it was lost with its connection
+            self._forgotten[name] -= 1
             return
         request = await self._waiting(step)
         if request is None:
@@ -70,27 +72,11 @@ class PlayedVenue:
                 if terms.get(name) != step.terms.get(name)
             )
             self._found(ReportDifference(f"order {step.order_id} request {step.method}", differ))
-        await self._reply(request, step.status, self._mapped(step.body))
-        await self._until_decided(step.venue_account)
-
-    async def _lose_answer(self, step: Answered) -> None:
-        """The connection may have been lost before, and the answer with it."""
-        order_id = self._order_ids[step.order_id]
-        doubts = self._watch.events(order_id, "OutcomeUnknown")
-
-        async def look() -> Request | bool | None:
-            found = self._that_waits(step, await self._look())
-            return found or (True if self._watch.events(order_id, "OutcomeUnknown") > doubts else None)
-
-        known = self._that_waits(step, await self._look())
-        if known is None and step.client_id and doubts:
-            return
-        request = known or await until_async(look)
-        if request is None:
-            self._lose(step.order_id, f"{step.method} was asked of the venue, and is not now")
-        elif isinstance(request, dict):
+        if step.status == LOST:
             await self._reply(request, _UNKNOWN_STATUS, _NO_ANSWER)
-            await self._until_decided(step.venue_account)
+        else:
+            await self._reply(request, step.status, self._mapped(step.body))
+        await self._until_decided(step.venue_account)
 
     async def _waiting(self, step: Answered) -> Request | None:
         """The request that the answer is for: of several under one client id that with these terms, else the first."""
@@ -130,7 +116,7 @@ class PlayedVenue:
         client_id = self._mapped(step.client_id)
         ids = {str(order_id) for reply in step.replies for order_id in _order_ids_in(reply.body)}
         symbol = next((symbol for reply in step.replies if (symbol := _symbol_in(reply.body))), "")
-        for request in await self._look():
+        for request in reversed(await self._look()):  # the last: one before it may have been given up
             params = request["params"]
             if request["op"] in ("order.status", "myTrades", "allOrders"):
                 if params.get("origClientOrderId") == client_id or str(params.get("orderId", "")) in ids:
@@ -155,16 +141,11 @@ class PlayedVenue:
         text = self._mapped(step.text)
         event = json.loads(text)
         names = [str(event.get(tag, "")) for tag in ("c", "C")]
-        if step.order_id in self._lost or await until_async(lambda: self._is_asked(names)) is None:
+        if step.order_id in self._lost or await until(lambda: self._watch.is_submitted(names) or None) is None:
             self._lose(step.order_id, "an event of the venue, for which it was not asked")
             return
         await self.control("say", account=step.venue_account, event=text)
         await self._until_decided(step.venue_account)
-
-    async def _is_asked(self, names: list[str]) -> bool | None:
-        if self._ever_asked.isdisjoint(names):
-            await self._look()
-        return None if self._ever_asked.isdisjoint(names) else True
 
     async def _until_heard(self, before: int) -> None:
         if await until(lambda: self._watch.heard() > before or None) is None:
@@ -183,6 +164,9 @@ class PlayedVenue:
 
     async def connect(self, step: Connected) -> None:
         """It comes or goes, and is looked at when it is back."""
+        if not step.up:  # what is under way is to be lost on its way back, as it was, not before it is sent
+            await self._until_decided(step.venue_account)
+            self._forgotten.update((one["op"], _client_id(one)) for one in await self._look() if _client_id(one))
         state = "available" if step.up else "unavailable"
         before, compared = self._watch.changes("venue", step.venue_account, state), self._watch.compared()
         looks = [[reply.method, reply.status, self._shown(reply)] for reply in step.replies]
@@ -202,6 +186,8 @@ class PlayedVenue:
         """The engine has ended, and whatever was under way is nobody's; the next one looks at the account."""
         await self.control("playback", on=True, away=True)
         self._asked.clear()
+        self._forgotten.clear()
+        self._is_away = False  # from the next start on
         looks = [[reply.method, reply.status, self._shown(reply)] for reply in step.replies]
         await self.control("playback", on=True, looks=looks)
 
@@ -237,7 +223,6 @@ class PlayedVenue:
         async with self._http.get("/sim/asked") as answer:
             asked = await answer.json()
         self._asked = {request["number"]: request for request in asked}
-        self._ever_asked.update(_client_id(request) for request in asked)
         return list(asked)
 
     def _mapped(self, text: str) -> str:

@@ -2,16 +2,19 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, func, select
 
 from gateway.cli.scratch import Scratch
-from gateway.store.tables import journal, messages, state_changes, venue_calls
+from gateway.client import FixClient
+from gateway.store.tables import intents, journal, messages, state_changes, venue_calls
 
-PATIENCE_S = 15.0
+PATIENCE_S = 30.0
+"""How long to wait for what comes if the record is faithful; a busy machine may stand still for seconds."""
+
 _POLL_S = 0.001
 
 
@@ -20,6 +23,8 @@ class Watch:
 
     def __init__(self, scratch: Scratch) -> None:
         self._scratch = scratch
+        self._submitted: set[str] = set()
+        self._last_intent = 0
 
     @contextmanager
     def open(self) -> Iterator[None]:
@@ -35,13 +40,48 @@ class Watch:
         finally:
             self._sql.rollback()  # the next look sees what was committed since
 
-    async def taken(self, session: str, seq: int) -> str | bool | None:
-        """OrderID(37) of the order that the message was about, None for none; False if it is not taken in time."""
+    async def taken(self, session: str, client: FixClient, seq: int) -> str | bool | None:
+        """OrderID(37) of the order that the client's message was about, None for none; False if it is not taken: not
+        in time, or not before the session ended.
+        """
         query = select(messages.c.order_id).where(
             messages.c.session == session, messages.c.direction == "in", messages.c.msg_seq_num == seq
         )
-        row = await until(lambda: self.now(query))
-        return False if row is None else row[0]
+
+        def look() -> Any:
+            is_over = not client.connected and not self.is_on(session)
+            return self.now(query) or (False if is_over else None)  # its end is recorded behind what came before
+
+        row = await until(look)
+        return row[0] if row else False
+
+    def is_on(self, session: str) -> bool:
+        """Whether the session is logged on."""
+        query = (
+            select(state_changes.c.state)
+            .where(
+                ((state_changes.c.what == "session") & (state_changes.c.name == session))
+                | (state_changes.c.what == "engine")  # with which all sessions end
+            )
+            .order_by(state_changes.c.id.desc())
+        )
+        row = self.now(query.limit(1))
+        return row is not None and row[0] == "on"
+
+    def is_submitted(self, client_ids: Iterable[str]) -> bool:
+        """Whether an order with one of these venue client ids was sent, or is about to be: the gateway knows it."""
+        if self._submitted.isdisjoint(client_ids):
+            query = select(intents.c.intent_id, intents.c.client_id).where(intents.c.intent_id > self._last_intent)
+            for intent_id, client_id in self._all(query):
+                self._last_intent = max(self._last_intent, intent_id)
+                self._submitted.add(client_id)
+        return not self._submitted.isdisjoint(client_ids)
+
+    def _all(self, query: Any) -> Any:
+        try:
+            return self._sql.execute(query).all()
+        finally:
+            self._sql.rollback()  # as in now
 
     def heard(self) -> int:
         """How much of what the venue said about orders is recorded."""

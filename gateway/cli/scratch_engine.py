@@ -1,7 +1,8 @@
 """The engine of a scratch gateway: `python -m gateway.cli.scratch_engine CONFIG CLOCK CALLER`.
 
-It is the engine that `fixgw run` starts, but for two things: it lives in the record's time, and operators are who they
-were then. It takes nothing but an exchange on this host, whatever its configuration says.
+It is the engine that `fixgw run` starts, but for this: it lives in the record's time, in which the venue answers a
+question when it did and its "no" is certain at once; and operators are who they were then. It takes nothing but an
+exchange on this host, whatever its configuration says.
 """
 
 import json
@@ -10,9 +11,12 @@ import time
 from ipaddress import ip_address
 from pathlib import Path
 from socket import socket
+from types import ModuleType
 from urllib.parse import urlsplit
 
 from gateway.cli.scratch_clock import ScratchClock
+
+_PATIENCE_S = 3_600.0
 
 
 def main(config: Path, clock: Path, caller: Path) -> None:
@@ -22,15 +26,26 @@ def main(config: Path, clock: Path, caller: Path) -> None:
     time.time_ns = ScratchClock(clock).now
     from gateway.cli.engine import engine  # noqa: PLC0415 - see above
     from gateway.control import server  # noqa: PLC0415
+    from gateway.engine import loop  # noqa: PLC0415
     from gateway.engine.operations import Caller  # noqa: PLC0415
+    from gateway.venues.binance import queries, settlement  # noqa: PLC0415
 
     only_simulated(config)
 
     def caller_of(_connection: socket, _owner: int) -> Caller:
         return Caller(**json.loads(caller.read_text()))
 
-    vars(server)["caller_of"] = caller_of
+    _replace(server, "caller_of", caller_of)
+    _replace(loop, "LINGER", 0)  # one thing at a time comes here, and somebody waits for each record
+    _replace(queries, "TIMEOUT_S", _PATIENCE_S)
+    _replace(settlement, "is_over", lambda _intent, _waited_s: True)
     engine(config, allow_live=False)
+
+
+def _replace(module: ModuleType, name: str, by: object) -> None:
+    """Raises KeyError where there is no such name any more."""
+    vars(module)[name]
+    vars(module)[name] = by
 
 
 def only_simulated(config: Path) -> None:

@@ -2,18 +2,24 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
+
+from sqlalchemy import Select, select
 
 from gateway.client import FixClient
 from gateway.client.message import utc_timestamp
 from gateway.control.client import ask
-from tests.acceptance.scenario import Scenario
+from gateway.store.tables import state_changes, venue_calls
+from tests.acceptance.scenario import DEADLINE_S, Scenario
 from tests.fixtures.processes import Exchange, Gateway
 
 CAUSES = {
     "MORE": ("FIX.4.4", ""),
     "LEAVES": ("FIX.4.2", 'cancel_on_disconnect = "disconnect"\ncancel_on_disconnect_grace_seconds = 1'),
 }
+
+_UNAVAILABLE = select(state_changes.c.id).where(state_changes.c.what == "venue", state_changes.c.state == "unavailable")
 
 
 async def record_causes(exchange: Exchange, gateway: Gateway) -> None:
@@ -41,6 +47,18 @@ async def _operator(gateway: Gateway, command: str, arguments: dict[str, Any]) -
     assert answer.done, answer.text
 
 
+def _count(gateway: Gateway, query: Select[Any]) -> int:
+    with gateway.sql() as sql:
+        return len(sql.execute(query).all())
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)
+
+
 async def _in_doubt(client: FixClient, exchange: Exchange, gateway: Gateway) -> None:
     """The venue has to be asked what became of requests, over a lost connection too."""
     for kind in ("http_503_after", "drop_after"):
@@ -60,12 +78,12 @@ async def _in_doubt(client: FixClient, exchange: Exchange, gateway: Gateway) -> 
 async def _away(client: FixClient, exchange: Exchange, gateway: Gateway) -> None:
     """What executes while the venue's connection is lost is learned when it is back."""
     s = await _accepted(client, exchange, gateway)
+    times = _count(gateway, _UNAVAILABLE)
     await exchange.control("maintenance", on=True)
-    while True:
-        refused = Scenario(client, exchange, gateway)
-        refused.order("X", 10)
-        if (await client.expect("8", {11: refused.id("X")}))[39] == "8":
-            break
+    await _until(lambda: _count(gateway, _UNAVAILABLE) > times)
+    refused = Scenario(client, exchange, gateway)
+    refused.order("X", 10)
+    await client.expect("8", {11: refused.id("X"), 39: "8"})
     await s.fills(6)
     await exchange.control("maintenance", on=False)
     await s.until_row(cum_qty=6)
@@ -103,19 +121,28 @@ async def _left(exchange: Exchange, gateway: Gateway) -> None:
 
 
 async def _restarted(exchange: Exchange, gateway: Gateway) -> None:
-    """An order rests, another is under way, when the engine is killed; one executes before it is back."""
+    """An order rests, another is under way, when the engine is killed; one executes before it is back.
+
+    Nothing tells of either but what the exchange answers when it is asked; its events come when that is over.
+    """
     client = await gateway.client("MORE").connect()
     rests = await _accepted(client, exchange, gateway)
     await exchange.control("hold", op="order.place", when="after")
+    await exchange.control("hold", op="events")
     under_way = Scenario(client, exchange, gateway)
     under_way.order("X", 10)
     await exchange.until_held("order.place")
-    await exchange.control("hold", op="events")
     await rests.fills(2)
     await asyncio.to_thread(gateway.kill_engine)
-    await exchange.control("release")
     await rests.until_row(cum_qty=2)
     await under_way.until_row(ord_status="0", is_unknown=False)
+    told = (venue_calls.c.order_id == rests.order_id) & (venue_calls.c.operation == "settle")
+    told &= (venue_calls.c.direction == "in") & venue_calls.c.text.contains('"commission"')  # its trades, told last
+    await _until(lambda: _count(gateway, select(venue_calls.c.id).where(told)) == 1)  # orders are taken from now on
+    events = select(venue_calls.c.id).where(venue_calls.c.operation == "event")
+    before = _count(gateway, events)
+    await exchange.control("release")
+    await _until(lambda: _count(gateway, events) > before)
     client.abort()
 
 

@@ -15,7 +15,6 @@ from gateway.cli.scratch import WAKER, clean_environment, scratch_config
 from gateway.cli.scratch_clock import ScratchClock
 from gateway.cli.scratch_engine import only_simulated
 from gateway.compliance.inject.compare import compare
-from gateway.compliance.inject.decided import Decided
 from gateway.compliance.inject.not_replayable import OrderStory, ThereIs, why_not
 from gateway.compliance.inject.other_causes import Comings
 from gateway.compliance.inject.steps import LOST, Answered, Passed, Reply, Settled, Told
@@ -375,16 +374,3 @@ def test_nothing_of_the_gateways_environment_is_passed_on(monkeypatch: pytest.Mo
     for name in ("FIXGW_LIVE_MAIN_API_KEY", "FIXGW_DATABASE_PASSWORD", "FIXGW_CONFIG", "PGPASSWORD", "HTTPS_PROXY"):
         monkeypatch.setenv(name, "x")
     assert clean_environment().keys() <= {"PATH", "LANG", "LC_ALL", "TMPDIR", "HOME", "PYTHONPATH"}
-
-
-def test_steps_are_taken_as_they_were_decided() -> None:
-    """A cancel came before the venue's word and was decided behind it; a status request led to no event."""
-    decided = Decided()
-    for position, at in ((1, 10), (2, 41), (3, 30)):  # order, acceptance, cancel
-        decided.heard(position, "O1", at)
-    client_times = {10, 30, 35}
-    order, cancel, status = (decided.client(at) for at in (10, 30, 35))
-    accepted = decided.venue("O1", 40, client_times)
-    told_again = decided.venue("O1", 42, client_times)
-    assert sorted([cancel, told_again, accepted, order]) == [order, accepted, cancel, told_again]
-    assert status > order

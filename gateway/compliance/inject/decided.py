@@ -1,6 +1,7 @@
 """In which order things were decided: not always that in which they came, since sessions take turns.
 
 A client's message is decided at its own time; what the venue says leads, if to anything, to events a moment later.
+What it leads to that is no event, that a start is over, shows in what was taken afterwards.
 """
 
 from bisect import bisect_left, bisect_right, insort
@@ -9,7 +10,8 @@ from collections import defaultdict
 _A_MOMENT_NS = 50_000_000
 
 Key = tuple[int, int, int]
-"""Sorts steps: a journal position, whether the step is behind what was decided there, and when it came."""
+"""Sorts steps: a journal position; whether the step is before what was decided there (-1), led to it (0) or is behind
+it (1); and when it came."""
 
 
 class Decided:
@@ -20,29 +22,51 @@ class Decided:
         self._latest: list[int] = []  # the latest time up to each position, which rises as positions do
         self._at: dict[int, int] = {}  # the first position of each time
         self._of_order: dict[str, list[tuple[int, int]]] = defaultdict(list)  # times and positions
+        self._own: set[int] = set()
+        self._first_taken: list[tuple[int, int]] = []  # when such orders came and were sent
 
-    def heard(self, position: int, order_id: str, at: int) -> None:
-        """The next event."""
+    def heard(self, position: int, order_id: str, at: int, *, is_own: bool = False) -> None:
+        """The next event. is_own: the gateway did it for a reason of its own, and no word of the venue led to it, nor
+        to what else it did at that time.
+        """
         self._positions.append(position)
         self._latest.append(max(at, self._latest[-1]) if self._latest else at)
         self._at.setdefault(at, position)
         if order_id:
             insort(self._of_order[order_id], (at, position))
+        if is_own:
+            self._own.add(at)
+
+    def first_taken(self, came: int, sent: int) -> None:
+        """The first order that was taken after a start: when it came, and when it was sent to its venue."""
+        self._first_taken.append((came, sent))
 
     def client(self, at: int) -> Key:
         """Where a client's message belongs. at: when it came, nanoseconds."""
         position = self._at.get(at)
         return (position, 0, at) if position is not None else self.behind(at)
 
-    def venue(self, order_id: str, at: int, client_times: set[int]) -> Key:
-        """Where what the venue said about an order belongs. client_times: of messages, which lead to other events."""
+    def venue(self, order_id: str, at: int, client_times: set[int], next_at: int | None = None) -> Key:
+        """Where what the venue said about an order belongs. client_times: of messages, which lead to other events.
+
+        next_at: when it said the next about the order, which may have led to all events from then on.
+        """
         events = self._of_order.get(order_id, [])
         for when, position in events[bisect_left(events, (at, 0)) :]:
-            if when - at > _A_MOMENT_NS:
+            if when - at > _A_MOMENT_NS or (next_at is not None and when >= next_at):
                 break
-            if when not in client_times:
+            if when not in client_times and when not in self._own:
                 return position, 0, at
-        return self.behind(at)
+        return self._idle(at)
+
+    def _idle(self, at: int) -> Key:
+        """Where a word belongs that led to no event: before the first order after a start, if that was sent later.
+
+        The word may be what the engine waited for before it took orders. When it took the order is not recorded, only
+        when the order came, perhaps before the word.
+        """
+        before = [(self._at[came], -1, at) for came, sent in self._first_taken if came <= at < sent]
+        return min([self.behind(at), *before])
 
     def behind(self, at: int) -> Key:
         """Behind all that was decided by then: for what led to nothing."""

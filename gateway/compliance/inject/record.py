@@ -1,14 +1,13 @@
 """What was recorded of a span: the clients' messages, the venue's words, and the reports that came of them."""
 
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, select
 
 from gateway.compliance.derive.stored import stream
 from gateway.compliance.derive.window import Window, rows_of
-from gateway.compliance.inject.decided import Decided, Key
+from gateway.compliance.inject.decided import Decided
 from gateway.compliance.inject.not_replayable import (
     NEVER_GIVEN,
     OF_HISTORY,
@@ -17,6 +16,7 @@ from gateway.compliance.inject.not_replayable import (
     of_its_own_time,
     why_not,
 )
+from gateway.compliance.inject.order import first_taken, in_order
 from gateway.compliance.inject.other_causes import asked_of, comings_of, not_again, trades_shown
 from gateway.compliance.inject.steps import Connected, Restarted, Sent, Step, Told
 from gateway.compliance.inject.venue_words import (
@@ -89,11 +89,13 @@ def read_record(connection: Connection, window: Window, there_is: ThereIs) -> Re
     kept = {order_id: story for order_id, story in stories.items() if order_id not in record.left_out}
     venue_steps: list[Word | Connected | Restarted] = [*words.steps, *comings.connections]
     client_steps = _client_steps(connection, window, record, refused, there_is)
+    for first in first_taken(client_steps, words.sent_at, comings.connections):
+        decided.first_taken(*first)
     came: list[Step] = [*comings.sessions, *asked_of(connection, window, record.missing)]
     others = [(decided.behind(step.at), step) for step in came]
     others += [((position, 0, step.at), step) for story in kept.values() for position, step in story.passed]
     if client_steps:
-        record.steps = _in_order(client_steps, venue_steps, others, decided)
+        record.steps = in_order(client_steps, venue_steps, others, decided)
     named = {(step.session, name) for step in client_steps for name in _names(step)}
     record.reports = [
         told
@@ -104,28 +106,6 @@ def read_record(connection: Connection, window: Window, there_is: ThereIs) -> Re
     record.not_again = not_again(connection, window)
     _limits(connection, record)
     return record
-
-
-def _in_order(
-    client_steps: list[Sent],
-    venue_steps: Iterable[Word | Connected | Restarted],
-    others: list[tuple[Key, Step]],
-    decided: Decided,
-) -> list[Step]:
-    """As they were decided; what came by one session, or from one venue account, stays in its order."""
-    times = {step.at for step in client_steps}
-    streams: dict[str, Key] = {}
-    keyed: list[tuple[Key, Step]] = []
-    for step in (*client_steps, *sorted(venue_steps, key=lambda word: word.at)):
-        if isinstance(step, Sent):
-            stream, key = step.session, decided.client(step.at)
-        elif isinstance(step, Connected | Restarted):
-            stream, key = step.venue_account, decided.behind(step.at)
-        else:
-            stream, key = step.venue_account, decided.venue(step.order_id, step.at, times)
-        streams[stream] = key = max(key, streams.get(stream, key))
-        keyed.append((key, step))
-    return [step for _, step in sorted([*keyed, *others], key=lambda pair: pair[0])]
 
 
 def _names(step: Sent) -> tuple[str, str]:
@@ -180,7 +160,8 @@ def _stories(
             event = decode_event(row.event_type, row.payload)
         except Exception as error:  # whatever stands there instead of what was written
             raise UnreadableRecordError(f"journal position {row.position}: {error}") from error
-        decided.heard(row.position, event.order_id, event.at)
+        is_own = isinstance(event, e.WithdrawalRequested | e.ExpiryRequested)
+        decided.heard(row.position, event.order_id, event.at, is_own=is_own)
         if event.order_id:
             stories[event.order_id].heard(event, row.position)
         elif isinstance(event, e.NewOrderRefused | e.RequestRefused) and of_its_own_time(event.text):

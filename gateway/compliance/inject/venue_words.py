@@ -85,13 +85,14 @@ def why_unusable(calls: Iterable[Call]) -> dict[str, str]:
 class VenueWords:
     """The calls of orders that are gone through. Orders of which too little is recorded are added to left_out.
 
-    first_ids: venue client id of the first leg, by OrderID(37). unanswered: method and client id of what was not
-    answered.
+    first_ids: venue client id of the first leg, by OrderID(37); sent_at: when it was sent. unanswered: method and
+    client id of what was not answered.
     """
 
     def __init__(self, calls: Iterable[Call], left_out: dict[str, str]) -> None:
         """Raises UnreadableRecordError."""
         self.first_ids: dict[str, str] = {}
+        self.sent_at: dict[str, int] = {}
         self._left_out = left_out
         self._asked: dict[int, tuple[str, dict[str, Any]]] = {}
         self._waiting: dict[int, tuple[str, str]] = {}
@@ -123,6 +124,7 @@ class VenueWords:
         self._waiting[row.intent_id] = _REST.get(name, name), client_id
         if row.operation == "place":
             self.first_ids.setdefault(row.order_id, client_id)
+            self.sent_at.setdefault(row.order_id, row.at)
 
     def _in(self, row: Call) -> None:
         if row.intent_id not in self._asked:

@@ -25,7 +25,7 @@ _QUERIES = {  # method: REST path and weight
     "account.status": ("/api/v3/account", 20),
 }
 _NARROWED = {("myTrades", "orderId"): 5, ("openOrders.status", "symbol"): 6}  # weight where this is asked for alone
-_TIMEOUT_S = 10.0
+TIMEOUT_S = 10.0
 _WINDOW_MS = 5_000
 
 
@@ -73,9 +73,9 @@ class Queries:
         if connection is not None:
             credentials = connection.credentials
             body = text if credentials.signer.session_logon else ws_params(stamped, credentials, text)
-            answer = await connection.request(method, body, _TIMEOUT_S)
+            answer = await connection.request(method, body, TIMEOUT_S)
         else:
-            answer = await self._rest().signed("GET", path, stamped, self._credentials(), _TIMEOUT_S)
+            answer = await self._rest().signed("GET", path, stamped, self._credentials(), TIMEOUT_S)
         self._record("in", status_line(answer), intent)
         return answer
 

@@ -49,10 +49,10 @@ class _Asked(NamedTuple):
     intent: SettleIntent
     at: float  # by the loop's clock
 
-    @property
-    def certain_from(self) -> float:
-        """When so much time has gone by that nothing sent before can still be accepted."""
-        return self.at + (self.intent.accepted_until_ms - self.intent.timestamp_ms) / 1_000
+
+def is_over(intent: SettleIntent, waited_s: float) -> bool:
+    """Whether so much time has gone by that nothing sent before can still be accepted."""
+    return waited_s >= (intent.accepted_until_ms - intent.timestamp_ms) / 1_000
 
 
 @dataclass(slots=True)
@@ -127,7 +127,7 @@ class Settlements:
         """Trades and the verdict. Raises _NotYetError, RequestLostError or PayloadError when there is none yet."""
         intent = asked.intent
         # Read before asking: a "no" counts only if it was said after this moment.
-        certain = asyncio.get_running_loop().time() >= asked.certain_from
+        certain = is_over(intent, asyncio.get_running_loop().time() - asked.at)
         state = await self._status(intent)
         if state is None:
             if not certain:
