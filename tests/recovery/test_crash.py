@@ -78,7 +78,7 @@ async def test_a_commit_that_fails_stops_the_engine_and_nothing_is_sent(
     told = "DATABASE_LOST orders cannot be recorded; log on again; open orders stay at the exchange"
     assert client.closed_reason == f"logged out by FIXGW: {told}"
     wait_until(lambda: "journal halted" in gateway.log()[seen:], "the engine halts")
-    wait_until(lambda: "available=True" in gateway.log()[seen:], "a fresh engine starts and has its venue")
+    wait_until(lambda: "reconciled account=" in gateway.log()[seen:], "a fresh engine is ready")
     database.execute("DROP TRIGGER full")
     database.commit()
     database.close()
