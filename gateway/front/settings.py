@@ -79,8 +79,8 @@ class FrontSettings:
     lockout_seconds: float = 300.0
     logon_deadline_seconds: float = 10.0
     """From accepting a connection to its complete Logon."""
-    engine_wait_seconds: float = 5.0
-    """How long a Logon waits for an engine that is away. QuickFIX's initiator waits 10 s for the answer."""
+    engine_wait_seconds: float = 4.0
+    """How long a Logon waits for an engine that is away. Many clients give up after 5 or 10 s."""
     answer_deadline_seconds: float = 15.0
     """From forwarding the Logon to the engine's complete first message."""
     max_logon_bytes: int = 8192

@@ -1,12 +1,13 @@
 """A simulated exchange, a gateway and an independent client, each in its own process, and their books."""
 
 import asyncio
+import os
 import shutil
 import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -48,15 +49,14 @@ class Client:
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
-                text=True,
                 start_new_session=True,
             )
 
     def command(self, word: str) -> None:
-        """See client.py."""
+        """See client.py. One that has ended by itself hears nothing."""
         assert self._process.stdin is not None
-        self._process.stdin.write(word + "\n")
-        self._process.stdin.flush()
+        with suppress(BrokenPipeError):
+            os.write(self._process.stdin.fileno(), f"{word}\n".encode())
 
     @property
     def has_ended(self) -> bool:
