@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 
 from gateway.cli.inject_venue import PlayedVenue
 from gateway.cli.inject_watch import PATIENCE_S, Watch, until, until_async
-from gateway.cli.scratch import WAKER, Scratch
+from gateway.cli.scratch import QUIET_S, WAKER, Scratch
 from gateway.client import ClientError, FixClient
 from gateway.compliance.inject.compare import ReportDifference
 from gateway.compliance.inject.record import Record
@@ -160,7 +160,12 @@ class Steps:
 
     def _client(self, begin_string: str, ours: str, theirs: str) -> FixClient:
         return FixClient(
-            "127.0.0.1", self._scratch.port, begin_string=begin_string, sender_comp_id=ours, target_comp_id=theirs
+            "127.0.0.1",
+            self._scratch.port,
+            begin_string=begin_string,
+            sender_comp_id=ours,
+            target_comp_id=theirs,
+            heart_bt_int=QUIET_S,
         )
 
     async def _send(self, step: Sent) -> None:

@@ -34,6 +34,9 @@ _START_S = 180.0  # on two busy cores nearly a minute was seen; what has ended i
 _STOP_S = 20.0
 _LONG_MS = 120_000
 _STARTED = "engine started"
+QUIET_S = 3_600
+"""HeartBtInt(108) of the sessions: a throttle counts heartbeats, and those of the record are sent with the rest."""
+
 WAKER = "WAKER"
 """CompID of a session that the scratch gateway has besides, whose messages make it look at the time."""
 
@@ -207,6 +210,7 @@ def scratch_config(of: Config, directory: Path, exchange_url: str) -> str:
                 "day_end": of.engine.day_end,
                 "reconcile_seconds": 0,
                 "most_waiting": 1_000_000,
+                "heart_bt_int_max": QUIET_S,
                 "emergency_cancel": False,
                 "hang_seconds": 0,
             },

@@ -122,7 +122,7 @@ async def _inject(config: Path, watch: Path) -> tuple[int, str]:
     seen: dict[str, str] = {}
     while not telling.done():
         seen |= _environments(watch)
-        await asyncio.sleep(0.1)
+        await asyncio.wait([telling], timeout=0.5)
     assert len(seen) >= 3, f"exchange, engine and front were to be seen: {seen.keys()}"
     assert not any(_SECRET in environment for environment in seen.values())
     assert not any("FIXGW_LIVE" in environment or "FIXGW_CONFIG" in environment for environment in seen.values())

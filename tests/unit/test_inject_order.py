@@ -20,12 +20,37 @@ def test_steps_are_taken_as_they_were_decided() -> None:
     decided = Decided()
     for position, at in ((1, 10), (2, 41), (3, 30)):  # order, acceptance, cancel
         decided.heard(position, "O1", at)
-    client_times = {10, 30, 35}
-    order, cancel, status = (decided.client(at) for at in (10, 30, 35))
-    accepted = decided.venue("O1", 40, client_times)
-    told_again = decided.venue("O1", 42, client_times)
-    assert sorted([cancel, told_again, accepted, order]) == [order, accepted, cancel, told_again]
-    assert status > order
+    order, cancel = (Sent(at, "DESK", kind, "O1", []) for at, kind in ((10, "D"), (30, "F")))
+    status = Sent(35, "OTHER", "H", "O1", [])
+    accepted, told_again = (Happened(at, "main", "O1", "{}") for at in (40, 42))
+    steps = in_order([order, cancel, status], [told_again, accepted], [], decided)
+    assert [step for step in steps if step is not status] == [order, accepted, cancel, told_again]
+    assert steps.index(status) > 0
+
+
+def test_words_that_came_together_stay_behind_what_was_decided_before_they_led_to_anything() -> None:
+    """The answer and the event say the same; a cancel came before both, and another order's event was dated later."""
+    decided = Decided()
+    for position, order_id, at in ((1, "O1", 10), (2, "O9", 25), (3, "O1", 19), (4, "O1", 26), (5, "O8", 40)):
+        decided.heard(position, order_id, at)
+    order, cancel = (Sent(at, "DESK", kind, "O1", []) for at, kind in ((10, "D"), (19, "F")))
+    of_another, answer, event, last = (
+        Happened(at, "main", order_id, "{}") for at, order_id in ((15, "O9"), (20, "O1"), (21, "O1"), (39, "O8"))
+    )
+    steps = in_order([order, cancel], [of_another, answer, event, last], [], decided)
+    assert steps == [order, of_another, cancel, answer, event, last]
+
+
+def test_a_word_that_led_to_nothing_does_not_hold_up_what_was_said_about_others() -> None:
+    """What happened to its order a little later, another word led to."""
+    decided = Decided()
+    for position, order_id, at in ((1, "O1", 11 * MS), (2, "O2", 15 * MS), (3, "O2", 18 * MS), (4, "O1", 31 * MS)):
+        decided.heard(position, order_id, at)
+    cancel = Sent(18 * MS, "DESK", "F", "O2", [])
+    accepted, again, other, filled = (
+        Happened(at * MS, "main", order_id, "{}") for at, order_id in ((10, "O1"), (12, "O1"), (14, "O2"), (30, "O1"))
+    )
+    assert in_order([cancel], [accepted, again, other, filled], [], decided) == [accepted, again, other, cancel, filled]
 
 
 @pytest.mark.parametrize(
@@ -44,6 +69,7 @@ def test_a_word_that_led_to_nothing_comes_before_an_order_behind_it(later: list[
     decided.heard(2, "O2", order.at)
     for position, (at, is_own) in enumerate(later, 3):
         decided.heard(position, "O1", at, is_own=is_own)
+    decided.first_taken(order.at, 46 * MS)
     words: list[Settled | Happened | Restarted] = [Happened(49 * MS - 1, "main", "O1", "{}"), VERDICT, RESTART]
     assert in_order([order], words, [], decided)[:3] == [RESTART, VERDICT, order]
 

@@ -46,27 +46,26 @@ class Decided:
         position = self._at.get(at)
         return (position, 0, at) if position is not None else self.behind(at)
 
-    def venue(self, order_id: str, at: int, client_times: set[int], next_at: int | None = None) -> Key:
-        """Where what the venue said about an order belongs. client_times: of messages, which lead to other events.
-
-        next_at: when it said the next about the order, which may have led to all events from then on.
+    def effect(self, order_id: str, at: int, client_times: set[int]) -> tuple[int, int] | None:
+        """What the venue's word about an order may have led to: position and time. client_times: of messages, which
+        lead to other events.
         """
         events = self._of_order.get(order_id, [])
         for when, position in events[bisect_left(events, (at, 0)) :]:
-            if when - at > _A_MOMENT_NS or (next_at is not None and when >= next_at):
+            if when - at > _A_MOMENT_NS:
                 break
             if when not in client_times and when not in self._own:
-                return position, 0, at
-        return self._idle(at)
+                return position, when
+        return None
 
-    def _idle(self, at: int) -> Key:
-        """Where a word belongs that led to no event: before the first order after a start, if that was sent later.
+    def before_first_taken(self, key: Key, at: int) -> Key:
+        """That key; or, if the first order that was taken after a start was sent later than this, one before it.
 
-        The word may be what the engine waited for before it took orders. When it took the order is not recorded, only
-        when the order came, perhaps before the word.
+        A word that led to nothing may be what the engine waited for before it took orders. When it took the order is
+        not recorded, only when the order came, perhaps before the word.
         """
-        before = [(self._at[came], -1, at) for came, sent in self._first_taken if came <= at < sent]
-        return min([self.behind(at), *before])
+        before = [(self._at[came], -1, at) for came, sent in self._first_taken if at < sent]
+        return min([key, *before])
 
     def behind(self, at: int) -> Key:
         """Behind all that was decided by then: for what led to nothing."""

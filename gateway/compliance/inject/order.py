@@ -34,27 +34,35 @@ def in_order(
     streams: dict[str, Key] = {}
     keyed: list[tuple[Key, Step]] = []
     words = sorted(venue_steps, key=lambda word: word.at)
-    next_at = _times_of_the_next(words)
-    for step in (*client_steps, *words):
-        if isinstance(step, Sent):
-            stream, key = step.session, decided.client(step.at)
-        elif isinstance(step, Connected | Restarted):
-            stream, key = step.venue_account, decided.behind(step.at)
-        else:
-            key = decided.venue(step.order_id, step.at, times, next_at.get(id(step)))
-            stream = step.venue_account
-        streams[stream] = key = max(key, streams.get(stream, key))
-        keyed.append((key, step))
+    keys = [*(decided.client(step.at) for step in client_steps), *_venue_keys(words, decided, times)]
+    for step, key in zip((*client_steps, *words), keys, strict=True):
+        stream = step.session if isinstance(step, Sent) else step.venue_account
+        streams[stream] = max(key, streams.get(stream, key))
+        keyed.append((streams[stream], step))
     return [step for _, step in sorted([*keyed, *others], key=lambda pair: pair[0])]
 
 
-def _times_of_the_next(words: list[Word | Connected | Restarted]) -> dict[int, int]:
-    """By a word's identity: when the next one about its order came."""
-    found: dict[int, int] = {}
-    latest: dict[str, int] = {}
+def _venue_keys(words: list[Word | Connected | Restarted], decided: Decided, client_times: set[int]) -> list[Key]:
+    """Where each belongs, by what it led to.
+
+    Of several words in front of an event the last is taken for its cause, and the others come before whatever the words
+    behind them have led to: the venue's words are decided in the order in which they are heard.
+    """
+    keys: list[Key] = []
+    bound: Key | None = None
+    next_at: dict[str, int] = {}  # when the next word about the order was heard
     for word in reversed(words):
-        if not isinstance(word, Connected | Restarted):
-            if word.order_id in latest:
-                found[id(word)] = latest[word.order_id]
-            latest[word.order_id] = word.at
-    return found
+        if isinstance(word, Connected | Restarted):
+            keys.append(decided.behind(word.at))
+            continue
+        effect = decided.effect(word.order_id, word.at, client_times)
+        key = decided.behind(word.at) if effect is None else (effect[0], 0, word.at)
+        if effect is None:
+            key = decided.before_first_taken(key, word.at)
+        elif next_at.get(word.order_id, effect[1] + 1) <= effect[1]:
+            key = decided.before_first_taken(min(key, bound or key), word.at)
+        else:
+            bound = min(key, bound or key)
+        keys.append(key)
+        next_at[word.order_id] = word.at
+    return keys[::-1]
