@@ -8,7 +8,8 @@ The rules, in order:
 2. A cancel or an expiry goes first: at once, whatever else is pending, by client id while the venue order is not known.
    One that is on its way serves all; one in doubt, refused or returned holds up nobody.
 3. Otherwise the oldest replace goes, once the leg works: in place where only quantity shrinks and the venue can, else
-   as a cancel, whose confirmed final quantity decides what the new leg may be (never an overfill).
+   as a cancel, whose confirmed final quantity decides what the new leg may be (never an overfill). One that has waited
+   too long is refused: the order goes on as it is, or is canceled where its cancel is done.
 4. Where nothing works any more and the order is still open (a trade was taken back), there is nothing to ask of the
    venue: a cancel or an expiry is done at once, and a replace is refused.
 """
@@ -21,6 +22,8 @@ from gateway.domain.instruments import Capabilities
 from gateway.domain.money import subtract
 from gateway.domain.order import Leg, LegState, Order, Phase, Request, RequestKind, Terms
 from gateway.domain.values import CxlRejReason
+
+_SECOND = 1_000_000_000
 
 
 def advance(changes: Changes, capabilities: Capabilities, at: int) -> None:
@@ -78,8 +81,21 @@ def _start_replace(
         changes.emit(
             e.AmendSubmitted(order_id=order.order_id, at=at, leg=leg.number, cl_ord_id=request.cl_ord_id, qty=qty)
         )
+    elif qty > leg.cum_qty and (late := too_late(request, at)):
+        reject(changes, request, CxlRejReason.BROKER_OPTION, late, at)
     else:
         changes.emit(e.CancelSubmitted(order_id=order.order_id, at=at, leg=leg.number, cl_ord_id=request.cl_ord_id))
+
+
+def too_late(request: Request, at: int) -> str:
+    """Why no order is to be placed for a replace any more; "" while one may be.
+
+    After a long outage its price is not what the client wants: a new order would not have waited at all.
+    """
+    age = at - request.asked_at
+    if age <= request.max_age:
+        return ""
+    return f"REPLACE_TOO_LATE limit={request.max_age // _SECOND}s age={age // _SECOND}s"
 
 
 def only_reduces(old: Terms, new: Terms | None) -> bool:

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from gateway.domain import events as e
-from gateway.domain.advance import reject, reject_pending
+from gateway.domain.advance import reject, reject_pending, too_late
 from gateway.domain.changes import Changes
 from gateway.domain.money import subtract
 from gateway.domain.order import Leg, LegState, Order, Phase, Request, RequestKind
@@ -90,6 +90,11 @@ def _next_leg(changes: Changes, request: Request, at: int) -> None:
     rest = subtract(terms.order_qty, order.cum_qty)
     if rest <= 0:
         _replaced_to_filled(changes, request, at)
+        return
+    if late := too_late(request, at):
+        reject(changes, request, CxlRejReason.BROKER_OPTION, late, at)
+        changes.emit(e.OrderCanceled(order_id=order.order_id, at=at, cl_ord_id="", text=late))
+        reject_pending(changes, at)
         return
     number = len(order.legs) + 1
     client_id = f"{order.legs[0].client_id.rpartition('-')[0]}-{number}"

@@ -14,7 +14,7 @@ from gateway.domain.funds import binds, would_bind
 from gateway.domain.halts import HaltScope
 from gateway.domain.instruments import Capabilities, Instrument
 from gateway.domain.money import ZERO, subtract
-from gateway.domain.order import Order, Phase, RequestKind, Terms
+from gateway.domain.order import REPLACE_MAX_AGE, Order, Phase, RequestKind, Terms
 from gateway.domain.prices import Prices
 from gateway.domain.session_names import session_name
 from gateway.domain.session_profile import Account, SessionProfile
@@ -294,6 +294,7 @@ def decide_replace(
             order_qty=command.order_qty,
             price=price,
             stop_px=stop_px,
+            max_age=profile.max_order_age or REPLACE_MAX_AGE,
         )
     )
     advance(changes, market.capabilities, command.at)

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from gateway.domain.commands import Echo
 from gateway.domain.money import ZERO
-from gateway.domain.order import RequestKind
+from gateway.domain.order import REPLACE_MAX_AGE, RequestKind
 from gateway.domain.values import (
     CxlRejReason,
     LiquidityInd,
@@ -162,13 +162,14 @@ class CancelRequested(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplaceRequested(Event):
-    """The client wants other terms."""
+    """The client wants other terms. max_age: nanoseconds within which an order may be placed for them."""
 
     cl_ord_id: str
     orig_cl_ord_id: str
     order_qty: Decimal
     price: Decimal | None
     stop_px: Decimal | None
+    max_age: int = REPLACE_MAX_AGE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,8 +49,17 @@ class Phase(Value):
     REFUSED = "refused"  # the venue said no: a settlement finds out what is true before the client is told
 
 
+REPLACE_MAX_AGE = 60_000_000_000
+"""Nanoseconds that a replace may wait for the venue where its session has no limit: more than cancels take that wait
+for the next minute's rate budget or for an answer that was lost.
+"""
+
+
 class Request(NamedTuple):
-    """One pending cancel, replace or expiry."""
+    """One pending cancel, replace or expiry.
+
+    asked_at, max_age: of a replace; longer after it was asked for, no order is placed for it.
+    """
 
     kind: RequestKind
     cl_ord_id: str
@@ -61,6 +70,8 @@ class Request(NamedTuple):
     early: bool = False  # its cancel was sent before the venue was known to have the leg
     text: str = ""  # the venue's words when it refused
     why: str = ""  # of a withdrawal: what the client is told
+    asked_at: int = 0
+    max_age: int = REPLACE_MAX_AGE
 
 
 class LegState(Value):

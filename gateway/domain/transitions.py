@@ -163,7 +163,14 @@ def _cancel_requested(order: Order, event: e.CancelRequested) -> Order:
 
 def _replace_requested(order: Order, event: e.ReplaceRequested) -> Order:
     terms = Terms(event.order_qty, event.price, event.stop_px)
-    request = Request(RequestKind.REPLACE, event.cl_ord_id, event.orig_cl_ord_id, terms)
+    request = Request(
+        RequestKind.REPLACE,
+        event.cl_ord_id,
+        event.orig_cl_ord_id,
+        terms,
+        asked_at=event.at,
+        max_age=event.max_age,
+    )
     return changed(order, requests=(*order.requests, request))
 
 
