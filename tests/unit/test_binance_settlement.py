@@ -10,7 +10,14 @@ import pytest
 
 from gateway.domain.intents import SettleIntent
 from gateway.domain.values import Side
-from gateway.domain.venue_reports import VenueClosed, VenueOrderMissing, VenueOrderWorking, VenueReport, VenueTraded
+from gateway.domain.venue_reports import (
+    CloseReason,
+    VenueClosed,
+    VenueOrderMissing,
+    VenueOrderWorking,
+    VenueReport,
+    VenueTraded,
+)
 from gateway.venues.binance.channel import Answer, RequestLostError
 from gateway.venues.binance.clock import VenueClock
 from gateway.venues.binance.desk import Desk
@@ -255,6 +262,35 @@ async def test_our_client_id_names_the_order_whatever_the_times_say() -> None:
         return NO_SUCH_ORDER if method == "allOrders" else {**order(), "time": NOW_MS - 600_000}
 
     sinks, _ = await settle(reply)
+    assert isinstance(sinks.reports[0], VenueOrderWorking)
+
+
+ARCHIVED = Answer(400, b"", b'{"code":-2026,"msg":"Order was canceled or expired and has been archived."}', b"")
+DAY_MS = 86_400_000
+
+
+@pytest.mark.parametrize("venue_order_id", [None, "7"])
+async def test_an_old_order_that_the_venue_has_archived_is_over(venue_order_id: str | None) -> None:
+    """It is so only after 90 days, and only where nothing was executed."""
+    sinks, asked = await settle(lambda *_: ARCHIVED, venue_order_id=venue_order_id, placed_ms=NOW_MS - 91 * DAY_MS)
+    (closed,) = sinks.reports
+    assert isinstance(closed, VenueClosed)
+    assert (closed.reason, closed.cum_qty, closed.venue_order_id) == (CloseReason.CANCELED, 0, venue_order_id)
+    assert closed.text == "order.status: -2026 Order was canceled or expired and has been archived."
+    assert [method for method, _ in asked] == ["order.status"]
+
+
+async def test_of_a_young_order_it_proves_nothing() -> None:
+    """A deployment that began again counts from O1, too: the word may be about another order of this client id."""
+    tries = 0
+
+    def reply(method: str, params: Params) -> object:
+        nonlocal tries
+        tries += 1
+        return ARCHIVED if tries < 3 else order()
+
+    sinks, _ = await settle(reply, placed_ms=NOW_MS - 80 * DAY_MS)
+    assert tries == 3
     assert isinstance(sinks.reports[0], VenueOrderWorking)
 
 

@@ -14,6 +14,7 @@ from gateway.domain.values import OrdRejReason
 TIMESTAMP_OUTSIDE_WINDOW = -1021
 UNKNOWN_SYMBOL = -1121
 TOO_MANY_ORDERS = -1015
+ORDER_ARCHIVED = -2026  # "canceled or expired with no executed qty over 90 days ago"
 
 _UNKNOWN_OUTCOME = frozenset({
     -1000,  # "an unknown error occurred while processing": processing had begun

@@ -5,6 +5,8 @@ moment at which the venue could still accept the signed request, by the time tha
 from which the venue's is reckoned, may be set), and when the account's order history agrees: it has neither the order
 nor, under an id that is not ours, one that looks like it. Whoever cancels by the venue's own pages gives an order a
 random id.
+An order that the venue says is archived had ended without an execution more than 90 days before, which is believed of
+one that is as old.
 A settlement ends with a verdict or with stop(), never by giving up.
 """
 
@@ -16,16 +18,25 @@ from typing import NamedTuple, NoReturn
 
 from gateway.domain.intents import SettleIntent
 from gateway.domain.money import ZERO, add
-from gateway.domain.venue_reports import VenueClosed, VenueOrderMissing, VenueOrderWorking, VenueReport, VenueTraded
+from gateway.domain.venue_reports import (
+    CloseReason,
+    VenueClosed,
+    VenueOrderMissing,
+    VenueOrderWorking,
+    VenueReport,
+    VenueTraded,
+)
 from gateway.venues.backoff import backoff_s
 from gateway.venues.binance import answers
 from gateway.venues.binance.answers import OrderState
 from gateway.venues.binance.channel import Answer, RequestLostError
 from gateway.venues.binance.desk import Desk
+from gateway.venues.binance.errors import ORDER_ARCHIVED
 from gateway.venues.binance.payload import PayloadError, Raw
 from gateway.venues.binance.requests import Params
 
 _PAGE = 1_000
+_ARCHIVED_AFTER_MS = 89 * 86_400_000  # documented are 90 days; one for clocks
 _HISTORY_MARGIN_MS = 120_000  # more than the longest recvWindow and the venue's own timeouts
 _ALERT_EVERY = 10
 _AT_ONCE = 8  # more would only queue up at the venue, before orders and cancels
@@ -43,6 +54,10 @@ class _RefusedError(_NotYetError):
     def __init__(self, text: str, *, order_unknown: bool) -> None:
         super().__init__(text)
         self.order_unknown = order_unknown
+
+
+class _ArchivedError(_RefusedError):
+    """The venue keeps no more of the order than that it ended without an execution."""
 
 
 class _Asked(NamedTuple):
@@ -128,7 +143,12 @@ class Settlements:
         intent = asked.intent
         # Read before asking: a "no" counts only if it was said after this moment.
         certain = is_over(intent, asyncio.get_running_loop().time() - asked.at)
-        state = await self._status(intent)
+        try:
+            state = await self._status(intent)
+        except _ArchivedError as error:
+            if self._desk.clock.clock_ms() - intent.placed_ms < _ARCHIVED_AFTER_MS:
+                raise
+            return [self._archived(intent, str(error))]
         if state is None:
             if not certain:
                 raise _NotYetError("the venue does not know the order, and could still accept it")
@@ -204,7 +224,20 @@ class Settlements:
             return answer.result
         failure = answer.failure()
         self._desk.heed(failure)
-        raise _RefusedError(f"{method}: {failure.text}", order_unknown=failure.order_unknown)
+        kind = _ArchivedError if failure.code == ORDER_ARCHIVED else _RefusedError
+        raise kind(f"{method}: {failure.text}", order_unknown=failure.order_unknown)
+
+    def _archived(self, intent: SettleIntent, text: str) -> VenueClosed:
+        return VenueClosed(
+            venue_account=self._desk.venue_account,
+            symbol=intent.symbol,
+            client_id=intent.client_id,
+            venue_order_id=intent.venue_order_id,
+            transact_time=self._desk.clock.clock_ms() * 1_000_000,
+            reason=CloseReason.CANCELED,
+            cum_qty=ZERO,
+            text=text,
+        )
 
     def _found(self, intent: SettleIntent, state: OrderState, traded: Decimal) -> VenueReport:
         if state.reason is None:
