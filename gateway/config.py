@@ -163,7 +163,8 @@ class SessionConfig(Section):
     allow_from: the networks it may connect from; none given: from anywhere.
     client_certificates: those it may be used with, each a subject (CN=desk,O=Firm) or sha256: and a fingerprint.
     logon: what a Logon(A) must prove; left out: nothing.
-    max_order_age_seconds: an order or replace whose OrigSendingTime(122) or TransactTime(60) is older is refused.
+    max_order_age_seconds: an order or replace whose OrigSendingTime(122) or TransactTime(60) is older is refused. For
+      a replace that waits for the venue no order is placed later than this; left out: later than 60 s.
     throttle: how many messages it may send in a time; left out: any.
     schedule: when it is open; none given: always, and its numbers begin anew only when someone resets them.
     """

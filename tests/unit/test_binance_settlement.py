@@ -275,7 +275,7 @@ async def test_an_old_order_that_the_venue_has_archived_is_over(venue_order_id: 
     sinks, asked = await settle(lambda *_: ARCHIVED, venue_order_id=venue_order_id, placed_ms=NOW_MS - 91 * DAY_MS)
     (closed,) = sinks.reports
     assert isinstance(closed, VenueClosed)
-    assert (closed.reason, closed.cum_qty, closed.venue_order_id) == (CloseReason.CANCELED, 0, venue_order_id)
+    assert (closed.reason, closed.cum_qty, closed.venue_order_id) == (CloseReason.CANCELED, Decimal(0), venue_order_id)
     assert closed.text == "order.status: -2026 Order was canceled or expired and has been archived."
     assert [method for method, _ in asked] == ["order.status"]
 
