@@ -1,16 +1,26 @@
-"""The configuration's limits: what the database gets at its first start."""
+"""The configuration's limits: what the database gets at its first start.
+
+The controls are loaded where a limit is set: they take most of the domain along, which the front and the commands that
+read the configuration need for nothing else.
+"""
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
-from gateway.domain.flatten import FlattenRules
-from gateway.domain.risk import BadLimitError
-from gateway.domain.risk.collar import parse_collar
-from gateway.domain.risk.controls import CONTROLS
 from gateway.domain.totals import Scope
+
+if TYPE_CHECKING:
+    from gateway.domain.flatten import FlattenRules
+    from gateway.domain.risk.control import Control
+
+
+def _control(code: str) -> "Control":
+    from gateway.domain.risk.controls import CONTROLS  # noqa: PLC0415 - see above
+
+    return CONTROLS[code]
 
 
 def _as_text(value: Any) -> Any:
@@ -65,10 +75,11 @@ class LimitsConfig(BaseModel):
     @classmethod
     def _can_be_applied(cls, value: Any, info: ValidationInfo) -> Any:
         if isinstance(value, str) and info.field_name is not None and info.field_name.upper() in LIMIT_CODES:
+            control = _control(info.field_name.upper())
             try:
-                CONTROLS[info.field_name.upper()].value(value)
-            except BadLimitError as error:
-                raise ValueError(f"{error}; it is {CONTROLS[info.field_name.upper()].about}") from None
+                control.value(value)
+            except ValueError as error:
+                raise ValueError(f"{error}; it is {control.about}") from None
         return value
 
     def texts(self) -> dict[str, str]:
@@ -130,16 +141,18 @@ class FlattenConfig(BaseModel):
     @field_validator("collar")
     @classmethod
     def _has_both_sides(cls, text: str) -> str:
-        try:
-            collar = parse_collar(text)
-        except BadLimitError as error:
-            raise ValueError(str(error)) from None
+        from gateway.domain.risk.collar import parse_collar  # noqa: PLC0415 - see above
+
+        collar = parse_collar(text)
         if collar.buy is None or collar.sell is None:
             raise ValueError("it needs a width for both sides: longs are sold, shorts are bought back")
         return text
 
-    def rules(self) -> FlattenRules:
+    def rules(self) -> "FlattenRules":
         """As the engine has them."""
+        from gateway.domain.flatten import FlattenRules  # noqa: PLC0415 - see above
+        from gateway.domain.risk.collar import parse_collar  # noqa: PLC0415
+
         return FlattenRules(
             max_notional=self.max_slice_notional,
             collar=parse_collar(self.collar),
@@ -160,5 +173,5 @@ class GivenLimit(NamedTuple):
 def given_limits(scope: Scope, limits: LimitsConfig) -> Iterator[GivenLimit]:
     """The limits of one table."""
     for code, text in limits.texts().items():
-        soft = limits.warn_at_percent if CONTROLS[code].part is not None else None
+        soft = limits.warn_at_percent if _control(code).part is not None else None
         yield GivenLimit(code, scope, text, soft)

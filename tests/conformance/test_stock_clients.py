@@ -1,4 +1,7 @@
-"""Clients that others wrote, pointed at the simulated exchange: only the base URL differs."""
+"""Clients that others wrote, pointed at the simulated exchange: only the base URL differs.
+
+The two that take long to load are loaded by their own tests: every process of the suite reads this file.
+"""
 
 import asyncio
 import json
@@ -12,12 +15,6 @@ from typing import Any
 
 import ccxt
 import pytest
-from binance import AsyncClient
-from binance.exceptions import BinanceAPIException
-from binance.ws.websocket_api import WebsocketAPI
-from binance_common.configuration import ConfigurationRestAPI, ConfigurationWebSocketAPI
-from binance_common.errors import BadRequestError
-from binance_sdk_spot.spot import Spot
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
@@ -171,6 +168,10 @@ def test_ccxt_understands_bad_keys_and_clocks(exchange: Any) -> None:
 
 
 def test_sdk_rest(address: str) -> None:
+    from binance_common.configuration import ConfigurationRestAPI
+    from binance_common.errors import BadRequestError
+    from binance_sdk_spot.spot import Spot
+
     rest: Any = Spot(ConfigurationRestAPI(api_key=KEY, api_secret=SECRET, base_path=f"http://{address}")).rest_api
     symbols = {one.symbol: one for one in rest.exchange_info().data().symbols}
     assert symbols[SYMBOL].amend_allowed is True
@@ -201,6 +202,9 @@ def test_sdk_rest(address: str) -> None:
 
 
 async def test_sdk_websocket_with_logon_and_user_data(address: str, private_key: Path) -> None:
+    from binance_common.configuration import ConfigurationWebSocketAPI
+    from binance_sdk_spot.spot import Spot
+
     config = ConfigurationWebSocketAPI(
         api_key="main-ed25519", private_key=str(private_key), stream_url=f"ws://{address}/ws-api/v3"
     )
@@ -230,6 +234,9 @@ async def test_sdk_websocket_with_logon_and_user_data(address: str, private_key:
 
 @pytest.fixture
 async def python_binance(address: str) -> AsyncIterator[Any]:
+    from binance import AsyncClient
+    from binance.ws.websocket_api import WebsocketAPI
+
     client = AsyncClient(KEY, SECRET)
     client.API_URL = f"http://{address}/api"
     client.ws_api = WebsocketAPI(url=f"ws://{address}/ws-api/v3")
@@ -241,6 +248,8 @@ async def python_binance(address: str) -> AsyncIterator[Any]:
 
 
 async def test_python_binance_rest(python_binance: Any) -> None:
+    from binance.exceptions import BinanceAPIException
+
     client = python_binance
     assert (await client.get_symbol_info(SYMBOL))["baseAsset"] == "LTC"
     order = await client.order_limit_buy(symbol=SYMBOL, quantity="1", price="65.00")
