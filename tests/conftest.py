@@ -3,15 +3,29 @@
 import gc
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.fixtures.grouping import group_of
 from tests.fixtures.processes import Exchange, Gateway
 
 pytest_plugins = ["tests.fixtures.databases"]
 
 gc.disable()  # what is imported and collected stays: looking for garbage in it takes a quarter of that time
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Files are handed out whole, and some together."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    scheduling = LoadFileScheduling(config, log)
+    scheduling._split_scope = group_of
+    return scheduling
 
 
 def pytest_collection_finish() -> None:
