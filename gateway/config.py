@@ -2,8 +2,9 @@
 
 import grp
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import Field, IPvAnyNetwork, ValidationError, field_validator, model_validator
@@ -12,7 +13,7 @@ from gateway.config_audit import AuditConfig
 from gateway.config_balances import BalancesConfig
 from gateway.config_clock import ClockConfig
 from gateway.config_compliance import ComplianceConfig
-from gateway.config_front import FrontConfig, LogonConfig
+from gateway.config_front import FrontConfig, LogonConfig, check_certificates
 from gateway.config_limits import FlattenConfig, GivenLimit, LimitsConfig, RiskConfig, ScopedLimitsConfig, given_limits
 from gateway.config_problems import problems
 from gateway.config_retention import RetentionConfig
@@ -24,6 +25,8 @@ from gateway.domain.session_names import find_session, session_key
 from gateway.domain.totals import Scope
 from gateway.errors import ConfigError
 from gateway.wire.versions import Version, transport
+
+ModelT = TypeVar("ModelT", bound=Section)
 
 # QuickFIX builds file names and an INI file of them.
 CompId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.-]+$")]
@@ -261,7 +264,8 @@ class Config(Section):
                 )
         self._copies_fit()
         self._limits_fit(accounts)
-        self._certificates_fit()
+        if not self.front.shared:  # else it is the shared front that asks for them
+            check_certificates(self.front.tls, self.certificates)
         return self
 
     def _copies_fit(self) -> None:
@@ -272,20 +276,6 @@ class Config(Section):
                     find_session(name, trading)
                 except ValueError as error:
                     raise ValueError(f"sessions.drop_copy_of of session {session.target_comp_id!r}: {error}") from error
-
-    def _certificates_fit(self) -> None:
-        asked_for = self.front.tls is not None and self.front.tls.client_ca is not None
-        for session in self.sessions:
-            if asked_for and not session.client_certificates:
-                raise ValueError(
-                    f"sessions.client_certificates: session {session.target_comp_id!r} names none, so that anybody's "
-                    "would do; with front.tls.client_ca every session has its own"
-                )
-            if session.client_certificates and not asked_for:
-                raise ValueError(
-                    f"sessions.client_certificates: session {session.target_comp_id!r} names some, but clients are not "
-                    "asked for theirs: front.tls.client_ca is missing"
-                )
 
     def _limits_fit(self, accounts: set[str]) -> None:
         sessions = {s.target_comp_id for s in self.sessions}
@@ -300,6 +290,11 @@ class Config(Section):
     def is_live(self) -> bool:
         """Whether orders reach a venue that trades real money."""
         return self.environment == "live"
+
+    @property
+    def certificates(self) -> list[tuple[str, tuple[str, ...]]]:
+        """The client certificates that each session names, by its client's CompID."""
+        return [(s.target_comp_id, s.client_certificates) for s in self.sessions]
 
     @property
     def test_sessions(self) -> frozenset[str]:
@@ -349,13 +344,25 @@ def load_config(path: Path) -> Config:
 
     Raises ConfigError naming the file, every key that is wrong, its value and what is allowed.
     """
+    data = read_toml(path)
+    if "gateways" in data:
+        raise ConfigError(f"{path}: gateways: this is the file of a shared front; give one of the gateways named there")
+    return checked(Config, path, data)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """What the file says, unchecked. Raises ConfigError naming the file."""
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
+
+
+def checked(model: type[ModelT], path: Path, data: Mapping[str, Any]) -> ModelT:
+    """As the model has it. Raises ConfigError as load_config does."""
     try:
-        return Config.model_validate(data)
+        return model.model_validate(data)
     except ValidationError as error:
-        raise ConfigError("\n".join(f"{path}: {problem}" for problem in problems(error, Config))) from error
+        raise ConfigError("\n".join(f"{path}: {problem}" for problem in problems(error, model))) from error

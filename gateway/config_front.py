@@ -1,5 +1,6 @@
 """The part of the configuration that says who may connect, and how."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -40,6 +41,8 @@ class FrontConfig(Section):
     users_file: who logs on with a password, see `fixgw user`. max_logon_failures: of one user, who is then locked for
     lockout_seconds.
     control_socket: where it tells who is connected; left out: front.sock in engine.directory.
+    shared: clients come by a front that several gateways share, see config_shared.py. All the rest but users_file and
+    control_socket is then said in its file.
     proxies: where a load balancer connects from that says, with PROXY protocol version 2, for whom. It must.
     """
 
@@ -60,6 +63,40 @@ class FrontConfig(Section):
     max_logon_failures: Annotated[int, Field(ge=1, le=1000)] = 5
     lockout_seconds: Annotated[int, Field(ge=1, le=86_400)] = 300
     control_socket: Path | None = None
+    shared: bool = False
+
+    @model_validator(mode="after")
+    def _is_said_in_one_place(self) -> Self:
+        elsewhere = self.model_fields_set - OF_EACH_GATEWAY
+        if self.shared and elsewhere:
+            raise ValueError(
+                f"{', '.join(sorted(elsewhere))}: with shared = true this belongs into the shared front's file; "
+                "users_file and control_socket alone are said here"
+            )
+        return self
+
+
+OF_EACH_GATEWAY = frozenset({"shared", "users_file", "control_socket"})
+"""Keys of [front] that are a gateway's own where it shares its front."""
+
+
+def check_certificates(tls: TlsConfig | None, sessions: Iterable[tuple[str, tuple[str, ...]]]) -> None:
+    """Raises ValueError unless clients are asked for certificates exactly where sessions name some.
+
+    sessions: each client's CompID and the certificates that its session names.
+    """
+    asked_for = tls is not None and tls.client_ca is not None
+    for comp_id, certificates in sessions:
+        if asked_for and not certificates:
+            raise ValueError(
+                f"sessions.client_certificates: session {comp_id!r} names none, so that anybody's "
+                "would do; with front.tls.client_ca every session has its own"
+            )
+        if certificates and not asked_for:
+            raise ValueError(
+                f"sessions.client_certificates: session {comp_id!r} names some, but clients are not "
+                "asked for theirs: front.tls.client_ca is missing"
+            )
 
 
 class PasswordLogonConfig(Section):

@@ -9,10 +9,13 @@ import uvloop
 
 from gateway.cli.exits import EXIT_CONFIG
 from gateway.cli.parent import stop_with_parent
-from gateway.config import Config, SessionConfig, load_config
+from gateway.config import Config, SessionConfig
 from gateway.config_front import PasswordLogonConfig, SignatureLogonConfig, TlsConfig
+from gateway.config_shared import SharedFront, load_front
+from gateway.config_wire import WireLogConfig
 from gateway.errors import ConfigError
 from gateway.front import (
+    BackendSettings,
     FrontError,
     FrontSettings,
     PasswordLogon,
@@ -36,32 +39,32 @@ def front(
     ] = None,
     parent: Annotated[int | None, typer.Option(help="Stop when this process, our parent, ends.")] = None,
 ) -> None:
-    """Accept FIX clients on TCP and hand them to the engine, until SIGTERM or SIGINT.
+    """Accept FIX clients on TCP and hand them to the engine of their session, until SIGTERM or SIGINT.
 
     SIGUSR2 has it read TLS files and public keys again.
     """
     stop_with_parent(parent)
     announce = None if ready_file else lambda port: typer.echo(json.dumps({"port": port}))
     try:
-        loaded = load_config(config)
-        setup_logging(loaded.log, "front")
+        loaded = load_front(config)
+        setup_logging(loaded.config.log if isinstance(loaded, SharedFront) else loaded.log, "front")
         uvloop.run(run_front(front_settings(loaded), ready_file, announce))
     except (ConfigError, FrontError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(EXIT_CONFIG) from error
 
 
-def front_settings(config: Config) -> FrontSettings:
+def front_settings(loaded: Config | SharedFront) -> FrontSettings:
     """The part of the configuration that the front needs: it faces the network, and keeps no more than that."""
-    front = config.front
+    shared = loaded if isinstance(loaded, SharedFront) else None
+    gateways = [loaded] if isinstance(loaded, Config) else list(loaded.gateways.values())
+    front = shared.config.front if shared is not None else gateways[0].front
+    backends = tuple(_backend(gateway) for gateway in gateways)
     return FrontSettings(
         host=front.host,
         port=front.port,
-        engine_socket=config.engine.socket,
-        control_socket=config.front_socket,
-        control_gid=config.engine.control_gid,
-        live=config.is_live,
-        sessions=tuple(_policy(session) for session in config.sessions),
+        backends=backends,
+        live=any(gateway.is_live for gateway in gateways),
         logon_deadline_seconds=front.logon_deadline_seconds,
         max_logon_bytes=front.max_logon_bytes,
         max_message_bytes=front.max_message_bytes,
@@ -72,23 +75,32 @@ def front_settings(config: Config) -> FrontSettings:
         max_connections_per_address=front.max_connections_per_address,
         max_half_open=front.max_half_open,
         proxies=front.proxies,
-        users_file=front.users_file,
         max_logon_failures=front.max_logon_failures,
         lockout_seconds=front.lockout_seconds,
         tls=_tls(front.tls) if front.tls else None,
-        wire_log=_wire_log(config) if config.wire_log.enabled else None,
+        wire_log=backends[0].wire_log if shared is None else _wire_log(shared.config.wire_log, shared),
     )
 
 
-def _wire_log(config: Config) -> WireLogSettings:
-    wire = config.wire_log
+def _backend(config: Config) -> BackendSettings:
+    return BackendSettings(
+        engine_socket=config.engine.socket,
+        sessions=tuple(_policy(session, config.front.users_file) for session in config.sessions),
+        wire_log=_wire_log(config.wire_log, config),
+        control_socket=config.front_socket,
+        control_gid=config.engine.control_gid,
+    )
+
+
+def _wire_log(wire: WireLogConfig, of: Config | SharedFront) -> WireLogSettings | None:
+    if not wire.enabled:
+        return None
     return WireLogSettings(
-        directory=config.wire_log_directory,
+        directory=of.wire_log_directory,
         on_full=wire.on_full,
         segment_bytes=wire.segment_mb << 20,
         keep_free_bytes=wire.keep_free_mb << 20,
         max_queued_bytes=wire.max_queued_mb << 20,
-        max_message_bytes=config.front.max_message_bytes,
     )
 
 
@@ -96,21 +108,23 @@ def _tls(tls: TlsConfig) -> TlsSettings:
     return TlsSettings(tls.certificate, tls.private_key, tls.client_ca, tls.client_crl)
 
 
-def _policy(session: SessionConfig) -> SessionPolicy:
+def _policy(session: SessionConfig, users_file: Path) -> SessionPolicy:
     return SessionPolicy(
         begin_string=transport(session.begin_string),
         client_comp_id=session.target_comp_id,
         gateway_comp_id=session.sender_comp_id,
         allow_from=session.allow_from,
         certificates=_certificates(session),
-        logon=_logon(session.logon),
+        logon=_logon(session.logon, users_file),
         test=session.test,
     )
 
 
-def _logon(logon: PasswordLogonConfig | SignatureLogonConfig | None) -> PasswordLogon | SignatureLogon | None:
+def _logon(
+    logon: PasswordLogonConfig | SignatureLogonConfig | None, users_file: Path
+) -> PasswordLogon | SignatureLogon | None:
     if isinstance(logon, PasswordLogonConfig):
-        return PasswordLogon(frozenset(logon.users))
+        return PasswordLogon(frozenset(logon.users), users_file)
     if isinstance(logon, SignatureLogonConfig):
         return SignatureLogon(logon.public_keys, logon.window_seconds)
     return None

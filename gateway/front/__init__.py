@@ -2,12 +2,13 @@
 
 from gateway.front.passwords import hash_password
 from gateway.front.server import Front, FrontError, run_front
-from gateway.front.settings import FrontSettings, PasswordLogon, SessionPolicy, SignatureLogon
+from gateway.front.settings import BackendSettings, FrontSettings, PasswordLogon, SessionPolicy, SignatureLogon
 from gateway.front.tls import TlsError, TlsSettings, parse_identity
 from gateway.front.users import UserFile, UserFileError
 from gateway.front.wire_log import WireLogSettings
 
 __all__ = [
+    "BackendSettings",
     "Front",
     "FrontError",
     "FrontSettings",

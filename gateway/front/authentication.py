@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 from loguru import logger
 
@@ -31,23 +32,22 @@ class _Failures:
 
 
 class PasswordCheck:
-    """Knows the users and their failures, the latter since the start of the process."""
+    """Knows the failures of users since the start of the process."""
 
     def __init__(
         self,
-        users: UserFile,
         max_failures: int,
         lockout_seconds: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._users, self._max_failures, self._lockout_seconds = users, max_failures, lockout_seconds
+        self._max_failures, self._lockout_seconds = max_failures, lockout_seconds
         self._clock = clock
-        self._failures: dict[str, _Failures] = {}  # of users that exist
+        self._failures: dict[tuple[Path, str], _Failures] = {}  # of users that exist, each in its file
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="passwords")
         self._waiting: Counter[Network] = Counter()
 
-    async def check(self, allowed: frozenset[str], logon: Logon, address: Address) -> None:
-        """Raises Refused unless the Logon has the name and password of one of the allowed users.
+    async def check(self, users: UserFile, allowed: frozenset[str], logon: Logon, address: Address) -> None:
+        """Raises Refused unless the Logon has the name and password of one of the allowed users of this file.
 
         A NewPassword(925) is the user's password from then on.
         """
@@ -56,7 +56,7 @@ class PasswordCheck:
             raise Refused("too many Logons are waiting for their password check", "busy, try again")
         self._waiting[client] += 1
         try:
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._check, allowed, logon)
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._check, users, allowed, logon)
         finally:
             self._waiting[client] -= 1
             self._waiting += Counter()  # drops those at nought
@@ -65,18 +65,18 @@ class PasswordCheck:
         """Let the thread end."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    def _check(self, allowed: frozenset[str], logon: Logon) -> None:
+    def _check(self, users: UserFile, allowed: frozenset[str], logon: Logon) -> None:
         """Runs on the one thread, which alone touches the failures."""
         name, new_password = logon.value(USERNAME), logon.value(NEW_PASSWORD)
         try:
-            user = self._users.users().get(name)
+            user = users.users().get(name)
         except UserFileError as error:
             logger.error("the file of users cannot be used: {}", error)
             user = None
         right = is_password(user.hash if user else None, logon.value(PASSWORD))
         if user is None:
             raise Refused("unknown user", NOT_AUTHORIZED)
-        failures = self._failures.setdefault(name, _Failures())
+        failures = self._failures.setdefault((users.path, name), _Failures())
         if self._clock() < failures.locked_until:
             raise Refused(f"user {name} is locked after {self._max_failures} failures", NOT_AUTHORIZED)
         if not right:
@@ -85,9 +85,9 @@ class PasswordCheck:
         if user.disabled or name not in allowed:
             why = "is disabled" if user.disabled else "may not use the session"
             raise Refused(f"user {name} {why}", NOT_AUTHORIZED)
-        del self._failures[name]
+        del self._failures[users.path, name]
         if new_password:
-            self._change(name, new_password)
+            self._change(users, name, new_password)
 
     def _failed(self, name: str, failures: _Failures) -> None:
         failures.count += 1
@@ -95,9 +95,9 @@ class PasswordCheck:
             failures.count, failures.locked_until = 0, self._clock() + self._lockout_seconds
             logger.error("user locked for {:g} s user={} failures={}", self._lockout_seconds, name, self._max_failures)
 
-    def _change(self, name: str, new_password: str) -> None:
+    def _change(self, users: UserFile, name: str, new_password: str) -> None:
         try:
-            self._users.set_hash(name, hash_password(new_password))
+            users.set_hash(name, hash_password(new_password))
         except UserFileError as error:
             raise Refused(f"NewPassword(925) not saved: {error}", "NewPassword(925) could not be saved") from error
         except ValueError as error:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, cast
 from loguru import logger
 
 from gateway.front.addresses import Peer
+from gateway.front.backend import Backend
 from gateway.front.door import Place
 from gateway.front.engine_side import EngineSide, reach_engine
 from gateway.front.inbound import Inbound
@@ -45,6 +46,7 @@ class ClientSide(asyncio.Protocol):
         self._front = front
         self._settings = front.settings
         self._number, self._peer, self._place, self._sender_comp_id = number, peer, place, "-"
+        self._backend: Backend  # since its Logon named a session
         self._session: str | None = None  # that it holds
         self._tap = front.tap(number, peer)
         self._ending = Kind.CLOSED, ""  # for the wire log
@@ -151,6 +153,9 @@ class ClientSide(asyncio.Protocol):
         self._sender_comp_id = shown(logon.value(SENDER_COMP_ID))
         self._inbound.numbers.sent(logon.message)
         self._received = logon.rest
+        if (backend := self._front.backend_of(logon.session)) is not None:
+            self._backend = backend
+            self._tap = self._tap and self._tap.into(backend.wire_log)
         self._place.logon_complete()
         self._transport.pause_reading()
         seconds = self._settings.answer_deadline_seconds
@@ -160,7 +165,7 @@ class ClientSide(asyncio.Protocol):
     async def _let_in(self, logon: Logon) -> None:
         try:
             policy = self._front.gate.policy(logon, self._peer, self._certificate)
-            if self._front.wire_log and self._front.wire_log.refuses_logons:
+            if self._backend.wire_log and self._backend.wire_log.refuses_logons:
                 raise Refused("the wire log cannot be written", "the gateway cannot record, try again later")  # noqa: TRY301 - one way for all refusals
             await self._front.credentials.check(policy, logon, self._peer.address)
             await self._hold_session(policy)
@@ -176,33 +181,34 @@ class ClientSide(asyncio.Protocol):
             self.abort()
 
     async def _hold_session(self, policy: SessionPolicy) -> None:
-        other = self._front.sessions.get(policy.key)
+        sessions = self._backend.sessions
+        other = sessions.get(policy.key)
         if other is not None and other.awaits_engine:  # maybe given up: a client that waits is not read
             other.close("INFO", f"the client is back, {self}")
             other = None
         if other is not None and other.is_ending:
             await asyncio.wait([other.lost], timeout=_ENDING_S)
-            other = self._front.sessions.get(policy.key)
+            other = sessions.get(policy.key)
         if other is not None:
             raise Refused(f"the session is in use, {other}", "the session is in use by another connection")
         if not self._closed:
             self._session = policy.key
-            self._front.sessions[policy.key] = self
+            sessions[policy.key] = self
 
     async def _forward(self, logon: Logon) -> None:
-        wait, seconds = self._settings.engine_wait_seconds, self._settings.answer_deadline_seconds
+        wait, seconds, backend = self._settings.engine_wait_seconds, self._settings.answer_deadline_seconds, self._backend
         self._set_deadline_in(wait + seconds, f"the engine did not answer the Logon within {seconds:g} s")
         try:
-            engine = await reach_engine(self, self._settings.engine_socket, wait)
+            engine = await reach_engine(self, backend.engine_socket, wait)
         except OSError as error:
-            away = f"the engine is away ({type(error).__name__})"
-            raise Refused(away, "the gateway is starting, try again", self._front.engine_missed()) from None
+            away = f"the engine is away ({type(error).__name__}: {backend.engine_socket})"
+            raise Refused(away, "the gateway is starting, try again", backend.engine_missed()) from None
         finally:
             self.awaits_engine = False
         if engine is None:
             return
-        if self._front.engine_away:
-            self._front.engine_away = False
+        if backend.engine_away:
+            backend.engine_away = False
             self._log("INFO", "the engine is back")
         if self._closed:
             engine.transport.abort()
@@ -253,7 +259,7 @@ class ClientSide(asyncio.Protocol):
     def _waits(self) -> bool:
         """Whether the client is not read for now: the engine does not take its bytes, or has enough of them."""
         full = self._engine is not None and self._engine.paused
-        return full or self._session in self._front.held_back or self._inbound.numbers.is_full
+        return full or self._session in self._backend.held_back or self._inbound.numbers.is_full
 
     def read_or_wait(self) -> None:
         """Go on reading the client, or not. Its time for completing a message stands still while it is not read.
@@ -317,7 +323,7 @@ class ClientSide(asyncio.Protocol):
         else:
             self._log(level, f"closed: {reason}")
         if self._session is not None:
-            del self._front.sessions[self._session]
+            del self._backend.sessions[self._session]
         self._clear_deadline()
         self._clear_slow_timer()
         self._transport.close()

@@ -1,4 +1,5 @@
-"""The front's control socket: HTTP on a Unix socket, to see who is connected, and for the engine to act on that.
+"""The front's control socket, one for each engine: HTTP on a Unix socket, to see who is connected to it, and for the
+engine to act on that.
 
 GET /sessions for whom the socket lets in; the rest for the gateway's user and root alone. POST /disconnect: operators
 ask the engine for it (`fixgw session disconnect`), which records who did, and why, before it asks us. POST /hold: whom
@@ -15,7 +16,7 @@ import msgspec
 from aiohttp import web
 
 from gateway.engine.private_socket import peer_of, private_listener
-from gateway.front.state import FrontState
+from gateway.front.backend import Backend
 
 _MAX_BODY = 1 << 20
 
@@ -39,11 +40,11 @@ class Hold(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class FrontControl:
-    """Runs in the front's event loop."""
+    """Runs in the front's event loop. It knows the sessions of one engine, and no others."""
 
-    def __init__(self, state: FrontState, path: Path, group: int | None) -> None:
+    def __init__(self, backend: Backend, path: Path, group: int | None) -> None:
         """group: of the host, whose members may look; None: only our user and root."""
-        self._state = state
+        self._backend = backend
         self._path = path
         self._group = group
         self._runner: web.AppRunner | None = None
@@ -66,11 +67,11 @@ class FrontControl:
             await self._runner.cleanup()
 
     async def _sessions(self, _: web.Request) -> web.Response:
-        return web.json_response({key: client.shown() for key, client in self._state.sessions.items()})
+        return web.json_response({key: client.shown() for key, client in self._backend.sessions.items()})
 
     async def _disconnect(self, request: web.Request) -> web.Response:
         asked = await _read(request, Disconnect)
-        client = self._state.sessions.get(asked.session)
+        client = self._backend.sessions.get(asked.session)
         if client is None:
             return web.json_response({"done": False, "text": f"nobody is connected to session {asked.session}"})
         client.cut(f"disconnected by the operator: {asked.reason}")
@@ -78,8 +79,8 @@ class FrontControl:
 
     async def _hold(self, request: web.Request) -> web.Response:
         asked = await _read(request, Hold)
-        self._state.hold(frozenset(asked.sessions))
-        return web.json_response({"done": True, "gaps": self._state.gaps(asked.expected)})
+        self._backend.hold(frozenset(asked.sessions))
+        return web.json_response({"done": True, "gaps": self._backend.gaps(asked.expected)})
 
 
 async def _read(request: web.Request, kind: type[T]) -> T:

@@ -1,5 +1,7 @@
 """What a session's Logon must prove, checked."""
 
+from pathlib import Path
+
 from gateway.front.addresses import Address
 from gateway.front.authentication import PasswordCheck
 from gateway.front.logon import Logon
@@ -14,8 +16,10 @@ class Credentials:
     def __init__(self, settings: FrontSettings) -> None:
         """Raises PublicKeyError."""
         self._sessions = settings.sessions
-        users = UserFile(settings.users_file)
-        self._passwords = PasswordCheck(users, settings.max_logon_failures, settings.lockout_seconds)
+        files: dict[Path, UserFile] = {}  # one for all that name it, so that a user is locked for all of them
+        with_password = [(s.key, s.logon.users_file) for s in self._sessions if isinstance(s.logon, PasswordLogon)]
+        self._users = {key: files.setdefault(path.resolve(), UserFile(path)) for key, path in with_password}
+        self._passwords = PasswordCheck(settings.max_logon_failures, settings.lockout_seconds)
         self._signatures = SignatureCheck()
         self.reload()
 
@@ -27,7 +31,7 @@ class Credentials:
     async def check(self, policy: SessionPolicy, logon: Logon, address: Address) -> None:
         """Raises Refused unless the Logon proves what its session asks for."""
         if isinstance(policy.logon, PasswordLogon):
-            await self._passwords.check(policy.logon.users, logon, address)
+            await self._passwords.check(self._users[policy.key], policy.logon.users, logon, address)
         elif isinstance(policy.logon, SignatureLogon):
             self._signatures.check(self._keys[policy.key], policy.logon.window_seconds, logon)
 

@@ -16,7 +16,7 @@ class Gate:
 
     def __init__(self, sessions: Iterable[SessionPolicy], *, live: bool) -> None:
         self._live = live
-        self._policies = {(s.begin_string, s.client_comp_id, s.gateway_comp_id): s for s in sessions}
+        self._policies = {s.logon_as: s for s in sessions}
         from_anywhere = any(not s.allow_from for s in self._policies.values())
         self._networks = [] if from_anywhere else [n for s in self._policies.values() for n in s.allow_from]
 

@@ -40,38 +40,41 @@ class Front:
         except PublicKeyError as error:
             raise FrontError(f"sessions.logon.public_keys: {error}") from error
         self._listener = Listener(self._state)
-        self._wire_writer: WireWriter | None = None
-        path = settings.control_socket
-        self._control = FrontControl(self._state, path, settings.control_gid) if path is not None else None
+        self._wire_writers: list[WireWriter] = []
+        self._controls = [
+            FrontControl(backend, path, backend.settings.control_gid)
+            for backend in self._state.backends
+            if (path := backend.settings.control_socket) is not None
+        ]
         self._stopped = True
         self.port = settings.port
         """The TCP port in use; after start() also when port 0 was configured."""
 
     async def start(self) -> None:
-        """Listen. Raises FrontError if the address, the control socket or the wire log's directory cannot be used."""
+        """Listen. Raises FrontError if the address, a control socket or a wire log's directory cannot be used."""
         host, port = self._settings.host, self._settings.port
         _allow_descriptors(2 * self._settings.max_connections + _OTHER_DESCRIPTORS)
-        if self._state.wire_log is not None:
-            try:
-                self._wire_writer = WireWriter(self._state.wire_log)
-            except WireLogError as error:
-                raise FrontError(f"wire_log.directory: {error}") from error
-            self._wire_writer.start()
-        try:
-            self.port = await self._listener.start(host, port)
-        except OSError as error:
-            self._close_wire_log()
-            raise FrontError(f"cannot listen on {host} port {port}: {error}") from error
         self._stopped = False
-        if self._control is not None:
-            try:
-                await self._control.start()
-            except ListenerError as error:
-                await self.stop()
-                raise FrontError(f"front.control_socket: {error}") from error
+        try:
+            for log in self._state.wire_logs:
+                self._wire_writers.append(WireWriter(log))
+                self._wire_writers[-1].start()
+            self.port = await self._listener.start(host, port)
+            for control in self._controls:
+                await control.start()
+        except WireLogError as error:
+            await self.stop()
+            raise FrontError(f"wire_log.directory: {error}") from error
+        except OSError as error:
+            await self.stop()
+            raise FrontError(f"cannot listen on {host} port {port}: {error}") from error
+        except ListenerError as error:
+            await self.stop()
+            raise FrontError(f"front.control_socket: {error}") from error
         if self._settings.tls is None and any(isinstance(s.logon, PasswordLogon) for s in self._settings.sessions):
             logger.warning("passwords come in clear text, since front.tls is not configured")
-        logger.info("front listens on {}:{}, engine at {}", host, self.port, self._settings.engine_socket)
+        engines = ", ".join(str(backend.engine_socket) for backend in self._state.backends)
+        logger.info("front listens on {}:{}, engine at {}", host, self.port, engines)
 
     def reload(self) -> None:
         """Use the TLS files and public keys as they are now for new connections; those that stand go on."""
@@ -83,8 +86,8 @@ class Front:
             return
         self._stopped = True
         self._listener.close()
-        if self._control is not None:
-            await self._control.stop()
+        for control in self._controls:
+            await control.stop()
         for connection in list(self._state.clients):
             connection.close("INFO", "the front is stopping")
         await self._wait_for_clients()
@@ -92,12 +95,9 @@ class Front:
             connection.abort()
         await self._wait_for_clients()
         self._state.credentials.close()
-        self._close_wire_log()
+        for writer in self._wire_writers:
+            writer.close()
         logger.info("front stopped")
-
-    def _close_wire_log(self) -> None:
-        if self._wire_writer is not None:
-            self._wire_writer.close()
 
     async def _wait_for_clients(self) -> None:
         if self._state.clients:

@@ -11,9 +11,10 @@ from gateway.front.wire_log import WireLogSettings
 
 @dataclass(frozen=True, slots=True)
 class PasswordLogon:
-    """The users, by Username(553), one of whom the Logon must name with the password."""
+    """The users, by Username(553), one of whom the Logon must name with the password that the file has of it."""
 
     users: frozenset[str]
+    users_file: Path = Path("users.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,34 +47,47 @@ class SessionPolicy:
     """Whether it is for tests, which are refused where the environment is live."""
 
     @property
+    def logon_as(self) -> tuple[str, str, str]:
+        """BeginString(8), SenderCompID(49) and TargetCompID(56) of its Logons."""
+        return self.begin_string, self.client_comp_id, self.gateway_comp_id
+
+    @property
     def key(self) -> str:
         """The SessionID as the engine writes it."""
         return session_key(self.begin_string, self.gateway_comp_id, self.client_comp_id)
 
 
 @dataclass(frozen=True, slots=True)
+class BackendSettings:
+    """One engine behind the front, and the sessions that it owns. engine_socket: its Unix socket."""
+
+    engine_socket: Path
+    sessions: tuple[SessionPolicy, ...]
+    wire_log: WireLogSettings | None = None
+    """Of its sessions' connections; None: none is kept."""
+    control_socket: Path | None = None
+    """Where to tell who is connected, see front/control.py; None: nowhere."""
+    control_gid: int | None = None
+    """The group of the host whose members may ask as well."""
+
+
+@dataclass(frozen=True, slots=True)
 class FrontSettings:
-    """Where the front listens, where the engine is, who may log on, and the bounds of a connection.
+    """Where the front listens, which engines it serves, who may log on, and the bounds of a connection.
 
     host: address or name to listen on, IPv4 or IPv6; empty: all addresses. port: 0 takes a free one.
-    engine_socket: the engine's Unix socket.
+    backends: one at least; a session is in one of them alone.
     """
 
     host: str
     port: int
-    engine_socket: Path
-    sessions: tuple[SessionPolicy, ...]
+    backends: tuple[BackendSettings, ...]
     live: bool = False
     """Whether orders reach a venue that trades real money."""
     tls: TlsSettings | None = None
     """None: clients speak plain TCP."""
     wire_log: WireLogSettings | None = None
-    """None: no wire log is kept."""
-    control_socket: Path | None = None
-    """Where to tell who is connected, see front/control.py; None: nowhere."""
-    control_gid: int | None = None
-    """The group of the host whose members may ask as well."""
-    users_file: Path = Path("users.json")
+    """Of connections that named no session: a backend's, or one of the front's own. None: none is kept."""
     max_logon_failures: int = 5
     """Of one user, until it is locked."""
     lockout_seconds: float = 300.0
@@ -106,3 +120,8 @@ class FrontSettings:
     """Who connects from here says with PROXY protocol version 2 for whom, and must."""
     stop_seconds: float = 3.0
     """When stopping: time for the clients' last bytes before connections are cut."""
+
+    @property
+    def sessions(self) -> tuple[SessionPolicy, ...]:
+        """Of all backends."""
+        return tuple(session for backend in self.backends for session in backend.sessions)

@@ -17,6 +17,9 @@ from loguru import logger
 from gateway.wire.masked_stream import MaskedStream
 from gateway.wire.records import Kind, labels
 
+LAST = frozenset({Kind.REFUSED, Kind.CLOSED})
+"""What a connection ends with."""
+
 OVERHEAD_BYTES = 256
 """What an item takes in the queue beside its data, about."""
 
@@ -28,7 +31,7 @@ class WireLogSettings:
     """directory: of the segments, this front's alone. on_full: what new Logons meet while nothing can be written.
 
     keep_free_bytes: of the file system, that the log leaves to others (the database may be on it). max_queued_bytes:
-    what may wait for the disk. max_message_bytes: of a message that is waited for before it is recorded.
+    what may wait for the disk.
     """
 
     directory: Path
@@ -36,7 +39,6 @@ class WireLogSettings:
     segment_bytes: int = 64 << 20
     keep_free_bytes: int = 256 << 20
     max_queued_bytes: int = 32 << 20
-    max_message_bytes: int = 4 << 20
 
 
 Item = tuple["Tap | None", Kind, int, bytes]
@@ -46,13 +48,13 @@ Item = tuple["Tap | None", Kind, int, bytes]
 class Tap:
     """One connection's end of the log."""
 
-    def __init__(self, log: "WireLog", number: int, peer: str) -> None:
+    def __init__(self, log: "WireLog | Undecided", number: int, peer: str, max_message_bytes: int) -> None:
+        """peer: its address. max_message_bytes: of a message that is waited for before it is recorded."""
         self._log, self._peer = log, peer
         self.number = number
         self.labels = labels(peer, "")
         """For the writer, which may find a session's name here for records that are a moment older than it."""
-        size = log.settings.max_message_bytes
-        self.streams = {Kind.IN: MaskedStream(size), Kind.OUT: MaskedStream(size)}
+        self.streams = {kind: MaskedStream(max_message_bytes) for kind in (Kind.IN, Kind.OUT)}
         """The writer's alone."""
 
     def received(self, data: bytes, at: int) -> None:
@@ -71,6 +73,31 @@ class Tap:
     def note(self, kind: Kind, text: str) -> None:
         """Something about the connection. REFUSED and CLOSED are the last."""
         self._log.put(self, kind, text.encode("utf-8", "replace"), time.time_ns())
+
+    def into(self, log: "WireLog | None") -> "Tap | None":
+        """Have it all recorded in this log, also what was before, if that was not decided yet. None: in none."""
+        undecided, self._log = self._log, log or self._log
+        if log is not None and isinstance(undecided, Undecided):
+            for item in undecided.items:
+                log.put(*item)
+        return self if log is not None else None
+
+
+class Undecided:
+    """In place of the log of a connection that has named no session yet, so that its engine is not known.
+
+    It holds no more than a Logon may have. A connection that ends before is put into the log of those that named none.
+    """
+
+    def __init__(self, otherwise: "WireLog | None") -> None:
+        self._otherwise = otherwise
+        self.items: list[tuple[Tap, Kind, bytes, int]] = []
+
+    def put(self, tap: Tap, kind: Kind, data: bytes, at: int) -> None:
+        """As WireLog.put."""
+        self.items.append((tap, kind, data, at))
+        if kind in LAST:
+            tap.into(self._otherwise)
 
 
 @dataclass(slots=True)
@@ -102,10 +129,6 @@ class WireLog:
         self._put_bytes, self._written_bytes = 0, 0  # the loop's, the writer's
         self._loss: Loss | None = None
         self._loss_lock = threading.Lock()
-
-    def tap(self, number: int, peer: str) -> Tap:
-        """For a new connection. peer: its address."""
-        return Tap(self, number, peer)
 
     @property
     def refuses_logons(self) -> bool:

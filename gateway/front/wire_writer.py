@@ -17,7 +17,7 @@ from pathlib import Path
 
 from loguru import logger
 
-from gateway.front.wire_log import Item, Tap, WireLog
+from gateway.front.wire_log import LAST, Item, Tap, WireLog
 from gateway.wire.masked_stream import Piece
 from gateway.wire.records import FRAGMENT, FRAME_BYTES, MASKED, NO_HASH, Encoder, Kind, SegmentHeader, labels
 from gateway.wire.segments import LogReader, segment_files, segment_name, segment_number
@@ -32,7 +32,6 @@ _SWITCH_S = 0.0005
 _MODE, _DIRECTORY_MODE = 0o600, 0o700
 _DAY_NS = 86_400 * 10**9
 _NO_LABELS = labels("", "")
-_LAST = frozenset({Kind.REFUSED, Kind.CLOSED})
 
 
 class WireLogError(RuntimeError):
@@ -124,7 +123,7 @@ class WireWriter:
             elif (stream := tap.streams.get(kind)) is not None:
                 self._add_pieces(tap, kind, at, stream.feed(data))
             else:
-                if kind in _LAST:
+                if kind in LAST:
                     for direction, stream in tap.streams.items():
                         self._add_pieces(tap, direction, at, stream.end())
                 self._add(at, kind, 0, tap.number, tap.labels, data)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.client import FixClient, LogonRefused
-from gateway.front import Front, FrontSettings, SessionPolicy
+from gateway.front import BackendSettings, Front, FrontSettings, SessionPolicy
 
 # Echoes each NewOrderSingle as a report with its ClOrdID; stops when stdin closes.
 ACCEPTOR = """
@@ -80,7 +80,7 @@ def engine_socket(tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture
 async def front(engine_socket: Path) -> AsyncIterator[Front]:
     sessions = tuple(SessionPolicy(version, "DESK", "FIXGW") for version in ("FIX.4.2", "FIX.4.4"))
-    listening = Front(FrontSettings(host="127.0.0.1", port=0, engine_socket=engine_socket, sessions=sessions))
+    listening = Front(FrontSettings("127.0.0.1", 0, (BackendSettings(engine_socket, sessions),)))
     await listening.start()
     yield listening
     await listening.stop()

@@ -64,7 +64,10 @@ def test_the_front_gets_what_the_file_says(tmp_path: Path) -> None:
     desk, other = settings.sessions
     assert desk.key == "FIX.4.4:FIXGW->DESK"
     assert desk.allow_from == tuple(ip_network(text) for text in ("192.0.2.0/24", "2001:db8::/32", "198.51.100.7/32"))
-    assert (desk.certificates, desk.logon) == (frozenset({"CN=desk,O=Firm A"}), PasswordLogon(frozenset({"ann"})))
+    assert (desk.certificates, desk.logon) == (
+        frozenset({"CN=desk,O=Firm A"}),
+        PasswordLogon(frozenset({"ann"}), Path("var/users.json")),
+    )
     assert other.certificates == frozenset({"sha256:" + "ab" * 32})
     assert other.logon == SignatureLogon((Path("desk.pem"),), 10)
 

@@ -9,21 +9,20 @@ from typing import Any
 import pytest
 from loguru import logger
 
-from gateway.front import FrontSettings
+from gateway.front import BackendSettings, FrontSettings
 from tests.unit.front.support import NAMES, Engine, session
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> FrontSettings:
-    return FrontSettings(
-        host="127.0.0.1", port=0, engine_socket=tmp_path / "engine.sock", sessions=tuple(session(n) for n in NAMES)
-    )
+    backend = BackendSettings(tmp_path / "engine.sock", tuple(session(name) for name in NAMES))
+    return FrontSettings(host="127.0.0.1", port=0, backends=(backend,))
 
 
 @pytest.fixture
 async def engine(settings: FrontSettings) -> AsyncIterator[Engine]:
     stand_in = Engine()
-    server = await asyncio.start_unix_server(stand_in.on_connect, settings.engine_socket)
+    server = await asyncio.start_unix_server(stand_in.on_connect, settings.backends[0].engine_socket)
     yield stand_in
     server.close()
 

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import simplefix
 
@@ -18,6 +19,11 @@ NAMES = ("DESK", *(f"DESK{number:02}" for number in range(50)))
 
 def session(name: str) -> SessionPolicy:
     return SessionPolicy("FIX.4.4", name, "FIXGW")
+
+
+def with_backend(settings: FrontSettings, **changes: Any) -> FrontSettings:
+    """The same, with the one engine behind the front changed."""
+    return replace(settings, backends=(replace(settings.backends[0], **changes),))
 
 
 def fix(msg_type: str, *fields: tuple[int, str], sender: str = "DESK") -> bytes:

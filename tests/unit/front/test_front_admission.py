@@ -29,6 +29,7 @@ from tests.unit.front.support import (
     running,
     session,
     until,
+    with_backend,
 )
 
 
@@ -142,7 +143,7 @@ async def test_a_session_is_kept_to_its_networks(settings: FrontSettings, engine
         replace(session("DESK"), allow_from=(elsewhere,)),
         session("DESK01"),
     )
-    async with running(replace(settings, sessions=sessions)) as front:
+    async with running(with_backend(settings, sessions=sessions)) as front:
         assert await refused(front) == b""
         assert any("closed: refused, the session may not connect from 127.0.0.1" in line for line in log)
         assert engine.accepted.empty()
@@ -154,7 +155,7 @@ async def test_an_address_of_no_session_is_not_even_read(
     settings: FrontSettings, engine: Engine, log: list[str]
 ) -> None:
     sessions = (replace(session("DESK"), allow_from=(ip_network("192.0.2.0/24"),)),)
-    async with running(replace(settings, sessions=sessions)) as front:
+    async with running(with_backend(settings, sessions=sessions)) as front:
         reader, _writer = await connect(front)
         assert await is_closed(reader)
         assert any("no session may connect from this address" in line for line in log)
@@ -228,11 +229,8 @@ def tcp4(source: str, port: int = 4711, more: bytes = b"") -> bytes:
 
 
 async def test_a_proxy_says_whom_it_speaks_for(settings: FrontSettings, engine: Engine, log: list[str]) -> None:
-    behind = replace(
-        settings,
-        proxies=(ip_network("127.0.0.0/8"),),
-        sessions=(replace(session("DESK"), allow_from=(ip_network("192.0.2.0/24"),)),),
-    )
+    sessions = (replace(session("DESK"), allow_from=(ip_network("192.0.2.0/24"),)),)
+    behind = replace(with_backend(settings, sessions=sessions), proxies=(ip_network("127.0.0.0/8"),))
     async with running(behind) as front:
         reader, writer = await connect(front)
         for byte in tcp4("192.0.2.7", more=b"\x04\x00\x01x"):

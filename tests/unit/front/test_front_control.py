@@ -19,19 +19,19 @@ from gateway.engine.operations import Outcome
 from gateway.engine.private_socket import Peer
 from gateway.front import Front, FrontError, FrontSettings
 from gateway.front import control as control_module
-from tests.unit.front.support import ORDER, WAIT, Engine, exactly, log_on, no_gaps, running, until
+from tests.unit.front.support import ORDER, WAIT, Engine, exactly, log_on, no_gaps, running, until, with_backend
 
 KEY = "FIX.4.4:FIXGW->DESK"
 
 
 @pytest.fixture
 def path(settings: FrontSettings) -> Path:
-    return settings.engine_socket.with_name("front.sock")
+    return settings.backends[0].engine_socket.with_name("front.sock")
 
 
 @pytest.fixture
 def told(settings: FrontSettings, path: Path) -> FrontSettings:
-    return replace(settings, control_socket=path)
+    return with_backend(settings, control_socket=path)
 
 
 def mode(path: Path) -> int | None:
@@ -114,7 +114,7 @@ async def test_only_the_gateways_user_may_cut(
     told: FrontSettings, engine: Engine, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     body = json.dumps({"session": KEY}).encode()
-    async with running(replace(told, control_gid=os.getgid())) as front:
+    async with running(with_backend(told, control_gid=os.getgid())) as front:
         assert mode(path) == 0o660
         session = await log_on(front, engine)
         monkeypatch.setattr(control_module, "peer_of", lambda _: Peer(1, os.geteuid() + 1, 1))

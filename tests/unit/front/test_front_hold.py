@@ -14,8 +14,8 @@ from gateway.engine.backlog import Backlog
 from gateway.engine.gaps import Gaps
 from gateway.engine.inbox import OperationEnded
 from gateway.front import FrontSettings
-from gateway.front import state as state_module
-from gateway.front.state import FrontState
+from gateway.front import backend as backend_module
+from gateway.front.backend import Backend
 from gateway.wire.framing import framed
 from tests.unit.front.support import (
     ANSWER,
@@ -30,6 +30,7 @@ from tests.unit.front.support import (
     running,
     settled,
     until,
+    with_backend,
 )
 
 KEY = "FIX.4.4:FIXGW->DESK"
@@ -38,8 +39,8 @@ MANY = fix("B", (58, "x" * 10_000)) * 600  # 6 MB: more than the sockets on the 
 
 @pytest.fixture
 def told(settings: FrontSettings) -> FrontSettings:
-    path = settings.engine_socket.with_name("front.sock")
-    return replace(settings, control_socket=path, max_buffered_bytes=1 << 16)
+    path = settings.backends[0].engine_socket.with_name("front.sock")
+    return replace(with_backend(settings, control_socket=path), max_buffered_bytes=1 << 16)
 
 
 @contextlib.asynccontextmanager
@@ -68,8 +69,8 @@ async def held(path: Path | None) -> list[str]:
 async def test_one_client_waits_and_others_do_not(told: FrontSettings, engine: Engine) -> None:
     async with running(told) as front:
         session, other = await log_on(front, engine), await log_on(front, engine, "DESK01")
-        async with engine_full_of(told.control_socket) as backlog:
-            assert await held(told.control_socket) == [KEY]
+        async with engine_full_of(told.backends[0].control_socket) as backlog:
+            assert await held(told.backends[0].control_socket) == [KEY]
             session.writer.write(MANY)
             assert await settled(session.writer.transport.get_write_buffer_size) > 0
             other.writer.write(MANY)
@@ -77,31 +78,31 @@ async def test_one_client_waits_and_others_do_not(told: FrontSettings, engine: E
             session.engine_writer.write(ORDER)
             assert await exactly(session.reader, ORDER), "it gets its reports"
             backlog.done({KEY: 100})
-            assert await held(told.control_socket) == [KEY], "more than half is left"
+            assert await held(told.backends[0].control_socket) == [KEY], "more than half is left"
             backlog.done({KEY: 500})
             assert await exactly(session.engine_reader, MANY)
-            assert await held(told.control_socket) == []
+            assert await held(told.backends[0].control_socket) == []
 
 
 async def test_a_hold_is_renewed_and_ends_with_the_engine(
     told: FrontSettings, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gateway.control.front_link._RENEW_S", 0.05)
-    monkeypatch.setattr(state_module, "HOLD_S", 2.0)
+    monkeypatch.setattr(backend_module, "HOLD_S", 2.0)
     heard: list[frozenset[str]] = []
-    hold = FrontState.hold
+    hold = Backend.hold
 
-    def hear(state: FrontState, sessions: frozenset[str]) -> None:
+    def hear(backend: Backend, sessions: frozenset[str]) -> None:
         heard.append(sessions)
-        hold(state, sessions)
+        hold(backend, sessions)
 
-    monkeypatch.setattr(FrontState, "hold", hear)
+    monkeypatch.setattr(Backend, "hold", hear)
     async with running(told) as front:
         session = await log_on(front, engine)
-        async with engine_full_of(told.control_socket):
+        async with engine_full_of(told.backends[0].control_socket):
             session.writer.write(MANY)
             await until(lambda: len(heard) > 3)
-            assert await held(told.control_socket) == [KEY]
+            assert await held(told.backends[0].control_socket) == [KEY]
         assert await exactly(session.engine_reader, MANY), "the engine says nothing any more"
 
 
@@ -111,7 +112,7 @@ async def test_a_front_that_starts_later_hears_of_it(
     monkeypatch.setattr("gateway.control.front_link._RENEW_S", 0.05)
     async with running(told) as front:
         first = await log_on(front, engine)
-        async with engine_full_of(told.control_socket):
+        async with engine_full_of(told.backends[0].control_socket):
             await front.stop()
             first.writer.close()
             async with running(told) as again:
@@ -119,7 +120,7 @@ async def test_a_front_that_starts_later_hears_of_it(
                 writer.write(logon() + MANY)
                 engine_reader, engine_writer = await engine.connection()
                 await engine_reader.readexactly(len(logon()))
-                await until(lambda: bool(again._state.held_back))
+                await until(lambda: bool(again._state.backends[0].held_back))
                 engine_writer.write(ANSWER)
                 assert await exactly(reader, ANSWER), "it can log on"
                 assert await settled(writer.transport.get_write_buffer_size) > 0
@@ -131,7 +132,7 @@ async def test_a_half_message_does_not_run_out_of_time_meanwhile(
     async with running(replace(told, message_deadline_seconds=1)) as front:
         session = await log_on(front, engine)
         session.writer.write(ORDER[:-5])
-        async with engine_full_of(told.control_socket) as backlog:
+        async with engine_full_of(told.backends[0].control_socket) as backlog:
             session.writer.write(ORDER[-5:])
             await asyncio.sleep(1.5)
             assert not any("was not complete" in line for line in log)
@@ -165,15 +166,15 @@ async def test_a_client_that_owes_messages_sends_no_more_than_so_much_beyond(
 ) -> None:
     monkeypatch.setattr("gateway.control.front_link._RENEW_S", 0.01)
     owed, bound = Owed(), 500_000
-    assert told.control_socket is not None
-    link = FrontLink(told.control_socket, lambda _: None, Backlog(1 << 20), owed.gaps)
+    assert told.backends[0].control_socket is not None
+    link = FrontLink(told.backends[0].control_socket, lambda _: None, Backlog(1 << 20), owed.gaps)
     async with running(replace(told, max_beyond_gap_bytes=bound)) as front:
         session, other = await log_on(front, engine), await log_on(front, engine, "DESK01")
         session.writer.write(number(3))
         assert await exactly(session.engine_reader, number(3))
         link.start()
         owed.gaps.opened(KEY)
-        await until(lambda: front._state.sessions[KEY]._inbound.numbers._expected == 2)
+        await until(lambda: front._state.backends[0].sessions[KEY]._inbound.numbers._expected == 2)
         beyond = b"".join(number(count) for count in range(4, 1_000))
         session.writer.write(beyond)
         await until(lambda: bool(owed.inbox))
@@ -186,7 +187,7 @@ async def test_a_client_that_owes_messages_sends_no_more_than_so_much_beyond(
         owed.waits_for = 1_000  # it was resent: all that waits goes on, and counts no more
         await until(lambda: not owed.gaps.open)
         assert await exactly(session.engine_reader, beyond)
-        assert front._state.sessions[KEY].beyond_gap == 0
+        assert front._state.backends[0].sessions[KEY].beyond_gap == 0
     await asyncio.to_thread(link.stop)
 
 
@@ -199,5 +200,5 @@ async def test_what_comes_beyond_a_gap_counts_from_the_engine_s_request_on(told:
         session.engine_writer.write(asked)
         assert await exactly(session.reader, asked)
         session.writer.write(b"".join(number(count) for count in range(4, 100)))
-        await until(lambda: front._state.sessions[KEY].beyond_gap > 0)
-        assert await held(told.control_socket) == [KEY]
+        await until(lambda: front._state.backends[0].sessions[KEY].beyond_gap > 0)
+        assert await held(told.backends[0].control_socket) == [KEY]

@@ -138,7 +138,7 @@ async def test_an_engine_that_stays_away_is_logged_once(settings: FrontSettings,
             assert b"\x0158=the gateway is starting, try again\x01" in told
         assert len([line for line in log if "WARNING" in line and "engine is away" in line]) == 1
         stand_in = Engine()
-        server = await asyncio.start_unix_server(stand_in.on_connect, settings.engine_socket)
+        server = await asyncio.start_unix_server(stand_in.on_connect, settings.backends[0].engine_socket)
         await log_on(front, stand_in)  # and works again when the engine is back
         server.close()
         assert any("engine is back" in line for line in log)
@@ -148,9 +148,9 @@ async def test_a_logon_waits_for_an_engine_that_starts(settings: FrontSettings) 
     async with running(replace(settings, engine_wait_seconds=WAIT)) as front:
         reader, writer = await connect(front)
         writer.write(LOGON + ORDER)
-        await until(lambda: any(client.awaits_engine for client in front._state.sessions.values()))
+        await until(lambda: any(client.awaits_engine for client in front._state.backends[0].sessions.values()))
         stand_in = Engine()
-        server = await asyncio.start_unix_server(stand_in.on_connect, settings.engine_socket)
+        server = await asyncio.start_unix_server(stand_in.on_connect, settings.backends[0].engine_socket)
         engine_reader, engine_writer = await stand_in.connection()
         assert await exactly(engine_reader, FORWARDED)
         engine_writer.write(ANSWER)
@@ -163,12 +163,12 @@ async def test_a_client_that_is_back_does_not_wait_for_itself(settings: FrontSet
     async with running(replace(settings, engine_wait_seconds=WAIT)) as front:
         first, first_writer = await connect(front)
         first_writer.write(LOGON)
-        await until(lambda: any(client.awaits_engine for client in front._state.sessions.values()))
+        await until(lambda: any(client.awaits_engine for client in front._state.backends[0].sessions.values()))
         reader, writer = await connect(front)
         writer.write(LOGON)
         assert await is_closed(first)
         stand_in = Engine()
-        server = await asyncio.start_unix_server(stand_in.on_connect, settings.engine_socket)
+        server = await asyncio.start_unix_server(stand_in.on_connect, settings.backends[0].engine_socket)
         engine_reader, engine_writer = await stand_in.connection()
         assert await exactly(engine_reader, FORWARDED)
         engine_writer.write(ANSWER)

@@ -34,7 +34,7 @@ from gateway.front.logon import take_logon
 from gateway.front.passwords import is_password
 from gateway.front.refused import Refused
 from gateway.front.signatures import PublicKeyError, SignatureCheck, load_keys
-from tests.unit.front.support import ANSWER, WAIT, Engine, connect, exactly, fix, running, session
+from tests.unit.front.support import ANSWER, WAIT, Engine, connect, exactly, fix, running, session, with_backend
 
 GOOD, WRONG, NEW = "correct horse battery", "wrong horse battery", "another horse, battery"
 HASH = hash_password(GOOD)
@@ -51,8 +51,9 @@ def users(tmp_path: Path) -> UserFile:
 
 @pytest.fixture
 def by_password(settings: FrontSettings, users: UserFile) -> FrontSettings:
-    policy = replace(session("DESK"), logon=PasswordLogon(frozenset({"ann", "bob", "ghost"})))
-    return replace(settings, users_file=users.path, sessions=(policy, session("DESK01")), max_logon_failures=3)
+    policy = replace(session("DESK"), logon=PasswordLogon(frozenset({"ann", "bob", "ghost"}), users.path))
+    settings = with_backend(settings, sessions=(policy, session("DESK01")))
+    return replace(settings, max_logon_failures=3)
 
 
 async def answer(front: Front, engine: Engine, message: bytes) -> simplefix.FixMessage:
@@ -131,14 +132,14 @@ async def test_a_new_password_takes_the_old_one_s_place(
 
 async def test_a_user_is_locked_for_a_time_after_failures(users: UserFile) -> None:
     now = 0.0
-    check = PasswordCheck(users, max_failures=3, lockout_seconds=60, clock=lambda: now)
+    check = PasswordCheck(max_failures=3, lockout_seconds=60, clock=lambda: now)
     allowed = frozenset({"ann", "eve"})
 
     async def attempt(name: str, password: str) -> str:
         logon = take_logon(password_logon(name, password), 4096)
         assert logon is not None
         try:
-            await check.check(allowed, logon, ip_address("192.0.2.1"))
+            await check.check(users, allowed, logon, ip_address("192.0.2.1"))
         except Refused as refusal:
             return str(refusal) if refusal.answer == "not authorized" else refusal.answer
         return "in"
@@ -176,11 +177,11 @@ async def test_checks_neither_block_the_loop_nor_pile_up(
 
 
 async def test_one_address_does_not_keep_others_waiting_long(users: UserFile) -> None:
-    check = PasswordCheck(users, max_failures=1000, lockout_seconds=60)
+    check = PasswordCheck(max_failures=1000, lockout_seconds=60)
     logon = take_logon(password_logon("ann", GOOD), 4096)
     assert logon is not None
-    flood = [check.check(frozenset({"ann"}), logon, ip_address("192.0.2.1")) for _ in range(50)]
-    other = check.check(frozenset({"ann"}), logon, ip_address("192.0.2.2"))
+    flood = [check.check(users, frozenset({"ann"}), logon, ip_address("192.0.2.1")) for _ in range(50)]
+    other = check.check(users, frozenset({"ann"}), logon, ip_address("192.0.2.2"))
     *flooded, result = await asyncio.gather(*flood, other, return_exceptions=True)
     assert result is None
     assert [str(r) for r in flooded if r] == ["too many Logons are waiting for their password check"] * 42
@@ -250,7 +251,7 @@ async def test_a_signed_logon_gets_in_once(
     settings: FrontSettings, engine: Engine, key: Ed25519PrivateKey, tmp_path: Path, log: list[str]
 ) -> None:
     policy = replace(session("DESK"), logon=SignatureLogon((tmp_path / "desk.pem",), window_seconds=5))
-    async with running(replace(settings, sessions=(policy,))) as front:
+    async with running(with_backend(settings, sessions=(policy,))) as front:
         times = later()
         message = signed(key, next(times))
         assert (await answer(front, engine, message)).get(35) == b"A"

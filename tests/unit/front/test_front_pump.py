@@ -124,7 +124,7 @@ async def test_fifty_connections_at_once(settings: FrontSettings) -> None:
             assert await exactly(reader, order)
         writer.close()
 
-    server = await asyncio.start_unix_server(echo, settings.engine_socket)
+    server = await asyncio.start_unix_server(echo, settings.backends[0].engine_socket)
     async with running(settings) as front:
         await asyncio.gather(*(session(front, number) for number in range(50)))
     server.close()

@@ -23,6 +23,7 @@ from tests.unit.front.support import (
     logon,
     running,
     session,
+    with_backend,
 )
 
 OURS, THEIRS = "CN=desk,O=Firm A", "CN=desk,O=Firm B"
@@ -51,7 +52,7 @@ def mutual(plain: FrontSettings, authority: Authority) -> FrontSettings:
         replace(session("DESK"), certificates=frozenset({OURS})),
         replace(session("DESK01"), certificates=frozenset({THEIRS})),
     )
-    return replace(plain, tls=tls, sessions=sessions)
+    return replace(with_backend(plain, sessions=sessions), tls=tls)
 
 
 async def connect(front: Front, context: ssl.SSLContext) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -164,7 +165,7 @@ async def test_a_good_certificate_logs_on_by_subject_or_fingerprint(
     issued = authority.issue("printed", "CN=anything")
     colons = issued.fingerprint(hashes.SHA256()).hex(":").upper()
     printed = replace(session("DESK02"), certificates=frozenset({parse_identity(f"SHA256:{colons}")}))
-    async with running(replace(mutual, sessions=(*mutual.sessions, printed))) as front:
+    async with running(with_backend(mutual, sessions=(*mutual.sessions, printed))) as front:
         assert await works(await log_on(front, engine, authority.client("ours")))
         assert await works(await log_on(front, engine, authority.client("printed"), "DESK02"))
     assert any("Logon forwarded certificate=CN=desk,O=Firm_A" in line for line in log)
@@ -219,7 +220,7 @@ async def test_a_proxy_s_header_comes_before_tls(
     mutual: FrontSettings, engine: Engine, authority: Authority, log: list[str]
 ) -> None:
     sessions = (replace(mutual.sessions[0], allow_from=(ip_network("192.0.2.0/24"),)),)
-    async with running(replace(mutual, proxies=(ip_network("127.0.0.1"),), sessions=sessions)) as front:
+    async with running(replace(with_backend(mutual, sessions=sessions), proxies=(ip_network("127.0.0.1"),))) as front:
         reader, writer = await asyncio.open_connection("127.0.0.1", front.port)
         addresses = ip_address("192.0.2.7").packed + ip_address("127.0.0.1").packed
         writer.write(b"\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c" + addresses + b"\x12\x34\x00\x01")

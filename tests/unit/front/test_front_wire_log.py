@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from gateway.front import Front, FrontError, FrontSettings, WireLogSettings
-from gateway.front.wire_log import WireLog
+from gateway.front.wire_log import Tap, WireLog
 from gateway.front.wire_writer import WireWriter
 from gateway.wire.records import Kind, Record
 from tests.fixtures.wire_logs import bytes_of, read_log, sound, texts
@@ -31,6 +31,7 @@ from tests.unit.front.support import (
     logon,
     running,
     until,
+    with_backend,
 )
 
 PASSWORD = b"s3cret-password"
@@ -44,7 +45,11 @@ def wire(tmp_path: Path) -> WireLogSettings:
 
 @pytest.fixture
 def recorded(settings: FrontSettings, wire: WireLogSettings) -> FrontSettings:
-    return replace(settings, wire_log=wire)
+    return recording(settings, wire)
+
+
+def recording(settings: FrontSettings, wire: WireLogSettings) -> FrontSettings:
+    return replace(with_backend(settings, wire_log=wire), wire_log=wire)
 
 
 async def recorded_connection(front: Front, first: bytes) -> bytes:
@@ -143,7 +148,7 @@ async def test_a_client_that_may_not_connect_is_in_the_log(
 async def test_segments_follow_one_another_and_the_next_front_goes_on(
     recorded: FrontSettings, engine: Engine, wire: WireLogSettings
 ) -> None:
-    small = replace(recorded, wire_log=replace(wire, segment_bytes=5_000))
+    small = recording(recorded, replace(wire, segment_bytes=5_000))
     for _ in range(2):
         async with running(small) as front:
             side = await log_on(front, engine)
@@ -168,7 +173,7 @@ def test_a_day_has_segments_of_its_own(wire: WireLogSettings, monkeypatch: pytes
     monkeypatch.setattr("gateway.front.wire_log.time.time_ns", lambda: now)
     log = WireLog(wire)
     writer = WireWriter(log)
-    tap = log.tap(1, "peer")
+    tap = Tap(log, 1, "peer", 1 << 20)
     for _ in range(4):
         tap.received(ORDER, now)
         now += 1
@@ -217,7 +222,7 @@ async def test_a_slow_disk_loses_records_that_are_counted(
 ) -> None:
     made = WireLog(replace(wire, max_queued_bytes=20_000))
     writer = WireWriter(made)
-    tap = made.tap(1, "peer")
+    tap = Tap(made, 1, "peer", 1 << 20)
     disk.go_on.clear()
     writer.start()
     assert await asyncio.to_thread(disk.tried.wait, WAIT)
@@ -254,7 +259,7 @@ async def test_a_slow_disk_loses_records_that_are_counted(
 async def test_a_full_disk(recorded: FrontSettings, engine: Engine, disk: Blocked, log: list[str], policy: str) -> None:
     assert recorded.wire_log is not None
     directory = recorded.wire_log.directory
-    settings = replace(recorded, wire_log=replace(recorded.wire_log, on_full=policy))  # type: ignore[arg-type]
+    settings = recording(recorded, replace(recorded.wire_log, on_full=policy))  # type: ignore[arg-type]
     async with running(settings) as front:
         side = await log_on(front, engine)
         await until(lambda: bool(list(directory.glob("*.log"))))
@@ -293,7 +298,7 @@ async def test_room_is_left_to_others(
         return SimpleNamespace(f_frsize=1, f_bavail=found.f_bavail * found.f_frsize - others_have_taken)
 
     monkeypatch.setattr("gateway.front.wire_writer.os.statvfs", fuller)
-    settings = replace(recorded, wire_log=replace(recorded.wire_log, keep_free_bytes=1 << 20))
+    settings = recording(recorded, replace(recorded.wire_log, keep_free_bytes=1 << 20))
     async with running(settings) as front:
         await until(lambda: bool(sound(recorded.wire_log.directory)))  # type: ignore[union-attr]
         others_have_taken = 1 << 60
@@ -331,6 +336,6 @@ async def test_two_fronts_do_not_write_one_log(recorded: FrontSettings, tmp_path
         with pytest.raises(FrontError, match="another front writes its wire log there"):
             await Front(recorded).start()
     (tmp_path / "file").write_text("")
-    nowhere = replace(recorded, wire_log=WireLogSettings(tmp_path / "file" / "wire"))
+    nowhere = recording(recorded, WireLogSettings(tmp_path / "file" / "wire"))
     with pytest.raises(FrontError, match=r"wire_log\.directory"):
         await Front(nowhere).start()
