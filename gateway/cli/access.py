@@ -13,7 +13,7 @@ import typer
 from gateway.cli.database import EXIT_UNUSABLE
 from gateway.cli.exits import refuse
 from gateway.cli.times import utc_text
-from gateway.config import load_config
+from gateway.config_shared import load_front
 from gateway.control.peer import login_name
 from gateway.errors import GatewayError
 
@@ -28,7 +28,7 @@ def record_access(config: Path, command: str, **asked: object) -> None:
     Ends the program with one line where it cannot be written.
     """
     try:
-        path = load_config(config).access_log
+        path = load_front(config).access_log
     except GatewayError as error:
         refuse(str(error))
     uid, login = os.getuid(), _login_uid()

@@ -1,4 +1,4 @@
-"""`fixgw run`: the gateway, all of its processes."""
+"""`fixgw run`: the gateway, all of its processes; or the front that several gateways share."""
 
 import os
 import re
@@ -10,12 +10,13 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.exits import ENGINE_MISSING, EXIT_CONFIG, EXIT_DRAINED
+from gateway.cli.exits import ENGINE_MISSING, EXIT_CONFIG, EXIT_DRAINED, refuse
 from gateway.cli.kill_signal import KillOnSignal
 from gateway.cli.signals import KILL_SWITCH, RELOAD_KEYS, Signals
 from gateway.cli.supervisor import Child, Supervisor
 from gateway.compliance.audit.keys import sealing_key
-from gateway.config import load_config
+from gateway.config import Config
+from gateway.config_shared import SharedFront, load_front
 from gateway.engine.private_directory import make_private_directory
 from gateway.engine.pulse import GIVEN_UP
 from gateway.errors import ConfigError
@@ -26,6 +27,8 @@ ENGINE_STOP_S = 75.0
 FRONT_STOP_S = 10.0
 WATCHDOG_STOP_S = 30.0
 AUDIT_STOP_S = 30.0
+
+_FATAL = frozenset({EXIT_CONFIG})
 
 _KEY_VARIABLE = re.compile(
     r"FIXGW_.*_(API_KEY|API_SECRET|PRIVATE_KEY)(_FILE|_COMMAND)?$|FIXGW_DATABASE_PASSWORD|FIXGW_AUDIT_KEY_FILE$|PG[A-Z]+$"
@@ -52,54 +55,62 @@ def run(
 
     \b
     fixgw run --config config/testnet.toml
+
+    With the file of a shared front it runs that front alone; each of its gateways is run by itself.
     """
-    if find_spec("quickfix") is None:
-        typer.echo(ENGINE_MISSING, err=True)
-        raise typer.Exit(EXIT_CONFIG)
     try:
-        settings = load_config(config)
-        make_private_directory(settings.engine.directory, settings.engine.control_gid)
+        settings = load_front(config)
+        gateways = [settings] if isinstance(settings, Config) else list(settings.gateways.values())
+        for gateway in gateways:
+            make_private_directory(gateway.engine.directory, gateway.engine.control_gid)
+        if isinstance(settings, SharedFront):
+            make_private_directory(settings.config.directory)
         seals = sealing_key() is not None
     except OSError as error:
         typer.echo(f"{config}: engine.directory: cannot be made: {error}", err=True)
         raise typer.Exit(EXIT_CONFIG) from error
     except ConfigError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(EXIT_CONFIG) from error
-    setup_logging(settings.log, "run")
-    ours = ["--parent", str(os.getpid())]
-    live = ["--live"] if allow_live else []
-    fatal = frozenset({EXIT_CONFIG})
-    ready = ready_file or settings.engine.directory / "front.json"
+        refuse(str(error))
+    if isinstance(settings, SharedFront):
+        setup_logging(settings.config.log, "run")
+        children = [_front(config, ready_file or settings.config.directory / "front.json")]
+    else:
+        if find_spec("quickfix") is None:
+            refuse(ENGINE_MISSING)
+        if ready_file is not None and settings.front.shared:
+            refuse(f"--ready-file: {config} has front.shared, so that there is no port; give it to the front's own run")
+        setup_logging(settings.log, "run")
+        children = _children(settings, config, ready_file, live=allow_live, seals=seals)
+    signals = Signals(*_stop_signals(), RELOAD_KEYS, KILL_SWITCH)
+    kill_switches = [KillOnSignal(gateway.engine.control_socket) for gateway in gateways]
+    code = Supervisor(children, signals, kill_switches).run()
+    raise typer.Exit(0 if code == EXIT_DRAINED else code)
+
+
+def _children(settings: Config, config: Path, ready_file: Path | None, *, live: bool, seals: bool) -> list[Child]:
+    """Of a gateway. seals: there is a key to seal with."""
+    ours = ["--config", str(config), *_parent()]
+    allowed = ["--live"] if live else []
     # The engine comes first when stopping too: its Logouts reach the clients through the front.
-    children = [
-        Child(
-            "engine",
-            ["engine", "--config", str(config), *live, *ours],
-            fatal | {EXIT_DRAINED},
-            ENGINE_STOP_S,
-            has_keys=True,
-        ),
-        Child(
-            "front",
-            ["front", "--config", str(config), "--ready-file", str(ready), *ours],
-            fatal,
-            FRONT_STOP_S,
-            env=_without_keys(os.environ),
-            has_keys=True,
-        ),
-    ]
+    children = [Child("engine", ["engine", *ours, *allowed], _FATAL | {EXIT_DRAINED}, ENGINE_STOP_S, has_keys=True)]
+    if not settings.front.shared:
+        children.append(_front(config, ready_file or settings.engine.directory / "front.json"))
     if settings.engine.emergency_cancel:
-        watchdog = ["watchdog", "--config", str(config), *live, *ours]
-        children.append(Child("watchdog", watchdog, fatal, WATCHDOG_STOP_S, given_up=GIVEN_UP))
+        children.append(Child("watchdog", ["watchdog", *ours, *allowed], _FATAL, WATCHDOG_STOP_S, given_up=GIVEN_UP))
     if seals:
         # Last, so that it also seals what the others leave behind when they stop; and nothing stops because of it.
         every = str(settings.audit.seal_seconds)
-        audit = ["audit", "seal", "--config", str(config), "--every", every, *ours]
-        children.append(Child("audit", audit, frozenset(), AUDIT_STOP_S))
-    signals = Signals(*_stop_signals(), RELOAD_KEYS, KILL_SWITCH)
-    code = Supervisor(children, signals, KillOnSignal(settings.engine.control_socket)).run()
-    raise typer.Exit(0 if code == EXIT_DRAINED else code)
+        children.append(Child("audit", ["audit", "seal", "--every", every, *ours], frozenset(), AUDIT_STOP_S))
+    return children
+
+
+def _front(config: Path, ready: Path) -> Child:
+    front = ["front", "--config", str(config), "--ready-file", str(ready), *_parent()]
+    return Child("front", front, _FATAL, FRONT_STOP_S, env=_without_keys(os.environ), has_keys=True)
+
+
+def _parent() -> list[str]:
+    return ["--parent", str(os.getpid())]
 
 
 def _without_keys(environ: Mapping[str, str]) -> dict[str, str]:

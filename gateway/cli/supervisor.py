@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from loguru import logger
@@ -73,9 +73,9 @@ class Supervisor:
     RELOAD_KEYS is passed on, KILL_SWITCH seen to.
     """
 
-    def __init__(self, children: list[Child], signals: Signals, kill_switch: Callable[[], None]) -> None:
-        """children: in the order in which they are started, and stopped. kill_switch: what KILL_SWITCH calls."""
-        self._kill_switch = kill_switch
+    def __init__(self, children: list[Child], signals: Signals, kill_switches: Iterable[Callable[[], None]]) -> None:
+        """children: in the order in which they are started, and stopped. kill_switches: what KILL_SWITCH calls."""
+        self._kill_switches = tuple(kill_switches)
         self._children = children
         self._signals = signals
 
@@ -86,7 +86,8 @@ class Supervisor:
                 child.start()
             while (number := self._signals.wait(0.05)) in (None, RELOAD_KEYS, KILL_SWITCH):
                 if number == KILL_SWITCH:
-                    self._kill_switch()
+                    for kill in self._kill_switches:
+                        kill()
                 elif number == RELOAD_KEYS:
                     for child in self._children:
                         child.reload_keys()

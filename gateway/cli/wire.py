@@ -16,7 +16,8 @@ from gateway.cli.tables import console
 from gateway.cli.window import FromOption, ToOption, asked_window
 from gateway.cli.wire_entries import Entries, as_object, line
 from gateway.compliance.derive.window import Window
-from gateway.config import load_config
+from gateway.config import Config
+from gateway.config_shared import SharedFront, load_front
 from gateway.domain.session_names import find_session
 from gateway.errors import ConfigError
 from gateway.wire.records import HEADER_BYTES, FormatError, Kind, decode_header
@@ -57,8 +58,7 @@ def wire(
     try:
         configured: set[str] = set()
         if directory is None:
-            loaded = load_config(config)
-            directory, configured = loaded.wire_log_directory, {s.key for s in loaded.sessions}
+            directory, configured = _log_of(load_front(config), session)
         entries = Entries(session)
         printer = _Printer(directory, entries, window, as_json=as_json)
         damaged = printer.run(follow=follow)
@@ -80,6 +80,18 @@ def wire(
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
     raise typer.Exit(EXIT_DAMAGED if damaged else 0)
+
+
+def _log_of(loaded: Config | SharedFront, session: str | None) -> tuple[Path, set[str]]:
+    """Where the wire log is, and the sessions that can be in it. Raises ConfigError."""
+    if isinstance(loaded, Config):
+        return loaded.wire_log_directory, {s.key for s in loaded.sessions}
+    if session is not None:
+        raise ConfigError(
+            "a shared front's own wire log has what named no session; ask for a session in its gateway's, by --config "
+            f"with one of {', '.join(map(str, loaded.gateways))}"
+        )
+    return loaded.wire_log_directory, set()
 
 
 class _Printer:
@@ -146,7 +158,7 @@ def _first_segment(directory: Path, since: int) -> Path | None:
                 header = decode_header(file.read(HEADER_BYTES))
             except FormatError:
                 continue
-        if header.created_at > since:
+        if header.created_at > since - _SLACK:
             break
         first = path
     return first
