@@ -4,11 +4,15 @@ import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from gateway.front.refused import Refused
 from gateway.front.settings import BackendSettings
 from gateway.front.wire_log import WireLog
 
 if TYPE_CHECKING:
     from gateway.front.connection import ClientSide
+
+_ENDING_S = 2.0
+"""How long a client that comes back waits for its connection before to end."""
 
 HOLD_S = 3.0
 """How long a client is held back on the engine's word, which says it twice a second."""
@@ -28,6 +32,18 @@ class Backend:
         self.engine_away = False
         """Since a client was refused for it."""
         self._hold_ends: asyncio.TimerHandle | None = None
+
+    async def free(self, session: str, client: "ClientSide") -> None:
+        """Have nobody hold the session when this returns, for this client to take it. Raises Refused where one does."""
+        other = self.sessions.get(session)
+        if other is not None and other.awaits_engine:  # maybe given up: a client that waits is not read
+            other.close("INFO", f"the client is back, {client}")
+            other = None
+        if other is not None and other.is_ending:
+            await asyncio.wait([other.lost], timeout=_ENDING_S)
+            other = self.sessions.get(session)
+        if other is not None:
+            raise Refused(f"the session is in use, {other}", "the session is in use by another connection")
 
     def hold(self, sessions: frozenset[str]) -> None:
         """Read these no more, and all others. It ends by itself when it is not said again: the engine may be gone, and

@@ -23,7 +23,6 @@ from gateway.front.engine_side import EngineSide, reach_engine
 from gateway.front.inbound import Inbound
 from gateway.front.logon import Logon, shown, take_logon
 from gateway.front.refused import Refused, rejection_of
-from gateway.front.settings import SessionPolicy
 from gateway.front.tls import Identity, identity_of
 from gateway.front.writing import write_at_once
 from gateway.wire.framing import FramingError
@@ -32,10 +31,6 @@ from gateway.wire.tags import SENDER_COMP_ID
 
 if TYPE_CHECKING:  # it knows us too
     from gateway.front.state import FrontState
-
-
-_ENDING_S = 2.0
-"""How long a client that comes back waits for its connection before to end."""
 
 
 class ClientSide(asyncio.Protocol):
@@ -168,9 +163,11 @@ class ClientSide(asyncio.Protocol):
             if self._backend.wire_log and self._backend.wire_log.refuses_logons:
                 raise Refused("the wire log cannot be written", "the gateway cannot record, try again later")  # noqa: TRY301 - one way for all refusals
             await self._front.credentials.check(policy, logon, self._peer.address)
-            await self._hold_session(policy)
+            await self._backend.free(policy.key, self)
             if self._closed:
                 return
+            self._session = policy.key
+            self._backend.sessions[policy.key] = self
             await self._forward(logon)
         except Refused as refusal:
             if refusal.answer and not self._closed:
@@ -180,23 +177,12 @@ class ClientSide(asyncio.Protocol):
             logger.exception("a Logon could not be checked connection={} peer={}", self._number, self._peer)
             self.abort()
 
-    async def _hold_session(self, policy: SessionPolicy) -> None:
-        sessions = self._backend.sessions
-        other = sessions.get(policy.key)
-        if other is not None and other.awaits_engine:  # maybe given up: a client that waits is not read
-            other.close("INFO", f"the client is back, {self}")
-            other = None
-        if other is not None and other.is_ending:
-            await asyncio.wait([other.lost], timeout=_ENDING_S)
-            other = sessions.get(policy.key)
-        if other is not None:
-            raise Refused(f"the session is in use, {other}", "the session is in use by another connection")
-        if not self._closed:
-            self._session = policy.key
-            sessions[policy.key] = self
-
     async def _forward(self, logon: Logon) -> None:
-        wait, seconds, backend = self._settings.engine_wait_seconds, self._settings.answer_deadline_seconds, self._backend
+        wait, seconds, backend = (
+            self._settings.engine_wait_seconds,
+            self._settings.answer_deadline_seconds,
+            self._backend,
+        )
         self._set_deadline_in(wait + seconds, f"the engine did not answer the Logon within {seconds:g} s")
         try:
             engine = await reach_engine(self, backend.engine_socket, wait)

@@ -100,6 +100,13 @@ async def test_what_happens_to_one_engine_the_other_s_clients_do_not_notice(
         await log_on(one)
     await trade(other)
     assert two.log().count("engine started") == 1
+
+    # SIGUSR1 to the front's run halts the gateways behind it; it goes on asking one that is away.
+    os.kill(front.pid, signal.SIGUSR1)
+    wait_until(lambda: "not halted yet, trying again" in front.log(), "the drained gateway is asked")
+    wait_until(lambda: "HALTED firm" in front.log(), "the other one is halted")
+    order = other.new_order("LTCUSDT", "buy", order_qty="2", price="50")
+    assert "TRADING_HALTED scope=firm" in (await other.expect("8", {11: order, 39: "8"}))[58]
     assert "died" not in front.log()
     code, _, err = await two.fixgw("session", "disconnect", "OMS42", "--reason", "release")
     assert code == 0, err

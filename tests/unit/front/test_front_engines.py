@@ -90,7 +90,7 @@ async def test_a_session_goes_to_its_engine_and_only_its_own_are_told_of(
 async def test_an_engine_that_is_away_takes_none_of_the_other_s_along(
     shared: FrontSettings, engines: list[Engine], log: list[str]
 ) -> None:
-    async with running(shared) as front:
+    async with running(replace(shared, engine_wait_seconds=0.1)) as front:
         first, second = await log_on(front, engines[0]), await log_on(front, engines[1], "OTHER")
         shared.backends[0].engine_socket.unlink()
         first.engine_writer.transport.abort()
@@ -98,7 +98,7 @@ async def test_an_engine_that_is_away_takes_none_of_the_other_s_along(
         for _ in range(2):
             reader, writer = await connect(front)
             writer.write(LOGON)
-            assert await is_closed(reader)
+            assert b"the gateway is starting" in await asyncio.wait_for(reader.read(), WAIT)
         away = [line for line in log if "WARNING" in line and "engine is away" in line]
         assert len(away) == 1
         assert str(shared.backends[0].engine_socket) in away[0]
