@@ -1,9 +1,11 @@
 """Two gateways behind one front: what happens to one engine, the other's clients do not notice."""
 
 import asyncio
+import errno
 import json
 import os
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,6 +55,12 @@ async def trade(client: FixClient) -> None:
     await client.expect("8", {41: order, 150: "4"})
 
 
+def is_deaf(path: Path) -> bool:
+    """Whether nobody listens on a Unix socket that is there."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == errno.ECONNREFUSED
+
+
 def compared(gateway: Gateway) -> tuple[int, list[Finding]]:
     """How many messages the wire log and SQL both have, and what one alone has that should be in both."""
     findings: list[Finding] = []
@@ -76,7 +84,8 @@ async def test_what_happens_to_one_engine_the_other_s_clients_do_not_notice(
     os.kill(one.pid, signal.SIGSTOP)
     os.kill(one.engine_pid(), signal.SIGKILL)
     await client.wait_closed()
-    with pytest.raises(ClientError):
+    wait_until(lambda: is_deaf(one.directory / "run" / "engine.sock"), "no Logon is taken any more, and then lost")
+    with pytest.raises(ClientError, match="the gateway is starting"):
         await log_on(one)
     await trade(other)
     os.kill(one.pid, signal.SIGCONT)
