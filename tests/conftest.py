@@ -19,6 +19,7 @@ gc.disable()  # what is imported and collected stays: looking for garbage in it 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Files are handed out whole, and some together."""
+    gc.enable()  # who hands them out collects none
     if config.getoption("dist") != "loadfile":
         return None
     from xdist.scheduler import LoadFileScheduling

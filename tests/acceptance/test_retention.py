@@ -139,10 +139,10 @@ async def archived(
     verified = await gateway.told("audit", "verify")
     assert "nothing was altered" in verified
     assert "records are archived" in verified
-    again = json.loads(await gateway.told("order", resting, "--json"))
+    again = json.loads(gateway.look("order", resting, "--json"))
     assert again == whole, "an open order's story is whole"
     assert "Archived, and not shown here: orders of" in await gateway.told("order", over)
-    held = json.loads((await gateway.told("positions", "--json")).splitlines()[0])
+    held = json.loads(gateway.look("positions", "--json").splitlines()[0])
     assert held == positions
 
 

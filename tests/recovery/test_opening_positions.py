@@ -17,8 +17,8 @@ HEAD = "account,symbol,quantity,average_cost\n"
 GOOD = HEAD + "TRADING,BTC,2.5,60000\nTRADING,ETHUSDT,-10,2000.5\n"
 
 
-async def held(gateway: Gateway) -> dict[str, tuple[str, str]]:
-    _, out, _ = await gateway.fixgw("positions", "--account", "TRADING", "--json")
+def held(gateway: Gateway) -> dict[str, tuple[str, str]]:
+    out = gateway.look("positions", "--account", "TRADING", "--json")
     return {row["symbol"]: (row["qty"], row["avg_px"]) for row in map(json.loads, out.splitlines())}
 
 
@@ -39,10 +39,10 @@ async def test_positions_from_a_file(exchange: Exchange, gateway: Gateway) -> No
     assert "line 5: 'DOGE' is neither a symbol that main trades nor the base asset of one with USDT" in said
     assert "line 6: BTCUSDT of TRADING is on line 2 already" in said
     assert "line 7: an average cost above zero is needed, in quote currency; given: ''" in said
-    assert await held(gateway) == {}
+    assert held(gateway) == {}
 
     assert await take(gateway, GOOD) == (0, "2 positions set, 0 as they were")
-    assert await held(gateway) == {"BTCUSDT": ("2.5", "60000"), "ETHUSDT": ("-10", "2000.5")}
+    assert held(gateway) == {"BTCUSDT": ("2.5", "60000"), "ETHUSDT": ("-10", "2000.5")}
     assert await take(gateway, GOOD) == (0, "0 positions set, 2 as they were")
     scope = ("--account", "TRADING", "--symbol", "BTCUSDT")
     await gateway.fixgw("limits", "set", "MAX_POSITION", "3", *scope, "--reason", "to see")
@@ -58,7 +58,7 @@ async def test_positions_from_a_file(exchange: Exchange, gateway: Gateway) -> No
 
     denied = "MAX_POSITION limit=3 worst=3.1 position=2.5 account=TRADING symbol=BTCUSDT"
     assert await buy("A", "0.6") == denied
-    _, out, _ = await gateway.fixgw("limits", "show", "--used", "--json")
+    out = gateway.look("limits", "show", "--used", "--json")
     assert [json.loads(line)["used"] for line in out.splitlines()] == ["2.5 (holds 2.5)"]
     seen = len(gateway.log())
     s.client.abort()
@@ -70,13 +70,13 @@ async def test_positions_from_a_file(exchange: Exchange, gateway: Gateway) -> No
     await exchange.control("fill", clientOrderId="test-O3-1", qty="0.5")
     assert (await s.next())[150] == "F"
     held_now = {"BTCUSDT": ("3.0", "58333.333333333333"), "ETHUSDT": ("-10", "2000.5")}
-    assert await held(gateway) == held_now
+    assert held(gateway) == held_now
 
     code, said = await take(gateway, GOOD)
     assert (code, "line 2: TRADING has traded BTCUSDT today; --intraday, if" in said) == (1, True)
-    assert await held(gateway) == held_now
+    assert held(gateway) == held_now
     assert await take(gateway, GOOD, "--intraday") == (0, "1 position set, 1 as they were")
-    assert (await held(gateway))["BTCUSDT"] == ("2.5", "60000")
+    assert held(gateway)["BTCUSDT"] == ("2.5", "60000")
     code, out, _ = await gateway.fixgw("replay", "derive")
     assert code == 0, out
     with gateway.sql() as connection:
@@ -115,7 +115,7 @@ async def test_positions_from_the_venues_balances(tmp_path: Path) -> None:
             assert time.monotonic() < deadline
             await asyncio.sleep(0.1)
         assert out == "2 positions set, 0 as they were\n"
-        found = await held(gateway)
+        found = held(gateway)
         assert {symbol: qty for symbol, (qty, _) in found.items()} == {"LTCUSDT": "900000", "BTCUSDT": "10000"}
         assert 80 < float(found["LTCUSDT"][1]) < 95  # 400,000 at 70 and 500,000 at the market's
         code, out, _ = await gateway.fixgw(*trading)

@@ -87,13 +87,15 @@ async def test_the_gateways_own_end_counts_and_the_grace_begins_with_the_next_st
         gateway.stop()
 
 
-async def test_what_was_made_too_long_ago_is_refused_and_cancels_have_no_age(
+async def test_what_was_made_too_long_ago_is_refused_and_so_is_a_heartbeat_interval_outside_of_the_bounds(
     tmp_path: Path, exchange: Exchange
 ) -> None:
     sessions = {"DESK": ("FIX.4.4", "max_order_age_seconds = 60"), "OMS42": ("FIX.4.2", "max_order_age_seconds = 60")}
-    gateway = Gateway(tmp_path, exchange.url, sessions=sessions).start()
+    bounds = "heart_bt_int_min = 20\nheart_bt_int_max = 40"
+    gateway = Gateway(tmp_path, exchange.url, sessions=sessions, engine=bounds).start()
     try:
         for comp_id in sessions:
+            await heartbeat_intervals(gateway, comp_id)
             client = gateway.client(comp_id)
             await client.connect()
             old = (60, f"{datetime.now(UTC) - timedelta(seconds=61):%Y%m%d-%H:%M:%S}")
@@ -104,11 +106,22 @@ async def test_what_was_made_too_long_ago_is_refused_and_cancels_have_no_age(
             change = client.replace(resting, order_qty="1", extra=[old])
             answer = await client.expect("9", {11: change})
             assert answer[58].startswith("MAX_ORDER_AGE ")
-            cancel = client.cancel(resting, extra=[old])
+            cancel = client.cancel(resting, extra=[old])  # cancels have no age
             await client.expect("8", {11: cancel, 150: "4"})
             await client.logout()
     finally:
         gateway.stop()
+
+
+async def heartbeat_intervals(gateway: Gateway, comp_id: str) -> None:
+    """With HeartBtInt(108)=0 nobody would ever notice that the client is gone, and its orders would rest for ever."""
+    for interval in (0, 19, 41):
+        told = rf"HeartBtInt\(108\)={interval} is not allowed: 20 to 40 seconds"
+        with pytest.raises(LogonRefused, match=told):
+            await gateway.client(comp_id, heart_bt_int=interval).connect()
+    for interval in (20, 40):
+        async with gateway.client(comp_id, heart_bt_int=interval):
+            pass
 
 
 async def test_an_order_whose_time_ended_while_the_gateway_was_stopped_ends_at_the_start(
@@ -223,23 +236,6 @@ def cancels_asked(gateway: Gateway) -> int:
     asked = select(venue_calls).where(venue_calls.c.operation == "cancel", venue_calls.c.direction == "out")
     with gateway.sql() as sql:
         return len(sql.execute(asked).all())
-
-
-async def test_a_heartbeat_interval_outside_of_the_bounds_is_refused(tmp_path: Path, exchange: Exchange) -> None:
-    """With HeartBtInt(108)=0 nobody would ever notice that the client is gone, and its orders would rest for ever."""
-    bounds = "heart_bt_int_min = 20\nheart_bt_int_max = 40"
-    gateway = Gateway(tmp_path, exchange.url, engine=bounds).start()
-    try:
-        for comp_id in ("DESK", "OMS42"):
-            for interval in (0, 19, 41):
-                told = rf"HeartBtInt\(108\)={interval} is not allowed: 20 to 40 seconds"
-                with pytest.raises(LogonRefused, match=told):
-                    await gateway.client(comp_id, heart_bt_int=interval).connect()
-            for interval in (20, 40):
-                async with gateway.client(comp_id, heart_bt_int=interval):
-                    pass
-    finally:
-        gateway.stop()
 
 
 async def test_without_the_venues_stream_orders_are_refused_and_cancels_go_on(
