@@ -37,7 +37,7 @@ async def test_open_order_fills_and_cancels_after_a_clean_restart(exchange: Exch
 
     client = gateway.client()
     await client.connect()  # FixClient goes on with its own numbers, and refuses lower ones and a gap
-    missed = await client.expect("8", {11: filled, 150: "F"}, timeout=15)
+    missed = await client.expect("8", {11: filled, 150: "F"})
     assert (missed[32], missed[14], missed[151], missed[39]) == ("0.5", "0.5", "1.5", "1")
     await exchange.control("fill", clientOrderId=f"test-{order_id}-1")
     late = await client.expect("8", {11: filled, 150: "F"})

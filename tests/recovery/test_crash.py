@@ -23,12 +23,12 @@ async def test_an_order_in_flight_when_the_engine_dies_is_found_not_sent_again(
     await exchange.control("fill", clientOrderId="test-O1-1", qty="0.5")
 
     gateway.kill_engine()
-    await client.wait_closed(20)
+    await client.wait_closed()
     await exchange.control("events", silent=False)
     await exchange.control("release")
 
     client = gateway.client()
-    await client.connect(timeout=20)
+    await client.connect()
     filled = await client.expect("8", {11: cl_ord_id, 150: "F"}, timeout=30)
     assert (filled[39], filled.decimal(14), filled.decimal(151)) == ("1", Decimal("0.5"), Decimal("1.5"))
     await exchange.control("fill", clientOrderId="test-O1-1")
@@ -49,10 +49,10 @@ async def test_a_new_order_is_refused_until_the_old_ones_are_settled(exchange: E
     await exchange.until_held("order.place")  # so it is committed: else the client would only send it again
     await exchange.control("hold", op="order.status", when="before")
     gateway.kill_engine()
-    await client.wait_closed(20)
+    await client.wait_closed()
 
     client = gateway.client()
-    await client.connect(timeout=20)
+    await client.connect()
     wait_until(lambda: gateway.log().count("available=True") >= 2, "the venue is back")
     refused = client.new_order("BTCUSDT", "buy", "1", price="30000", time_in_force="gtc")
     answer = await client.expect("8", {11: refused}, timeout=30)
@@ -74,7 +74,7 @@ async def test_a_commit_that_fails_stops_the_engine_and_nothing_is_sent(
     database.commit()
     seen = len(gateway.log())
     client.new_order("BTCUSDT", "buy", "2", price="30000", time_in_force="gtc")
-    await client.wait_closed(20)
+    await client.wait_closed()
     told = "DATABASE_LOST orders cannot be recorded; log on again; open orders stay at the exchange"
     assert client.closed_reason == f"logged out by FIXGW: {told}"
     wait_until(lambda: "journal halted" in gateway.log()[seen:], "the engine halts")
@@ -90,7 +90,7 @@ async def test_a_commit_that_fails_stops_the_engine_and_nothing_is_sent(
         assert sql.execute(select(alerts).where(alerts.c.code == "QUARANTINED")).all() == []
     # The client's order was never acknowledged: its resend is a new message to us, and now it is taken.
     client = gateway.client()
-    await client.connect(timeout=20)
+    await client.connect()
     again = client.new_order("BTCUSDT", "buy", "1", price="30000", time_in_force="gtc")
-    await client.expect("8", {11: again, 150: "0"}, timeout=20)
+    await client.expect("8", {11: again, 150: "0"})
     await client.logout()

@@ -52,7 +52,7 @@ async def test_open_orders_are_canceled_clients_told_and_the_next_start_tells_th
     broken = BrokenDatabase(gateway)
     lost = desk.new_order("BTCUSDT", "buy", "1", price="30000", time_in_force="gtc")
     for client in (desk, oms):
-        await client.wait_closed(20)
+        await client.wait_closed()
         why = "DATABASE_LOST orders cannot be recorded; log on again; all open orders are being canceled"
         assert client.closed_reason == f"logged out by FIXGW: {why}"
     wait_until(lambda: "emergency cancels done orders=3" in gateway.log(), f"all canceled\n{gateway.log()}")
@@ -67,8 +67,8 @@ async def test_open_orders_are_canceled_clients_told_and_the_next_start_tells_th
     broken.mend()
     desk, oms = gateway.client("DESK"), gateway.client("OMS42")
     wait_until(lambda: "reconciled account=" in gateway.log()[seen:], "a healthy start")
-    await desk.connect(timeout=20)
-    await oms.connect(timeout=20)
+    await desk.connect()
+    await oms.connect()
     missed = await desk.expect("8", {11: traded, 150: "F"}, timeout=30)
     assert missed[32] == "0.5"
     for client, cl_ord_id in ((desk, plain), (desk, traded), (oms, theirs)):

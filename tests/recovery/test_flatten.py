@@ -57,7 +57,7 @@ async def quote(exchange: Exchange, *levels: tuple[str, str, str]) -> None:
 
 async def buy(client: FixClient, qty: str, price: str, symbol: str = "BTCUSDT") -> None:
     """Again until there is a reference price."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         cl_ord_id = client.new_order(symbol, "buy", qty, price=price, time_in_force="ioc")
         answer = await client.expect("8", {11: cl_ord_id})

@@ -59,7 +59,7 @@ async def test_one_command_stops_a_scope_and_then_all(exchange: Exchange, gatewa
     await other.wait_closed()
     other = await gateway.client("OMS42").connect()
     refused = other.new_order("BTCUSDT", "buy", "1", price="30000", time_in_force="gtc")
-    answer = await other.expect("8", {11: refused, 39: "8"}, timeout=20)
+    answer = await other.expect("8", {11: refused, 39: "8"})
     assert "TRADING_HALTED scope=firm" in answer[58]
     code, out, _ = await gateway.fixgw("halts")
     assert code == 0

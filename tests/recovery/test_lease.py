@@ -65,14 +65,14 @@ async def test_an_engine_paused_past_its_lease_sends_nothing(
     await asyncio.to_thread(wait_until, first._ended, "the first gateway gives up")
     assert "journal halted: " in first.log()
     assert f"in use by another engine, {lease.holder}" in first.log()
-    await client.wait_closed(20)
+    await client.wait_closed()
     assert heard(client)[received:] == []
     at_exchange = await exchange.look("orders")
     assert [order["clientOrderId"] for order in at_exchange] == (["test-O1-1"] if point == "leaving" else [])
 
     # The second has the session, its numbers and the order.
     client = second.client(store=first.directory / "DESK.json")
-    await client.connect(timeout=20)
+    await client.connect()
     await client.logout()
     with second.sql() as sql:
         assert sql.execute(select(func.count()).select_from(orders)).scalar() == 1
@@ -97,16 +97,16 @@ async def test_another_host_takes_over_what_is_under_way(hosts: tuple[Gateway, G
     await exchange.control("release")
 
     await asyncio.to_thread(second.start)
-    client = await second.client(store=store).connect(timeout=20)
-    filled = await client.expect("8", {11: resting, 150: "F"}, timeout=20)
+    client = await second.client(store=store).connect()
+    filled = await client.expect("8", {11: resting, 150: "F"})
     assert (filled[32], filled[151]) == ("0.5", "1.5")
-    await client.expect("8", {11: in_flight, 150: "0"}, timeout=20)
+    await client.expect("8", {11: in_flight, 150: "0"})
     received += heard(client)
     await asyncio.to_thread(kill_all, second)
     shutil.rmtree(second.directory / "run")
 
     await asyncio.to_thread(second.start)
-    client = await second.client(store=store).connect(timeout=20)
+    client = await second.client(store=store).connect()
     fresh = client.new_order("BTCUSDT", "buy", "1", price="30000", time_in_force="gtc")
     taken = await client.expect("8", {11: fresh, 150: "0"})
     assert taken[37] == "O3"

@@ -35,7 +35,7 @@ async def test_limits_come_from_sql_and_what_was_counted_survives(exchange: Exch
         gateway._settings["limits"] = FIRST.replace('"10"', '"1000"')  # SQL decides since the first start
         seen = len(gateway.log())
         gateway.kill_engine()
-        await s.client.wait_closed(20)
+        await s.client.wait_closed()
         await asyncio.to_thread(wait_until, lambda: "reconciled account=" in gateway.log()[seen:], "reconciled")
         await s.client.connect()
         assert await told("D", "2") == "MAX_POSITION limit=10 worst=11 position=0 account=TRADING"

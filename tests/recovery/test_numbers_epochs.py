@@ -88,7 +88,7 @@ async def test_what_was_to_be_sent_again_survives_a_clean_restart(exchange: Exch
     client = await gateway.client(reset_seq_num=True).connect()
     acknowledged = await client.expect("8", {11: name, 150: "0"})
     assert acknowledged[97] == "Y"
-    filled = await client.expect("8", {11: name, 150: "F"}, timeout=15)
+    filled = await client.expect("8", {11: name, 150: "F"})
     assert 97 not in filled
     await client.logout()
 
@@ -112,12 +112,12 @@ async def test_a_crash_between_the_reset_and_its_answer(
         assert session_row(gateway).epoch == 2
 
         client = gateway.client(reset_seq_num=again)
-        await client.connect(timeout=20)
-        report = await client.expect("8", {11: name, 150: "0"}, timeout=20)
+        await client.connect()
+        report = await client.expect("8", {11: name, 150: "0"})
         assert report[97] == "Y"
         wait_until(lambda: gateway.log().count("available=True") >= 2, "the venue is back")
         cancel = client.cancel(name)
-        await client.expect("8", {11: cancel, 150: "4"}, timeout=20)
+        await client.expect("8", {11: cancel, 150: "4"})
         await client.logout()
         with gateway.sql() as sql:
             assert sql.execute(select(orders.c.is_open)).scalars().all() == [False]

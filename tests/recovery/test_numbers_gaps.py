@@ -60,9 +60,9 @@ async def test_closed_ranges_are_answered_over_restarts(gateway: Gateway) -> Non
     await client.ping()  # an administrative message between them
     before += await trade(client, 2)
     gateway.kill_engine()
-    await client.wait_closed(20)
+    await client.wait_closed()
     client = gateway.client()
-    await client.connect(timeout=20)
+    await client.connect()
     wait_until(lambda: gateway.log().count("reconciled account=") >= 2, "the venue is back, and was compared")
     after = await trade(client, 2)
     first, last, restarted = before[0].seq, before[-1].seq, after[0].seq
@@ -102,10 +102,10 @@ async def test_numbers_stay_below_the_reserved_bound_in_a_flood(gateway: Gateway
     assert "halted" not in gateway.log()
 
     gateway.kill_engine()
-    await client.wait_closed(20)
+    await client.wait_closed()
     highest = client.next_in
     client = gateway.client()
-    await client.connect(timeout=20)  # refuses a number that was used before
+    await client.connect()  # refuses a number that was used before
     await client.ping()
     lowest = select(func.min(messages.c.msg_seq_num)).where(
         messages.c.direction == "out", messages.c.first_use, messages.c.msg_seq_num >= reserved

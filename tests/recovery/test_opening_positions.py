@@ -106,7 +106,7 @@ async def test_positions_from_the_venues_balances(tmp_path: Path) -> None:
         s.client.cancel(cl_ord_id=s.id("B"), orig_cl_ord_id=s.id("A"), symbol="LTCUSDT", side="buy", order_qty="1")
         assert [(await s.next())[150] for _ in range(2)] == ["6", "4"]
         await take(gateway, HEAD + "TRADING,LTC,400000,70\nOTHER,LTC,100000,75\n")
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while True:
             code, out, err = await gateway.fixgw(*trading, "--asset", "LTC", "--asset", "BTC")
             if not code:

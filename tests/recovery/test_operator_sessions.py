@@ -97,7 +97,7 @@ async def test_numbers_are_set_upwards_and_lower_ones_begin_an_epoch(exchange: E
     client = fresh(gateway, next_out=70, next_in=sent + 1)
     await client.connect()
     order = client.new_order("BTCUSDT", "buy", "1", price="30000", time_in_force="gtc")
-    acknowledged = await client.expect("8", {11: order, 150: "0"}, timeout=20)
+    acknowledged = await client.expect("8", {11: order, 150: "0"})
     assert acknowledged.seq > 20_000
     assert client.next_in > acknowledged.seq
     await client.logout()
@@ -106,7 +106,7 @@ async def test_numbers_are_set_upwards_and_lower_ones_begin_an_epoch(exchange: E
     assert code == 0, out
     assert "begins epoch 2: next_in=1 next_out=5" in out
     client = await fresh(gateway).connect()
-    again = await client.expect("8", {11: order}, timeout=20)
+    again = await client.expect("8", {11: order})
     assert again[97] == "Y"
     assert all(m.seq > 5 for m in client.inbox if m.type == "8"), "nothing of the old epoch under its numbers"
     await client.logout()
@@ -171,8 +171,8 @@ async def test_a_crash_before_quickfix_has_the_new_numbers(
         assert session_row(gateway).epoch == 2
         assert "begins epoch 2" in actions(gateway)[0].outcome
         # The reserved numbers were never used, but after a crash nobody can know: a gap, and it is filled.
-        client = await fresh(gateway).connect(timeout=20)
-        report = await client.expect("8", {11: name, 150: "0"}, timeout=20)
+        client = await fresh(gateway).connect()
+        report = await client.expect("8", {11: name, 150: "0"})
         assert report[97] == "Y"
         await client.logout()
         assert_no_number_is_used_twice(gateway)

@@ -43,13 +43,13 @@ async def test_what_happened_while_the_gateway_was_stopped(exchange: Exchange, g
 
     client = gateway.client()
     await client.connect()
-    fill = await client.expect("8", {11: partly, 150: "F"}, timeout=15)
+    fill = await client.expect("8", {11: partly, 150: "F"})
     (trade,) = await exchange.look("trades")
     at = datetime.strptime(fill[60][:21], "%Y%m%d-%H:%M:%S.%f").replace(tzinfo=UTC)
     assert round(at.timestamp() * 1000) == trade["time"], "TransactTime is the exchange's"
-    ended = await client.expect("8", {11: partly, 150: "4"}, timeout=15)
+    ended = await client.expect("8", {11: partly, 150: "4"})
     assert (ended[39], ended.decimal(14), ended.decimal(151)) == ("4", Decimal("0.5"), Decimal(0))
-    await client.expect("8", {11: gone, 150: "4", 39: "4"}, timeout=15)
+    await client.expect("8", {11: gone, 150: "4", 39: "4"})
     wait_until(lambda: all(row.resolved_at for row in rows(gateway)), "breaks end")
     found = {(row.kind, row.order_id): row for row in rows(gateway)}
     assert set(found) == {("trade_missed", "O1"), ("closed_at_venue", "O3")}
@@ -83,8 +83,8 @@ async def test_a_fill_lost_with_the_connection_is_found_on_reconnect(exchange: E
     assert not client.unconsumed("8")
     seen = gateway.log().count("reconciled account=")
     await exchange.control("drop_connections")
-    await client.expect("8", {11: whole, 150: "F", 39: "2"}, timeout=20)
-    await client.expect("8", {11: part, 150: "F", 39: "1"}, timeout=20)
+    await client.expect("8", {11: whole, 150: "F", 39: "2"})
+    await client.expect("8", {11: part, 150: "F", 39: "1"})
     wait_until(lambda: gateway.log().count("reconciled account=") > seen, "compared again")
     assert {(row.kind, row.order_id, bool(row.resolved_at)) for row in rows(gateway)} == {
         ("trade_missed", "O1", True),
@@ -106,8 +106,8 @@ async def test_a_silent_stream_is_made_up_for_from_time_to_time(tmp_path: Path, 
         await exchange.control("events", silent=True)
         await exchange.control("cancel", clientOrderId="test-O1-1")
         await exchange.control("reduce", clientOrderId="test-O2-1", qty="1.5")
-        await client.expect("8", {11: canceled, 150: "4", 39: "4"}, timeout=20)
-        restated = await client.expect("8", {11: reduced, 150: "D"}, timeout=20)
+        await client.expect("8", {11: canceled, 150: "4", 39: "4"})
+        restated = await client.expect("8", {11: reduced, 150: "D"})
         assert restated.decimal(38) == Decimal("1.5")
         await exchange.control("events", silent=False)
         wait_until(lambda: len(rows(gateway)) == 2 and all(r.resolved_at for r in rows(gateway)), "breaks end")
@@ -208,7 +208,7 @@ async def test_an_order_closed_at_the_exchange_ends_by_its_own_query_alone(
     assert not client.unconsumed("8")
     assert rows(gateway)[0].resolved_at is None
     await exchange.control("release")
-    await client.expect("8", {11: cl_ord_id, 150: "4"}, timeout=20)
+    await client.expect("8", {11: cl_ord_id, 150: "4"})
     wait_until(lambda: rows(gateway)[0].resolved_at is not None, "the break ends")
     await client.logout()
 

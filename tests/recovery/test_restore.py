@@ -51,7 +51,7 @@ async def test_a_gateway_goes_on_from_a_backup(exchange: Exchange, gateway: Gate
     client = await gateway.client(reset_seq_num=True).connect()
 
     # What the exchange knows of the order that is known: its fill. Under another ExecID(17) than before.
-    fill = await client.expect("8", {11: kept, 150: "F"}, timeout=20)
+    fill = await client.expect("8", {11: kept, 150: "F"})
     assert (fill[32], fill[151]) == ("0.5", "1.5")
     assert int(fill[17]) > int(before[17]) + 1_000_000
     refused = client.new_order("BTCUSDT", "buy", "1", price="30000", time_in_force="gtc")

@@ -17,7 +17,7 @@ async def test_clients_are_logged_out_before_the_connection_ends(gateway: Gatewa
     client = gateway.client()
     await client.connect()
     stopped = asyncio.create_task(asyncio.to_thread(gateway.stop, number))
-    assert await client.wait_closed(20) == "logged out by FIXGW"
+    assert await client.wait_closed() == "logged out by FIXGW"
     assert await stopped == 0
     assert "ERROR" not in gateway.log()
 

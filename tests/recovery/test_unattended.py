@@ -34,7 +34,7 @@ def watched(tmp_path: Path, exchange: Exchange) -> Iterator[Gateway]:
 
 async def resting(client: FixClient) -> str:
     cl_ord_id = client.new_order("BTCUSDT", "buy", "2", price="30000", time_in_force="gtc")
-    await client.expect("8", {11: cl_ord_id, 150: "0"}, timeout=20)
+    await client.expect("8", {11: cl_ord_id, 150: "0"})
     return cl_ord_id
 
 
@@ -68,13 +68,13 @@ async def test_an_engine_that_hangs(exchange: Exchange, watched: Gateway) -> Non
     await until(gateway, "emergency cancels done orders=4")
     assert await open_at(exchange) == set()
     for client in (desk, oms):
-        await client.wait_closed(20)
+        await client.wait_closed()
     await until(gateway, "reconciled account=", 2)
     assert gateway.engine_pid() != engine
 
     desk, oms = gateway.client("DESK"), gateway.client("OMS42")
-    await desk.connect(timeout=20)
-    await oms.connect(timeout=20)
+    await desk.connect()
+    await oms.connect()
     assert (await desk.expect("8", {11: traded, 150: "F"}, timeout=30))[32] == "0.5"
     for client, cl_ord_id in ((desk, plain), (desk, traded), (oms, theirs)):
         assert (await client.expect("8", {11: cl_ord_id, 150: "4", 39: "4"}, timeout=30))[58] == GONE
@@ -148,7 +148,7 @@ async def test_an_engine_that_does_not_come_back(exchange: Exchange, watched: Ga
     assert await open_at(exchange) == set()
     await until(gateway, "reconciled account=", 2)
     desk = gateway.client()
-    await desk.connect(timeout=20)
+    await desk.connect()
     assert (await desk.expect("8", {11: plain, 150: "4"}, timeout=30))[58] == GONE
     await desk.logout()
     code, out, _ = await gateway.fixgw("halts")

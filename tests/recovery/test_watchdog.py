@@ -73,7 +73,7 @@ async def still_open(exchange: Exchange) -> set[str]:
 
 
 async def until_canceled(exchange: Exchange) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await still_open(exchange):  # noqa: ASYNC110 - the exchange announces nothing
             await asyncio.sleep(0.05)
 
@@ -161,7 +161,7 @@ async def test_an_account_wholly_ours_is_canceled_by_one_request(
         for name in ("test-O1-1", "test-O2-1", *(["by-hand"] if foreign else [])):
             await place_past_the_gateway(exchange, name)
         engine = await hand_over(tmp_path, emergency("test-O1-1", "test-O2-1"))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(read_aftermaths(tmp_path, 0)[0].over) < 2:  # noqa: ASYNC110 - a file announces nothing
                 await asyncio.sleep(0.05)
         engine.wait()
@@ -187,6 +187,6 @@ async def test_an_engine_that_is_at_work_has_the_cancels_to_itself(
     assert len(runs) == 2
     _, writer = await asyncio.open_unix_connection(pulse_socket(tmp_path))
     writer.write(b"hello 1\nbeat\nbye\n")  # it is this process, which nobody is to miss
-    await asyncio.wait(runs, timeout=20)
+    await asyncio.wait(runs, timeout=60)
     assert [run.cancelled() for run in runs] == [True, True]
     writer.close()
