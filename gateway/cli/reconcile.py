@@ -8,13 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.cli.database import reading
 from gateway.cli.operate import EXIT_REFUSED, operate
 from gateway.cli.operate import show as show_answer
 from gateway.cli.options import DEFAULT_CONFIG, ConfigOption
 from gateway.cli.times import utc_text
 from gateway.domain.reconcile import BreakKind
-from gateway.store.queries import find_breaks
 
 _POLL_S = 0.1
 
@@ -74,6 +72,10 @@ def compare(
 
 def _when_ended(config: Path, break_ids: Sequence[int], seconds: float) -> list[dict[str, Any]]:
     """The breaks from SQL, when all have ended that can by themselves, or so many seconds are over."""
+    # They load SQL, which takes as long as all the rest and is not needed where nothing differs.
+    from gateway.cli.database import reading  # noqa: PLC0415
+    from gateway.store.queries import find_breaks  # noqa: PLC0415
+
     deadline = time.monotonic() + seconds
     while True:
         with reading(config) as connection:
