@@ -107,7 +107,7 @@ class Processes:
         # Clients can log on once the engine has started, and orders are taken once the venue's state is known.
         for line in ("engine started", "reconciled account="):
             # mypy does not infer a lambda with a default
-            self._await(lambda line=line: line in self.gateway_log.read_text(errors="replace"))  # type: ignore[misc]
+            self._await(lambda line=line: line in self.gateway_log.read_text(errors="replace"))  # type: ignore[misc]  # mypy infers no lambda with a default
         # The next start with this file listens where this one does.
         self.config.write_text(
             _CONFIG.format(directory=self.directory, exchange_url=self.exchange_url, port=self.gateway_port)

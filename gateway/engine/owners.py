@@ -60,4 +60,5 @@ class Owners:
     @staticmethod
     def learned(item: OwnerLearned, batch: Batch) -> None:
         """Have it in SQL."""
-        batch.meta[item.venue_account] = owner_row(item.venue_account, item.owner)
+        row = owner_row(item.venue_account, item.owner)
+        batch.meta[row.key] = row

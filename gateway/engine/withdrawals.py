@@ -64,7 +64,8 @@ class Withdrawals:
         The venue is asked again, so that fills are told before the end, and what the watchdog did not get canceled is.
         """
         emergency, said, over = aftermath.emergency, aftermath.said, aftermath.over
-        self._recorder.batch.meta[aftermath.path.name] = emergency_row(aftermath.path.name)
+        row = emergency_row(aftermath.path.name)
+        self._recorder.batch.meta[row.key] = row
         orders = self._recorder.book.orders
         listed = emergency.orders + aftermath.found
         known = [orders[order.order_id] for order in listed if order.order_id in orders]

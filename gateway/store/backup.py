@@ -14,7 +14,7 @@ from sqlalchemy import URL, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from gateway.errors import ConfigError
-from gateway.store.dialects import make_engine, open_error, parse_url, prepare_storage, use_write_ahead_log
+from gateway.store.dialects import make_engine, open_error, parse_url, use_write_ahead_log
 from gateway.store.restored import begin_anew
 from gateway.store.schema import upgrade
 
@@ -87,11 +87,10 @@ def _restore_sqlite(url: URL, file: Path, restored: Restored) -> None:
     ]
     if there:
         raise ConfigError(f"{there[0]} exists already: move the old database away first, all of its files")
-    target.parent.mkdir(parents=True, exist_ok=True)
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _beside(target) as unfinished:
         _copy_sqlite(file, unfinished)
         part = url.set(database=str(unfinished))
-        prepare_storage(part)
         _begin_anew(part, restored, file)
         _sync(unfinished)
         unfinished.replace(target)

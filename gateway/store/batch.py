@@ -30,8 +30,8 @@ from gateway.store.rows import (
 class Batch:
     """Rows to be committed together; each field is the table of that name.
 
-    orders, sessions, breaks, admin_actions and halts are keyed by their primary key, meta by what its rows are about:
-    of several changes of one the last is written.
+    orders, sessions, breaks, admin_actions, halts and meta are keyed by their primary key: of several changes of one
+    the last is written.
     """
 
     journal: list[JournalRow] = field(default_factory=list)

@@ -103,8 +103,9 @@ def trades_before(connection: Connection, position: int, archived: int) -> Itera
             key=lambda one: one[0],
         )
     )
-    for _, event, order in _in_journal(connection, archived + 1, position, (OrderFilled.__name__, *_RARE)):
-        yield event, order
+    if archived + 1 < position:
+        for _, event, order in _in_journal(connection, archived + 1, position, (OrderFilled.__name__, *_RARE)):
+            yield event, order
 
 
 _Trade = tuple[int, Event, Order | None]

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
@@ -59,9 +60,9 @@ class Way:
 
 
 @contextmanager
-def running(command: list[str], **options: object) -> Iterator["subprocess.Popen[bytes]"]:
+def running(command: list[str], **options: Any) -> Iterator["subprocess.Popen[bytes]"]:
     """A process that is ended afterwards."""
-    with subprocess.Popen([sys.executable, "-m", *command], cwd=ROOT, **options) as process:  # type: ignore[call-overload]
+    with subprocess.Popen([sys.executable, "-m", *command], cwd=ROOT, **options) as process:
         try:
             yield process
         finally:

@@ -49,7 +49,7 @@ def _orders(stages: Stages, number: int, texts: list[str]) -> int:
     at = time.time_ns()
     recorder = stages.recorder
     for text in texts:
-        order_id = stages.desk.new_order(stages.codec.decode(text, SESSION, at))  # type: ignore[arg-type]
+        order_id = stages.desk.new_order(stages.codec.decode(text, SESSION, at))  # type: ignore[arg-type]  # all are new orders
         stages.desk.venue_report(accepted(order_id))
     rows = recorder.batch
     for text, in_number in zip(texts, range(number + 2, number + 2 + len(texts)), strict=True):

@@ -119,7 +119,7 @@ class Stages:
         at = time.time_ns()
         recorder, desk = self.recorder, self.desk
         commands = self.timed("decode", lambda: [self.codec.decode(text, SESSION, at) for text in texts])
-        order_ids = self.timed("new order: check, decide, record", lambda: [desk.new_order(c) for c in commands])  # type: ignore[arg-type]
+        order_ids = self.timed("new order: check, decide, record", lambda: [desk.new_order(c) for c in commands])  # type: ignore[arg-type]  # all are new orders
         rows = recorder.batch
         for number, (text, order_id) in enumerate(zip(texts, order_ids, strict=True), first):
             raw = text.encode()

@@ -44,7 +44,7 @@ async def test_an_engine_that_ends_takes_its_sessions_along_and_the_front_stays(
             seen = len(gateway.log())
             os.kill(gateway.engine_pid(), number)
             assert expected in await gone(client)
-            wait_until(lambda seen=seen: "reconciled account=" in gateway.log()[seen:], "another engine")  # type: ignore[misc]
+            wait_until(lambda seen=seen: "reconciled account=" in gateway.log()[seen:], "another engine")  # type: ignore[misc]  # mypy infers no lambda with a default
             client = await gateway.client().connect()
             await rest(client)
             await client.logout()

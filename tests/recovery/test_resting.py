@@ -137,7 +137,7 @@ async def test_an_order_whose_time_ended_while_the_gateway_was_stopped_ends_at_t
         await client.logout()
         assert gateway.stop() == 0
         left = await open_orders(exchange) - {"test-O1-1"}
-        wait_until(lambda end=end: time.time() > end, "its time is over")  # type: ignore[misc]
+        wait_until(lambda end=end: time.time() > end, "its time is over")  # type: ignore[misc]  # mypy infers no lambda with a default
         gateway.start()
         await until_open(exchange, {"test-O1-1"})
         await client.connect()
@@ -189,7 +189,7 @@ async def test_a_day_order_ends_across_a_restart(tmp_path: Path, exchange: Excha
             if datetime.now(UTC) > end - timedelta(seconds=1):  # to the second
                 continue
             assert len(await open_orders(exchange)) == 1
-            wait_until(lambda end=end: datetime.now(UTC) > end, "the day is over")  # type: ignore[misc]
+            wait_until(lambda end=end: datetime.now(UTC) > end, "the day is over")  # type: ignore[misc]  # mypy infers no lambda with a default
             gateway.start()
             client = gateway.client()
             await client.connect()

@@ -130,7 +130,7 @@ class World:
         children = [self.gateway.child_pid(name) for name in ("engine", "front", "watchdog")]
         self.gateway.kill()
         for pid in children:
-            wait_until(lambda pid=pid: not alive(pid), f"process {pid} ended with its parent")  # type: ignore[misc]
+            wait_until(lambda pid=pid: not alive(pid), f"process {pid} ended with its parent")  # type: ignore[misc]  # mypy infers no lambda with a default
         if wipe:
             shutil.rmtree(self._directory / "run")
         self.gateway.start(wait_for_venue=False)

@@ -44,11 +44,11 @@ def key(tmp_path: Path) -> SealingKey:
     return found
 
 
-def verified(database: Engine, key: SealingKey, **options: object) -> tuple[Verified, list[Finding]]:
+def verified(database: Engine, key: SealingKey, **options: Any) -> tuple[Verified, list[Finding]]:
     found: list[Finding] = []
     with database.connect() as connection:
         see_one_moment(connection)
-        return verify.verify(connection, key.public, found.append, **options), found  # type: ignore[arg-type]
+        return verify.verify(connection, key.public, found.append, **options), found
 
 
 def count(database: Engine) -> int:
@@ -228,7 +228,7 @@ def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     busy_day(database)
     config = tmp_path / "gateway.toml"
     sandbox = (Path(__file__).parents[2] / "config" / "sandbox.toml").read_text()
-    sandbox = sandbox.replace(re.search(r'url = "(.*)"', sandbox)[1], url)  # type: ignore[index]
+    sandbox = sandbox.replace(re.search(r'url = "(.*)"', sandbox)[1], url)  # type: ignore[index]  # it is in it
     sandbox = sandbox.replace('directory = "var"', f'directory = "{tmp_path}"')
     config.write_text(f'{sandbox}\n[audit]\ndirectory = "{tmp_path / "audit"}"\n')
     key_file = tmp_path / "audit.key"

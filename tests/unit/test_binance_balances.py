@@ -2,11 +2,18 @@
 
 import json
 from decimal import Decimal
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from gateway.domain.funds import Balance
+from gateway.domain.venue_reports import VenueAccepted, VenueBalanceMoved, VenueReport
+from gateway.venues.base import Sinks
 from gateway.venues.binance.balances import Balances
+from gateway.venues.binance.clock import VenueClock
+from gateway.venues.binance.desk import Desk
+from gateway.venues.binance.limits import Limits
 from gateway.venues.binance.payload import PayloadError
 from gateway.venues.binance.snapshot import balances
 
@@ -63,3 +70,16 @@ def test_rubbish_is_told() -> None:
     for raw in (b'{"e":"outboundAccountPosition"}', event(1, BTC="much"), b"{"):
         with pytest.raises(PayloadError):
             Balances().told(raw)
+
+
+def test_a_deposit_that_two_connections_tell_is_told_once() -> None:
+    """The old one just before it is left, the new one just after: the engine counts every deposit that it hears of."""
+    told: list[VenueReport] = []
+    desk = Desk("main", cast("Sinks", SimpleNamespace(report=told.append)), VenueClock(lambda: 0), Limits(0.2), print)
+    deposit = VenueBalanceMoved(venue_account="main", transact_time=7, asset="BTC", qty=Decimal(1))
+    another = VenueBalanceMoved(venue_account="main", transact_time=8, asset="BTC", qty=Decimal(1))
+    accepted = VenueAccepted(venue_account="main", symbol="BTCUSDT", client_id="gw-O1-1", venue_order_id="5")
+    desk.tell((deposit, accepted))
+    desk.forget()
+    desk.tell((deposit, accepted, another))
+    assert told == [deposit, accepted, accepted, another], "an order's id may be given again, a deposit is past"

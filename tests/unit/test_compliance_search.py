@@ -64,9 +64,9 @@ def database(database_url: str) -> Iterator[Engine]:
     reading.dispose()
 
 
-def found(database: Engine, after: int = 0, before: int | None = None, **conditions: object) -> list[int]:
+def found(database: Engine, after: int = 0, before: int | None = None, **conditions: Any) -> list[int]:
     """Ids, ascending; and the same descending."""
-    wanted = MessageFilter(**conditions)  # type: ignore[arg-type]
+    wanted = MessageFilter(**conditions)
     with database.connect() as connection:
         ascending = [row.id for row in search(connection, wanted, after=after, before=before)]
         descending = [row.id for row in search(connection, wanted, after=after, before=before, newest_first=True)]

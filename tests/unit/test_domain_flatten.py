@@ -1,6 +1,7 @@
 """Slices that close a position: never more than is held, never beyond the collar, never what the venue would refuse."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -28,15 +29,15 @@ BTC = Instrument(
 NONE_ARE_SET = Instrument(symbol="X", base="X", quote="Y")
 
 
-def holding(position: str, *references: str, **more: object) -> Holding:
-    given: dict[str, object] = {
+def holding(position: str, *references: str, **more: Any) -> Holding:
+    given: dict[str, Any] = {
         "position": Decimal(position),
         "instrument": BTC,
         "references": [Decimal(text) for text in references or ("60000",)],
         "collars": [parse_collar("1%")],
         "max_qty": Decimal(1),
     }
-    return Holding(**given | more)  # type: ignore[arg-type]
+    return Holding(**given | more)
 
 
 @pytest.mark.parametrize(

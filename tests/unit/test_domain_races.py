@@ -312,7 +312,7 @@ def test_a_restatement_of_the_price_alone_keeps_the_quantity_while_a_replace_is_
     desk.hear(LEG1.canceled())
     desk.hear(LEG2.restated(price="99"))
     assert desk.order().terms == Terms(Decimal(20), Decimal(99))
-    assert [r.exec_type for r in desk.reports[-2:]] == [ExecType.REPLACED, ExecType.RESTATED]  # type: ignore[union-attr]
+    assert [r.exec_type for r in desk.reports[-2:]] == [ExecType.REPLACED, ExecType.RESTATED]  # type: ignore[union-attr]  # rejects have none, and fail here
 
 
 # --- what the exchange has lost

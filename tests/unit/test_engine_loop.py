@@ -46,7 +46,7 @@ def failing_once(act: Callable[..., Any], log: list[Any]) -> Callable[..., Any]:
 def test_one_order_that_cannot_be_settled_does_not_stop_the_others(world: World) -> None:
     settled: list[Any] = []
     first, second = world.order("A"), world.order("B")
-    world.desk.settle = failing_once(world.desk.settle, settled)  # type: ignore[method-assign]
+    world.desk.settle = failing_once(world.desk.settle, settled)  # type: ignore[method-assign]  # on purpose
     world.start()
     world.inbox.put(i.AvailabilityChanged("main", True, "", world.time))
     wait_until(lambda: any(isinstance(intent, SettleIntent) for intent in world.intents), "the second is asked for")
@@ -58,21 +58,21 @@ def test_one_order_that_cannot_be_settled_does_not_stop_the_others(world: World)
 def test_an_expiry_that_failed_is_tried_again(world: World) -> None:
     expired: list[Any] = []
     order = world.order("A", TimeInForce.DAY)
-    world.desk.expire = failing_once(world.desk.expire, expired)  # type: ignore[method-assign]
+    world.desk.expire = failing_once(world.desk.expire, expired)  # type: ignore[method-assign]  # on purpose
     world.start()
     world.nudge()
     wait_until(lambda: bool(world.intents), "the order is sent")
     for attempts in (1, 2):
         world.time += DAY
         world.nudge()
-        wait_until(lambda wanted=attempts: len(expired) == wanted, "an attempt", 10)  # type: ignore[misc]
+        wait_until(lambda wanted=attempts: len(expired) == wanted, "an attempt", 10)  # type: ignore[misc]  # mypy infers no lambda with a default
     assert {args[0].order_id for args in expired} == {order.order_id}
 
 
 def test_what_cannot_be_recorded_was_not_acted_on(world: World) -> None:
     lone = "35=D\x0111=A\x0158=\ud800\x01"  # never was bytes
     acted: list[Any] = []
-    world.clients._act = lambda *args: acted.append(args) or ""  # type: ignore[method-assign, func-returns-value]
+    world.clients._act = lambda *args: acted.append(args) or ""  # type: ignore[method-assign, func-returns-value]  # on purpose
     world.start()
     world.receive(lone)
     wait_until(lambda: bool(world.rows(select(messages.c.raw))), "the message is recorded")
@@ -86,7 +86,7 @@ def test_a_quarantine_that_fails_does_not_end_the_engine(world: World) -> None:
     def fail(*_: Any) -> None:
         raise RuntimeError("a defect")
 
-    world.clients._take = fail  # type: ignore[method-assign, assignment]
+    world.clients._take = fail  # type: ignore[method-assign, assignment]  # on purpose
     world.start()
     world.receive("35=D\x0111=A\x01")
     wait_until(lambda: len(world.rows(select(alerts.c.code))) == 2, "both alerts are recorded")
@@ -156,7 +156,7 @@ def test_records_wait_for_a_batch_that_has_to_be_committed(world: World) -> None
             sizes.append(len(batch.venue_calls))
         commit(batch)
 
-    writer.commit = counted  # type: ignore[method-assign]
+    writer.commit = counted  # type: ignore[method-assign]  # on purpose
     for _ in range(BATCH_LIMIT + 1):  # more than one turn takes
         world.inbox.put(_called(world))
     world.receive("35=D\x0111=A\x01")

@@ -38,7 +38,7 @@ class MassOffice(Office):
             )
             for key, may_cancel in ((SESSION, ()), (OTHER, ("TRADING",)))
         }
-        self.recorder._sessions[OTHER] = SessionState(OTHER, "FIX.4.4", 0)  # type: ignore[index]
+        self.recorder._sessions[OTHER] = SessionState(OTHER, "FIX.4.4", 0)  # type: ignore[index]  # it is a dict
         self.desk._profiles, self.desk._accounts = profiles, accounts
         self.in_sql: dict[tuple[str, str], int] = {}  # when it came
         self.mass = MassRequests(

@@ -77,7 +77,7 @@ def test_requests_for_status_and_instruments() -> None:
     assert asked == RequestMassStatus(
         session=SESSION, request_id="S-1", at=AT_DECODED, wanted=Selection(symbol="BTCUSDT", side=Side.BUY)
     )
-    assert received("AF", {584: "S-1", 585: "8"}).refusal  # type: ignore[union-attr]
+    assert received("AF", {584: "S-1", 585: "8"}).refusal  # type: ignore[union-attr]  # others have none, and fail here
     assert received("x", {320: "L-1", 559: "4"}) == RequestSecurities(session=SESSION, request_id="L-1", at=AT_DECODED)
     one = received("x", {320: "L-1", 559: "0", 55: "BTCUSDT"})
     assert isinstance(one, RequestSecurities)

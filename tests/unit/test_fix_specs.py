@@ -367,7 +367,7 @@ def test_a_strict_engine_refuses(version: str, body: str, refusal: type[Exceptio
 def test_the_examples_for_clients_are_messages_of_ours() -> None:
     rules = (ROOT / "fix_specs/RULES_OF_ENGAGEMENT.md").read_text(encoding="utf-8")
     examples = re.findall(r"^[<>] (8=FIX.*)$", rules, re.MULTILINE)
-    assert {re.search(r"\|35=(.)\|", text)[1] for text in examples} >= set("ADFG891240")  # type: ignore[index]
+    assert {re.search(r"\|35=(.)\|", text)[1] for text in examples} >= set("ADFG891240")  # type: ignore[index]  # each has one
     for text in examples:
         version = next(version for version, name in NAMES.items() if text.startswith(f"8={transport(name)}|"))
         check(version, text.replace("|", raw.SOH))  # its length and checksum too

@@ -77,8 +77,8 @@ def test_what_is_not_confirmed_in_time_is_named(world: KillWorld) -> None:
 
 
 def test_the_venue_is_asked_until_it_has_nothing_of_ours(world: KillWorld) -> None:
-    foreign = OrderAtVenue("BTCUSDT", "by-hand", "8", 1, 0)  # type: ignore[arg-type]
-    orphan = OrderAtVenue("BTCUSDT", "gw-O99-1", "9", 1, 0)  # type: ignore[arg-type]
+    foreign = OrderAtVenue("BTCUSDT", "by-hand", "8", Decimal(1), Decimal(0))
+    orphan = OrderAtVenue("BTCUSDT", "gw-O99-1", "9", Decimal(1), Decimal(0))
     world.shown = (foreign, orphan)
     world.start()
     asked = world.ask_for(Kill())
@@ -153,7 +153,7 @@ def test_a_venue_is_stopped_by_its_name_or_by_an_account_there(world: KillWorld)
     world.start()
     for asked, scope in ((Kill(venue_account="main"), "venue_account:main"), (Kill(venue="binance"), "venue:binance")):
         world.ask_for(asked)
-        wait_until(lambda scope=scope: world.state().get(scope) == "halted", "it is in SQL")  # type: ignore[misc]
+        wait_until(lambda scope=scope: world.state().get(scope) == "halted", "it is in SQL")  # type: ignore[misc]  # mypy infers no lambda with a default
     wait_until(lambda: any(isinstance(x, CancelIntent) for x in world.intents), f"{order.order_id} is canceled")
     world.done(Arm(venue_account="main"), ROOT)
     assert world.done(Arm(venue_account="main"), OTHER).text == "venue_account:main is ACTIVE"

@@ -217,7 +217,7 @@ def test_a_foreign_order_is_left_alone(world: LookingWorld, seen: str) -> None:
 @pytest.mark.parametrize("scope", [{"session": "DESK"}, {"account": "TRADING"}])
 def test_where_somebody_else_of_ours_may_send_orders_it_is_not_used(world: LookingWorld, scope: dict[str, str]) -> None:
     accounts = world.engine._operator._kill_switch._accounts
-    accounts |= {"OTHER": Account(name="OTHER", venue_account="main")}  # type: ignore[operator]
+    accounts |= {"OTHER": Account(name="OTHER", venue_account="main")}  # type: ignore[operator]  # it is a dict
     world.ready()
     wait_until(lambda: looked(world), "compared")
     asked = world.kill(**scope)

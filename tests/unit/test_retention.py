@@ -6,7 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -235,11 +235,11 @@ def test_tampering_with_an_archive_is_found(kept: Kept) -> None:
     kept.archive()
     whole = kept.to / ORDERS
 
-    def problems(change: object) -> list[str]:
+    def problems(change: Callable[[Path], object]) -> list[str]:
         copy = kept.directory / "copy" / ORDERS
         shutil.rmtree(copy.parent, ignore_errors=True)
         shutil.copytree(whole, copy)
-        change(copy)  # type: ignore[operator]
+        change(copy)
         found: list[Finding] = []
         check_archive(copy, kept.key.public, found.append)
         return [str(finding) for finding in found]

@@ -90,6 +90,8 @@ def test_a_restored_database_has_all_and_begins_anew(filled: str, elsewhere: str
     backup_database(filled, file)
     assert file.stat().st_mode & 0o777 == 0o600
     restore_database(elsewhere, file, BY)
+    if made := make_url(elsewhere).database if elsewhere.startswith("sqlite") else None:
+        assert [path.stat().st_mode & 0o777 for path in (Path(made).parent, Path(made))] == [0o700, 0o600]
 
     with reading(filled) as before, reading(elsewhere) as after:
         for table in (journal, orders, messages):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 
 from gateway.domain.events import OrderFilled, PositionSet
 from gateway.domain.positions import Ledger
@@ -52,9 +52,12 @@ def test_positions_come_back_from_their_rows_or_from_the_journal(engine: Engine)
     ]
     writer = BatchWriter(engine)
     writer.commit(batch)
+    asked: list[str] = []
+    event.listen(engine, "before_cursor_execute", lambda *args: asked.append(args[2]))
     with engine.connect() as connection:
         from_journal = Ledger()
         load_ledger(connection, from_journal, today)
+    assert sum("JOIN orders" in statement for statement in asked) == 2, "executions, and what the journal keeps"
     assert list(from_journal.items()) == live
     assert [position.given for _, _, position in live] == [Decimal(13)]
     assert from_journal.changed == {("ACME", "BTCUSDT")}  # so that it is written

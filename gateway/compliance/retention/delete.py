@@ -53,7 +53,7 @@ class Deleting:
             if not keys:
                 return count
             if goes := [one for one in keys if one not in kept]:
-                self.write(lambda connection, goes=goes: connection.execute(delete(stream.table).where(key.in_(goes))))  # type: ignore[misc]
+                self.write(lambda connection, goes=goes: connection.execute(delete(stream.table).where(key.in_(goes))))  # type: ignore[misc]  # mypy infers no lambda with a default
                 count += len(goes)
                 self._step("some")
             after = keys[-1]

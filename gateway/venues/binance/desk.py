@@ -8,6 +8,7 @@ from gateway.domain.venue_reports import (
     Operation,
     VenueAccepted,
     VenueAmended,
+    VenueBalanceMoved,
     VenueClosed,
     VenueOutcomeUnknown,
     VenueRefused,
@@ -56,6 +57,8 @@ class Desk:
         # Which facts were told: answers and the stream describe the same acceptances, fills and ends. This only spares
         # the engine the second copy; it deduplicates for good, in its own transaction. Settlements tell in any case.
         self._told = Recent()
+        # The engine counts each of these: one that the old and the new stream tell is told once, whatever is forgotten.
+        self._moved = Recent()
 
     def ref(self, intent: Intent) -> OrderRef:
         """Whom reports about this intent name."""
@@ -75,7 +78,8 @@ class Desk:
     def tell(self, reports: Iterable[VenueReport]) -> None:
         """Report what is new."""
         for report in reports:
-            if self._told.add(_fact(report)):
+            told = self._moved if isinstance(report, VenueBalanceMoved) else self._told
+            if told.add(_fact(report)):
                 self.sinks.report(report)
 
     def refuse(

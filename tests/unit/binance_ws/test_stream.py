@@ -150,7 +150,7 @@ class TestStream:
             assert second is not None
             go.set()
             await second.closed
-            while (standing := end.stream.connection) is None or standing.credentials.api_key != "new":  # noqa: ASYNC110
+            while (standing := end.stream.connection) is None or standing.credentials.api_key != "new":  # noqa: ASYNC110 - it announces nothing
                 await asyncio.sleep(0.01)
         assert end.told == ["up"]
         await end.stream.stop()

@@ -50,7 +50,7 @@ async def test_a_reader_that_only_pauses_gets_everything(settings: FrontSettings
         session.engine_writer.write(sent)
         # the front stopped reading the engine
         assert await settled(session.engine_writer.transport.get_write_buffer_size) > 0
-        session.writer.transport.resume_reading()  # type: ignore[attr-defined]
+        session.writer.transport.resume_reading()  # type: ignore[attr-defined]  # a socket's has it
         assert await exactly(session.reader, sent)
 
 
@@ -61,7 +61,7 @@ async def test_an_engine_that_does_not_read_holds_the_client_back(settings: Fron
         sent = fix("B", (58, "x" * 10_000)) * 6_000  # 60 MB
         session.writer.write(sent)
         assert await settled(session.writer.transport.get_write_buffer_size) > 0
-        session.engine_writer.transport.resume_reading()  # type: ignore[attr-defined]
+        session.engine_writer.transport.resume_reading()  # type: ignore[attr-defined]  # a socket's has it
         assert await exactly(session.engine_reader, sent)
 
 

@@ -300,7 +300,7 @@ async def test_room_is_left_to_others(
     monkeypatch.setattr("gateway.front.wire_writer.os.statvfs", fuller)
     settings = recording(recorded, replace(recorded.wire_log, keep_free_bytes=1 << 20))
     async with running(settings) as front:
-        await until(lambda: bool(sound(recorded.wire_log.directory)))  # type: ignore[union-attr]
+        await until(lambda: bool(sound(recorded.wire_log.directory)))  # type: ignore[union-attr]  # there is one
         others_have_taken = 1 << 60
         await until(lambda: any("fewer than 1 MB are free" in line for line in log))
         assert b"cannot record" in await recorded_connection(front, LOGON)
