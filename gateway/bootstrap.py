@@ -46,6 +46,7 @@ from gateway.engine.session_use import SessionUse
 from gateway.engine.test_orders import TestOrders
 from gateway.engine.throttle import Throttle
 from gateway.engine.timers import timers_of
+from gateway.engine.trusted_time import TrustedTime
 from gateway.engine.withdrawals import Withdrawals
 from gateway.fix.acceptor import Acceptor, SessionSettings
 from gateway.fix.application import GatewayApplication
@@ -136,8 +137,8 @@ class EngineProcess:
             earlier=partial(earlier_order, self._database),
             exclusive=mass_cancels.exclusive,
         )
-        timers = timers_of(state.book.orders.values(), day_end, clock.now())
         reconciler = reconciler_of(config, state, accounts, desk, recorder, venues, clock, mass_cancels.exclusive)
+        trusted = TrustedTime(clock, recorder.alert_now(clock), reconciler.clock_jumped)
         self._disconnects = Disconnects(profiles, state.sessions)
         withdrawals = Withdrawals(desk, recorder, self._disconnects)
         settings = [_session_settings(s) for s in config.sessions]
@@ -200,7 +201,7 @@ class EngineProcess:
             sessions=state.sessions,
             writer=BatchWriter(self._database, self._lease.fence if self._lease is not None else None),
             venue=venues,
-            timers=timers,
+            timers=timers_of(state.book.orders.values(), day_end, clock.now(), trusted.at),
             reconciler=reconciler,
             withdrawals=withdrawals,
             operator=Operator(
@@ -251,6 +252,7 @@ class EngineProcess:
             working=halt.working,
             check_lease=self._check_lease,
             clock_limits=ClockLimits(*config.clock.limits_ns),
+            clock_read=trusted.clock_read,
         )
         self._application = GatewayApplication(
             put=self._inbox.put,

@@ -72,9 +72,10 @@ class Engine:
         working: AbstractContextManager[object],
         check_lease: Callable[[], None] = lambda: None,
         clock_limits: ClockLimits = ClockLimits(),  # noqa: B008 -- immutable
+        clock_read: Callable[[i.ClockRead], None] = lambda _: None,
     ) -> None:
         """unsent: a session's reports in SQL after the given one, in order. check_lease: raises LeaseLost. working:
-        held while a batch is decided, committed and released.
+        held while a batch is decided, committed and released. clock_read: told of each reading too.
         """
         self._inbox = inbox
         self._desk = desk
@@ -105,6 +106,7 @@ class Engine:
             check_lease=check_lease,
         )
         self._records = Records(recorder, clock_limits)
+        self._tell_clock_read = clock_read
         self._epochs = {key: state.epoch for key, state in sessions.items()}
         self._sent: list[i.MessageSent] = []
         self._waiters: list[threading.Event] = []
@@ -123,7 +125,7 @@ class Engine:
             i.EpochReset: self._epoch_reset,
             i.ReserveNumbers: self._reserve_numbers,
             i.VenueCalled: self._records.venue_called,
-            i.ClockRead: self._records.clock_read,
+            i.ClockRead: self._clock_read,
             i.AvailabilityChanged: self._availability_changed,
             i.SnapshotTaken: self._snapshot_taken,
             v.VenueBalanceMoved: reconciler.balances.moved,
@@ -367,6 +369,10 @@ class Engine:
 
     def _snapshot_taken(self, item: i.SnapshotTaken) -> None:
         self._reconciler.snapshot_taken(item.snapshot)
+
+    def _clock_read(self, item: i.ClockRead) -> None:
+        self._records.clock_read(item)
+        self._tell_clock_read(item)
 
     def _alert_raised(self, item: i.AlertRaised) -> None:
         self._alert(item.code, item.text, item.session)

@@ -39,6 +39,7 @@ from gateway.engine.desk import Desk
 from gateway.engine.mass_cancels import Exclusive
 from gateway.engine.operations import OperationRefused
 from gateway.engine.ports import VenuePort
+from gateway.engine.quiet import Quiet
 from gateway.engine.recorder import Recorder
 from gateway.store.codec import encode_json
 from gateway.store.readers import RECONCILE
@@ -113,7 +114,7 @@ class Reconciler:
         self._cancel_orphans = cancel_orphans
         self._exclusive = exclusive
         self._requests = 0
-        self._touched: dict[str, int] = {}  # when orders last changed
+        self._quiet = Quiet(clock)
         self._symbols: dict[tuple[str, str], int] = {}  # when orders of (venue account, symbol) last changed
         for order in self._book.orders.values():
             self._note_symbol(order, clock.now())
@@ -122,7 +123,7 @@ class Reconciler:
 
     def touched(self, order: Order, at: int) -> None:
         """A batch changed the order, and left it like this."""
-        self._touched[order.order_id] = at
+        self._quiet.order_changed(order.order_id, at)
         self._note_symbol(order, at)
         if self._breaks:
             self._breaks.order_changed(order, at)
@@ -233,7 +234,7 @@ class Reconciler:
                 (_, snapshot), state.held = state.held, None
                 self._compare(name, state, snapshot, grace=GRACE)
             if state.up and is_due(state.next_at, now, self._every or _LOOK_EVERY):
-                self._forget(now)
+                self._quiet.forget(now - 10 * _LOOK_EVERY)  # what was quiet this long is judged in any case
                 wanted = self._every or state.at_once  # one that follows a gap must come, whatever became of the last
                 if wanted and not state.waits_for and state.held is None:
                     self._ask(name, state, now)
@@ -249,9 +250,12 @@ class Reconciler:
         waits += [wait_for(state.held[0], now, GRACE) for state in self._accounts.values() if state.held is not None]
         return min(waits, default=math.inf)
 
-    def _forget(self, now: int) -> None:
-        """What was quiet this long is judged in any case."""
-        self._touched = {order_id: at for order_id, at in self._touched.items() if at > now - 10 * _LOOK_EVERY}
+    def clock_jumped(self, by: int) -> None:
+        """The host's clock was set by so much: what was asked is asked again, so that no answer is dated before it."""
+        self._quiet.clock_jumped(by)
+        for name, state in self._accounts.items():
+            if state.waits_for or state.held is not None:
+                self._ask(name, state, self._clock.now(), only_look=state.only_look)
 
     # --- asking and comparing
 
@@ -317,7 +321,7 @@ class Reconciler:
         """Not while an order may have executed what nobody has told us."""
         if any(difference.kind in MISSING_TRADES for difference in differences):
             return False
-        return not is_undecided(self._book, account, self._touched, snapshot.asked_at)
+        return not is_undecided(self._book, account, self._quiet.changed, snapshot.asked_at)
 
     def _compare_balances(self, account: str, state: _Account, snapshot: VenueSnapshot, found: list[BreakRow]) -> None:
         """Where it is not sure, the next comparison comes soon, once; what stays unsure then is left to the usual."""
@@ -329,14 +333,8 @@ class Reconciler:
     def _judge(self, snapshot: VenueSnapshot, grace: int, traded: Collection[str]) -> Callable[[str], bool]:
         """Whether an order was quiet around the snapshot, so that a difference means something."""
         for order, at in self._recorder.changed.values():  # of this batch: touched() hears of them after the commit
-            self._touched[order.order_id] = at
-        quiet_since, touched, now = snapshot.asked_at - grace, self._touched, self._clock.now()
-
-        def judged(order_id: str) -> bool:
-            # What is dated in the future was before the clock was set back.
-            return order_id not in traded and not quiet_since <= touched.get(order_id, 0) <= now
-
-        return judged
+            self._quiet.order_changed(order.order_id, at)
+        return self._quiet.since(snapshot.asked_at - grace, traded)
 
     def _look(self, venue_account: str, state: _Account, snapshot: VenueSnapshot, grace: int) -> None:
         """Tell dry runs what differs, before anything is done about it."""

@@ -1,7 +1,7 @@
 """When orders have to be looked at again: the end of DAY and GTD orders, and requests that wait to be repeated."""
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
 
 from gateway.domain.order import Order, Phase, RequestKind
@@ -18,11 +18,17 @@ AT_ONCE = 500
 """Orders a batch looks after at most: when a day ends with very many, what clients send must not wait for all."""
 
 
+Trusted = Callable[[int], int | None]
+
+
 class Timers:
     """Only the engine's thread uses it."""
 
-    def __init__(self, day_end_seconds: int, now: int) -> None:
-        """day_end_seconds: when trading days end, after midnight UTC."""
+    def __init__(self, day_end_seconds: int, now: int, trusted: Trusted = lambda now: now) -> None:
+        """day_end_seconds: when trading days end, after midnight UTC. trusted: what time it is when the host's clock
+        shows this, for what must not be early; None while nobody knows (trusted_time.py).
+        """
+        self._trusted = trusted
         self._day_end_seconds = day_end_seconds
         self._today = day_start(now, day_end_seconds)
         self._expiries: list[tuple[int, str]] = []
@@ -46,13 +52,14 @@ class Timers:
     def expired(self, now: int) -> list[str]:
         """Orders whose time is over, at most AT_ONCE; each is told once."""
         due: list[str] = []
-        while self._expiries and self._expiries[0][0] <= now and len(due) < AT_ONCE:
+        at = self._trusted(now)
+        while at is not None and self._expiries and self._expiries[0][0] <= at and len(due) < AT_ONCE:
             due.append(heapq.heappop(self._expiries)[1])
         return due
 
     def expire_later(self, order: Order, now: int) -> None:
         """The expiry failed: tell the order again a little later."""
-        heapq.heappush(self._expiries, (now + EXPIRE_AGAIN_AFTER, order.order_id))
+        heapq.heappush(self._expiries, ((self._trusted(now) or now) + EXPIRE_AGAIN_AFTER, order.order_id))
 
     def to_retry(self, now: int) -> list[str]:
         """Orders with a request that waits to be sent again, at most AT_ONCE."""
@@ -66,7 +73,8 @@ class Timers:
 
     def new_day(self, now: int) -> int | None:
         """When a trading day began since the last call: its start. Told once."""
-        start = day_start(now, self._day_end_seconds)
+        at = self._trusted(now)
+        start = self._today if at is None else day_start(at, self._day_end_seconds)
         if start == self._today:
             return None
         self._today = start
@@ -74,24 +82,26 @@ class Timers:
 
     def wait(self, now: int) -> float:
         """Seconds until something is due."""
-        first, restless = self._today + DAY, self._restless.values()
+        wait, restless, at = DAY, self._restless.values(), self._trusted(now)
         if restless:
             soonest, latest = min(restless), max(restless)
             if latest > now + RETRY_LONGEST:
                 return 0.0
-            first = min(first, soonest)
-        if self._expiries:
-            first = min(first, self._expiries[0][0])
-        return max(0.0, (first - now) / NANOSECONDS)
+            wait = min(wait, soonest - now)
+        if at is not None:
+            wait = min(wait, self._today + DAY - at)
+            if self._expiries:
+                wait = min(wait, self._expiries[0][0] - at)
+        return max(0.0, wait / NANOSECONDS)
 
 
 def _waits(kind: RequestKind, phase: Phase) -> bool:
     return phase is Phase.RETURNED or (kind.is_ours and phase is Phase.REFUSED)
 
 
-def timers_of(orders: Iterable[Order], day_end_seconds: int, now: int) -> Timers:
+def timers_of(orders: Iterable[Order], day_end_seconds: int, now: int, trusted: Trusted) -> Timers:
     """At a start: those that are open are watched."""
-    timers = Timers(day_end_seconds, now)
+    timers = Timers(day_end_seconds, now, trusted)
     for order in orders:
         if order.is_open:
             timers.watch_expiry(order)

@@ -70,3 +70,22 @@ def test_a_snapshot_that_waits_to_be_judged_does_not_wait_for_the_old_time(world
     world.reconciler.due(world.time)
     assert world.found == ["closed_at_venue"]
     assert world.settled == 1
+
+
+@pytest.mark.parametrize("by", [-5 * NANOSECONDS, HOUR])
+def test_an_order_that_changed_just_before_the_clock_was_set_is_not_judged(world: Compared, by: int) -> None:
+    """Set back, the change is dated in the future; set forward, long ago. It was a moment ago."""
+    world.reconciler.available("main", world.time)
+    world.show()
+    world.time += 10 * NANOSECONDS
+    world.an_order_that_works()
+    world.recorder.changed.clear()  # its batch is committed
+    world.reconciler.request("main", lambda found, _: world.found.extend(row.kind for row in found), dry_run=False)
+    world.show()  # without the order, which the venue had not counted yet
+    world.time += by
+    world.reconciler.clock_jumped(by)
+    assert len(world.asked) == 3, "the answer has a time of before"
+    world.show()
+    world.time += 2 * NANOSECONDS
+    world.reconciler.due(world.time)
+    assert (world.found, world.settled) == ([], 0)

@@ -47,6 +47,6 @@ class VenueClock:
 
     def update(self, samples: Iterable[TimeSample]) -> TimeSample:
         """Take the offset of the quickest answer, the one that pins it down best, and return that."""
-        best = min(samples, key=lambda sample: sample.round_trip_ns)
+        best = min(samples, key=lambda sample: abs(sample.round_trip_ns))  # below zero: our clock was set back
         self.offset_ns = best.offset_ns
         return best

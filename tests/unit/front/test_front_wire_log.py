@@ -259,7 +259,7 @@ async def test_a_slow_disk_loses_records_that_are_counted(
 async def test_a_full_disk(recorded: FrontSettings, engine: Engine, disk: Blocked, log: list[str], policy: str) -> None:
     assert recorded.wire_log is not None
     directory = recorded.wire_log.directory
-    settings = recording(recorded, replace(recorded.wire_log, on_full=policy))  # type: ignore[arg-type]
+    settings = recording(recorded, replace(recorded.wire_log, on_full=policy))  # type: ignore[arg-type]  # one of the two
     async with running(settings) as front:
         side = await log_on(front, engine)
         await until(lambda: bool(list(directory.glob("*.log"))))
