@@ -203,6 +203,9 @@ class Steps:
         for client in self._clients.values():
             client.abort()
         await asyncio.to_thread(self._scratch.kill_engine)
+        for key, client in self._clients.items():
+            # It need not ask for what it missed, which a throttle would count: what was asked then is sent again.
+            client.next_in = self._watch.next_out(self._waker_key if key == WAKER else key)
         await self._venue.left(step)
         await asyncio.to_thread(self._scratch.begin_again)
         await self._log_on(self._clients[WAKER])

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, select
 
 from gateway.cli.scratch import Scratch
 from gateway.client import FixClient
-from gateway.store.tables import intents, journal, messages, state_changes, venue_calls
+from gateway.store.tables import intents, journal, messages, sessions, state_changes, venue_calls
 
 PATIENCE_S = 30.0
 """How long to wait for what comes if the record is faithful; a busy machine may stand still for seconds."""
@@ -67,6 +67,10 @@ class Watch:
         )
         row = self.now(query.limit(1))
         return row is not None and row[0] == "on"
+
+    def next_out(self, session: str) -> int:
+        """The session's next number to a client, once the engine was killed and is there again."""
+        return int(self.now(select(sessions.c.out_reserved).where(sessions.c.session == session))[0])
 
     def is_submitted(self, client_ids: Iterable[str]) -> bool:
         """Whether an order with one of these venue client ids was sent, or is about to be: the gateway knows it."""

@@ -28,7 +28,7 @@ def main(config: Path, clock: Path, caller: Path) -> None:
     from gateway.control import server  # noqa: PLC0415
     from gateway.engine import loop, trusted_time  # noqa: PLC0415
     from gateway.engine.operations import Caller  # noqa: PLC0415
-    from gateway.venues.binance import queries, settlement  # noqa: PLC0415
+    from gateway.venues.binance import queries, settlement, ws_api  # noqa: PLC0415
 
     only_simulated(config)
 
@@ -39,6 +39,7 @@ def main(config: Path, clock: Path, caller: Path) -> None:
     _replace(loop, "LINGER", 0)  # one thing at a time comes here, and somebody waits for each record
     _replace(trusted_time, "JUMP", 1 << 62)  # the record's time goes in leaps
     _replace(queries, "TIMEOUT_S", _PATIENCE_S)
+    _replace(ws_api, "HEARTBEAT_S", _PATIENCE_S)  # the connection is lost when it was, however busy the host is
     _replace(settlement, "is_over", lambda _intent, _waited_s: True)
     engine(config, allow_live=False)
 

@@ -23,7 +23,7 @@ from gateway.venues.binance.payload import PayloadError, Raw, decode, shown
 
 _SWEEP_S = 0.25
 _LIMITS_EVERY_S = 0.1
-_HEARTBEAT_S = 10.0
+HEARTBEAT_S = 10.0
 _LATE_S = 60.0  # how long an answer that comes after its timeout is still understood
 _MAX_FRAME = 8 << 20
 _EMPTY = msgspec.Raw(b"")
@@ -96,7 +96,7 @@ class WsConnection:
         """Connect. Raises aiohttp.ClientError, OSError or TimeoutError."""
         async with asyncio.timeout(10):
             socket = await session.ws_connect(
-                url, heartbeat=_HEARTBEAT_S, max_msg_size=_MAX_FRAME, decode_text=False, autoclose=True
+                url, heartbeat=HEARTBEAT_S, max_msg_size=_MAX_FRAME, decode_text=False, autoclose=True
             )
         return cls(socket, listener, credentials)
 
