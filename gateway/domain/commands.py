@@ -3,9 +3,9 @@
 Times are integer nanoseconds UTC. Quantities are base units, prices quote per base.
 """
 
-from dataclasses import dataclass
 from decimal import Decimal
 
+from gateway.domain.frozen import frozen
 from gateway.domain.selection import Selection
 from gateway.domain.values import OrdType, Side, TimeInForce
 
@@ -13,7 +13,7 @@ Echo = tuple[tuple[int, str], ...]
 """Fields of the client's message that FIX has us send back unchanged, in their order; opaque to the domain."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ClientCommand:
     """What every request of a client carries.
 
@@ -27,7 +27,7 @@ class ClientCommand:
     repeated: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class NewOrder(ClientCommand):
     """NewOrderSingle(D)."""
 
@@ -45,7 +45,7 @@ class NewOrder(ClientCommand):
     echo: Echo = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class CancelOrder(ClientCommand):
     """OrderCancelRequest(F)."""
 
@@ -53,7 +53,7 @@ class CancelOrder(ClientCommand):
     order_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ReplaceOrder(ClientCommand):
     """OrderCancelReplaceRequest(G). A field left None keeps its value."""
 
@@ -72,7 +72,7 @@ class ReplaceOrder(ClientCommand):
     sent_at: int | None = None  # as of a new order
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RequestStatus(ClientCommand):
     """OrderStatusRequest(H)."""
 
@@ -82,7 +82,7 @@ class RequestStatus(ClientCommand):
     echo: Echo = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class MassCancel(ClientCommand):
     """OrderMassCancelRequest(q). request_type: MassCancelRequestType(530)."""
 
@@ -90,7 +90,7 @@ class MassCancel(ClientCommand):
     wanted: Selection
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RequestMassStatus:
     """OrderMassStatusRequest(AF). refusal: why it cannot be answered; empty where it can."""
 
@@ -101,7 +101,7 @@ class RequestMassStatus:
     refusal: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RequestSecurities:
     """SecurityListRequest(x). An empty symbol asks for all. refusal: as of RequestMassStatus."""
 
@@ -112,7 +112,7 @@ class RequestSecurities:
     refusal: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ExpireOrder:
     """The gateway's own timer: a DAY or GTD order has reached its end and is to be canceled at the venue."""
 
@@ -120,7 +120,7 @@ class ExpireOrder:
     at: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class WithdrawOrder:
     """The gateway's own: the order must not rest any longer, for the reason in `text`, which the client is told."""
 
@@ -129,7 +129,7 @@ class WithdrawOrder:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RetryOrder:
     """The gateway's own timer: see whether something of this order waits to be asked again."""
 

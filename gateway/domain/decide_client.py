@@ -1,6 +1,5 @@
 """What a client's request means: an order, a change to one, or a refusal with its reason."""
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +9,7 @@ from gateway.domain import risk
 from gateway.domain.advance import advance
 from gateway.domain.book import Book
 from gateway.domain.changes import Changes
+from gateway.domain.frozen import frozen
 from gateway.domain.funds import binds, would_bind
 from gateway.domain.halts import HaltScope
 from gateway.domain.instruments import Capabilities, Instrument
@@ -23,7 +23,7 @@ from gateway.domain.values import CxlRejReason, OrdRejReason, TimeInForce
 _SECOND = 1_000_000_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Market:
     """The venue as a decision sees it. not_ready: why no new orders can be sent (empty: they can)."""
 

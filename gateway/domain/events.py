@@ -3,10 +3,10 @@
 `order_id` is empty for what happened to no order (a duplicate ClOrdID, a cancel of an unknown order).
 """
 
-from dataclasses import dataclass
 from decimal import Decimal
 
 from gateway.domain.commands import Echo
+from gateway.domain.frozen import frozen
 from gateway.domain.money import ZERO
 from gateway.domain.order import REPLACE_MAX_AGE, RequestKind
 from gateway.domain.values import (
@@ -21,7 +21,7 @@ from gateway.domain.values import (
 from gateway.domain.venue_reports import CloseReason, Operation
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Event:
     """at: when the gateway decided it, nanoseconds UTC."""
 
@@ -29,7 +29,7 @@ class Event:
     at: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class OrderReceived(Event):
     """A NewOrderSingle became an order of ours."""
 
@@ -52,7 +52,7 @@ class OrderReceived(Event):
     market_px: Decimal | None = None  # what a market order to buy was valued at, where its cost matters
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class OrderRejected(Event):
     """By our checks or by the venue: over before it worked."""
 
@@ -61,7 +61,7 @@ class OrderRejected(Event):
     by_venue: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class LegSubmitted(Event):
     """A venue order is to be placed."""
 
@@ -72,7 +72,7 @@ class LegSubmitted(Event):
     stop_px: Decimal | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class LegAccepted(Event):
     """The venue has it. For the first leg this is the order's acknowledgment."""
 
@@ -80,7 +80,7 @@ class LegAccepted(Event):
     venue_order_id: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class LegClosing(Event):
     """The venue order no longer works, and has executed more than we know of: its trades are being fetched."""
 
@@ -90,7 +90,7 @@ class LegClosing(Event):
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class LegClosed(Event):
     """The venue order no longer works, and all its trades are here."""
 
@@ -99,7 +99,7 @@ class LegClosed(Event):
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class OutcomeUnknown(Event):
     """A request may or may not have reached the venue's matching engine."""
 
@@ -108,14 +108,14 @@ class OutcomeUnknown(Event):
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class SettlementRequested(Event):
     """The venue is to be asked what became of a leg."""
 
     leg: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class OrderFilled(Event):
     """An execution, whole or partial."""
 
@@ -130,7 +130,7 @@ class OrderFilled(Event):
     transact_time: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TradeCanceled(Event):
     """An execution reported before is void (150=H). exec_ref: its journal position."""
 
@@ -140,7 +140,7 @@ class TradeCanceled(Event):
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TradeCorrected(Event):
     """An execution reported before has other figures (150=G). exec_ref: its journal position."""
 
@@ -152,7 +152,7 @@ class TradeCorrected(Event):
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class CancelRequested(Event):
     """The client wants it canceled."""
 
@@ -160,7 +160,7 @@ class CancelRequested(Event):
     orig_cl_ord_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ReplaceRequested(Event):
     """The client wants other terms. max_age: nanoseconds within which an order may be placed for them."""
 
@@ -172,19 +172,19 @@ class ReplaceRequested(Event):
     max_age: int = REPLACE_MAX_AGE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ExpiryRequested(Event):
     """Its time is over; the gateway wants it canceled at the venue."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class WithdrawalRequested(Event):
     """It must not rest any longer; the gateway wants it canceled at the venue. text: why, as the client is told."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class CancelSubmitted(Event):
     """A cancel of a leg is to be sent, for this request (empty: the gateway's own)."""
 
@@ -192,7 +192,7 @@ class CancelSubmitted(Event):
     cl_ord_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class AmendSubmitted(Event):
     """A reduction of a leg in place is to be sent, for this request. qty: the leg's new total."""
 
@@ -201,7 +201,7 @@ class AmendSubmitted(Event):
     qty: Decimal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class CancelReturned(Event):
     """The venue does not know the leg (yet), or could not be reached: the request is sent again until it is heard."""
 
@@ -209,7 +209,7 @@ class CancelReturned(Event):
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class VenueRequestRefused(Event):
     """The venue refused a cancel or an amend of a leg. The client hears once the leg's true state is known."""
 
@@ -218,14 +218,14 @@ class VenueRequestRefused(Event):
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class CancelRetried(Event):
     """What was sent for this request certainly had no effect; it is to be sent again (amends as a cancel)."""
 
     cl_ord_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RequestRejected(Event):
     """A cancel or replace is refused: OrderCancelReject(9). The order goes on as it was."""
 
@@ -236,7 +236,7 @@ class RequestRejected(Event):
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class OrderReplaced(Event):
     """A replace took effect."""
 
@@ -248,7 +248,7 @@ class OrderReplaced(Event):
     leg_qty: Decimal | None = None  # the working leg's new total, when it was amended in place
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class OrderCanceled(Event):
     """Over, by the client's cancel (cl_ord_id) or unasked (empty)."""
 
@@ -256,14 +256,14 @@ class OrderCanceled(Event):
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class OrderExpired(Event):
     """Over: its time in force ended."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class OrderRestated(Event):
     """Other terms, by the venue's own doing. reason: ExecRestatementReason(378)."""
 
@@ -274,12 +274,12 @@ class OrderRestated(Event):
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class OrderDoneForDay(Event):
     """Rests no more today."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class NewOrderRefused(Event):
     """A NewOrderSingle that never became an order: the id is taken, or its values cannot be read."""
 
@@ -294,7 +294,7 @@ class NewOrderRefused(Event):
     cum_qty: Decimal = ZERO
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RequestRefused(Event):
     """A cancel or replace whose order we do not know, or whose values cannot be read."""
 
@@ -306,14 +306,14 @@ class RequestRefused(Event):
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class VenueReportIgnored(Event):
     """A report that changes nothing and deserves a person's look: it contradicts what we know."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PositionSet(Event):
     """A person said what an account holds of a symbol; what executes from then on changes it. order_id is empty.
 
@@ -327,7 +327,7 @@ class PositionSet(Event):
     action_id: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class StrayCancelSubmitted(Event):
     """Something works at the venue under our prefix that should not: a cancel of it is to be sent.
 
@@ -342,7 +342,7 @@ class StrayCancelSubmitted(Event):
     leg: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class MassCancelRequested(Event):
     """A client has asked for the cancel of many orders; the events of each follow. affected: how many are open."""
 
@@ -356,7 +356,7 @@ class MassCancelRequested(Event):
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class MassCancelRefused(Event):
     """A client's wish for the cancel of many orders that cannot be followed."""
 

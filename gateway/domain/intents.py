@@ -7,10 +7,11 @@ still accept the signed request, so it is committed and never stamped again on r
 from dataclasses import dataclass
 from decimal import Decimal
 
+from gateway.domain.frozen import frozen
 from gateway.domain.values import OrdType, Side, TimeInForce
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Intent:
     """What every request to a venue carries.
 
@@ -28,7 +29,7 @@ class Intent:
     recv_window_ms: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PlaceIntent(Intent):
     """A new order at the venue, for `qty` base units."""
 
@@ -41,7 +42,7 @@ class PlaceIntent(Intent):
     post_only: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class CancelIntent(Intent):
     """Cancel what is left of a venue order."""
 
@@ -58,7 +59,7 @@ class CancelAll:
     cancels: tuple[CancelIntent, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class AmendIntent(Intent):
     """Reduce the venue order's total quantity (what was executed included) to `qty`, keeping its priority."""
 
@@ -66,7 +67,7 @@ class AmendIntent(Intent):
     qty: Decimal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class SettleIntent(Intent):
     """Find out what became of a venue order: its status, its quantity, and every trade of it. Changes nothing there.
 

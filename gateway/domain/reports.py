@@ -4,12 +4,12 @@ The 4.2 dialect is a matter of encoding. ExecID(17) is the journal position, so 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from gateway.domain import events as e
 from gateway.domain.commands import Echo, RequestMassStatus, RequestStatus
+from gateway.domain.frozen import frozen
 from gateway.domain.mass_reports import (
     MassCancelReport,
     OfMassStatus,
@@ -45,7 +45,7 @@ class ExecutionReport(NamedTuple):
     copy_of: str = ""  # of a drop copy: the client's CompID whose report it is
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class CancelReject:
     """OrderCancelReject(9). order is None where the client's order is not known: OrderID(37) is then NONE."""
 
@@ -61,7 +61,7 @@ class CancelReject:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class BusinessReject:
     """BusinessMessageReject(j): for a message that is valid FIX and still cannot be acted on.
 
@@ -78,7 +78,7 @@ class BusinessReject:
     order: Order | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class DontKnowTrade:
     """DontKnowTrade(Q): the client does not recognise an execution. Recorded and alerted; never answered."""
 

@@ -4,9 +4,9 @@ A report about an order names it by the venue client order id we gave it (`clien
 replaced that, by `venue_order_id`; the book resolves either. Times are integer nanoseconds UTC as the venue gives them.
 """
 
-from dataclasses import dataclass
 from decimal import Decimal
 
+from gateway.domain.frozen import frozen
 from gateway.domain.money import ZERO
 from gateway.domain.values import LiquidityInd, OrdRejReason, Value
 
@@ -29,7 +29,7 @@ class Operation(Value):
     SETTLE = "settle"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class VenueReport:
     """What every report carries: the venue account it came from, the order it is about, and the venue's time."""
 
@@ -40,12 +40,12 @@ class VenueReport:
     transact_time: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class VenueAccepted(VenueReport):
     """The order works at the venue."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class VenueTraded(VenueReport):
     """One execution. Unique on (our order, trade_id, venue_order_id); it may be reported more than once."""
 
@@ -57,7 +57,7 @@ class VenueTraded(VenueReport):
     liquidity: LiquidityInd | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class VenueClosed(VenueReport):
     """The order is no longer working. cum_qty: all it executed; if that is more than we know, trades are missing."""
 
@@ -66,14 +66,14 @@ class VenueClosed(VenueReport):
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class VenueAmended(VenueReport):
     """The order's total quantity at the venue is now `qty`: our amend, or the venue's own doing."""
 
     qty: Decimal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class VenueRefused(VenueReport):
     """The venue certainly did not do what was asked. `text` has the venue's own code and words."""
 
@@ -85,7 +85,7 @@ class VenueRefused(VenueReport):
     may_retry: bool = False  # nothing is wrong with the request: no connection, a ban, a clock off; a fresh one may do
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class VenueOutcomeUnknown(VenueReport):
     """Timeout, connection lost after the write, 5xx, an answer nobody can read: it may or may not have happened."""
 
@@ -94,7 +94,7 @@ class VenueOutcomeUnknown(VenueReport):
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class VenueOrderWorking(VenueReport):
     """Answer of a settlement: the order works, with this total quantity. Its trades were reported before this."""
 
@@ -102,7 +102,7 @@ class VenueOrderWorking(VenueReport):
     cum_qty: Decimal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class VenueOrderMissing(VenueReport):
     """Answer of a settlement: the venue has no such order, and none can turn up any more.
 
@@ -110,7 +110,7 @@ class VenueOrderMissing(VenueReport):
     """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class VenueTradeBusted(VenueReport):
     """A trade reported before is void."""
 
@@ -118,7 +118,7 @@ class VenueTradeBusted(VenueReport):
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class VenueTradeCorrected(VenueReport):
     """A trade reported before has other figures."""
 
@@ -128,7 +128,7 @@ class VenueTradeCorrected(VenueReport):
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class VenueRestated(VenueReport):
     """The venue restated the order for a reason of its own (ExecRestatementReason(378)): day roll, split, halt."""
 
@@ -138,12 +138,12 @@ class VenueRestated(VenueReport):
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class VenueDoneForDay(VenueReport):
     """The order rests no more today, and will again tomorrow (ExecType(150)=3)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class VenueBalanceMoved(VenueReport):
     """A deposit, a withdrawal, a transfer: so much of the asset came, or, below zero, went. About no order."""
 

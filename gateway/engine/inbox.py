@@ -1,11 +1,16 @@
-"""What reaches the engine's loop, and the queue it waits in. Any thread may put; one thread drains."""
+"""What reaches the engine's loop, and the queue it waits in. Any thread may put; one thread drains.
+
+The items are msgspec's structs, which are made in a tenth of the time of a frozen dataclass: an order brings about ten.
+"""
 
 from collections import Counter, deque
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
 from threading import Event
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from gateway.domain.reconcile import VenueSnapshot
 from gateway.engine.backlog import Backlog
@@ -13,8 +18,7 @@ from gateway.engine.emergency import Aftermath
 from gateway.engine.operations import Caller, Finish, Operation, Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class AppReceived:
+class AppReceived(Struct, frozen=True):
     """An application message, copied out of its callback.
 
     text: as QuickFIX gives it (UTF-8 with surrogateescape). progress: what next_in becomes once this is committed,
@@ -32,8 +36,7 @@ class AppReceived:
     waiting: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class CallbackFailed:
+class CallbackFailed(Struct, frozen=True):
     """An application message whose callback failed: to be quarantined. QuickFIX has consumed its number."""
 
     session: str
@@ -43,8 +46,7 @@ class CallbackFailed:
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class AdminReceived:
+class AdminReceived(Struct, frozen=True):
     """A session-level message; secrets are masked already."""
 
     session: str
@@ -56,8 +58,7 @@ class AdminReceived:
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class MessageSent:
+class MessageSent(Struct, frozen=True):
     """A message as it went to the wire. report_id: the report it carried, if it was one."""
 
     session: str
@@ -69,31 +70,27 @@ class MessageSent:
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class LogonsAccepted:
+class LogonsAccepted(Struct, frozen=True):
     """The engine listens: clients can log on from now on."""
 
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class LoggedOn:
+class LoggedOn(Struct, frozen=True):
     """The session is up: waiting reports may go."""
 
     session: str
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class LoggedOut:
+class LoggedOut(Struct, frozen=True):
     """The session is down."""
 
     session: str
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class EpochReset:
+class EpochReset(Struct, frozen=True):
     """The client reset the numbers (141=Y). `done` is set once that is committed, before the Logon is answered."""
 
     session: str
@@ -101,8 +98,7 @@ class EpochReset:
     done: Event = field(default_factory=Event)
 
 
-@dataclass(frozen=True, slots=True)
-class ReserveNumbers:
+class ReserveNumbers(Struct, frozen=True):
     """Outbound numbers run out; `done` is set once more are reserved in SQL."""
 
     session: str
@@ -110,8 +106,7 @@ class ReserveNumbers:
     done: Event = field(default_factory=Event)
 
 
-@dataclass(frozen=True, slots=True)
-class VenueCalled:
+class VenueCalled(Struct, frozen=True):
     """A venue request or answer, for the record. order_id: of an "event", the venue's client order id."""
 
     direction: str
@@ -123,8 +118,7 @@ class VenueCalled:
     venue_account: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ClockRead:
+class ClockRead(Struct, frozen=True):
     """How far a clock is ahead of the host's: a venue's, or UTC as the host's time service knows it.
 
     source: "venue" or "utc". name: the venue account. error_ns: the offset is known to plus or minus this. problem: why
@@ -139,8 +133,7 @@ class ClockRead:
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class AvailabilityChanged:
+class AvailabilityChanged(Struct, frozen=True):
     """A venue account can, or can no longer, take orders."""
 
     venue_account: str
@@ -149,15 +142,13 @@ class AvailabilityChanged:
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotTaken:
+class SnapshotTaken(Struct, frozen=True):
     """A venue account as the venue shows it."""
 
     snapshot: VenueSnapshot
 
 
-@dataclass(frozen=True, slots=True)
-class AlertRaised:
+class AlertRaised(Struct, frozen=True):
     """Something a person should look at."""
 
     code: str
@@ -166,8 +157,7 @@ class AlertRaised:
     session: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class OperatorRequest:
+class OperatorRequest(Struct, frozen=True):
     """An operator asks for something. name: of the operation. `reply` is set once the outcome is in SQL."""
 
     name: str
@@ -178,16 +168,14 @@ class OperatorRequest:
     reply: "Future[Outcome]" = field(default_factory=Future)
 
 
-@dataclass(frozen=True, slots=True)
-class OwnerLearned:
+class OwnerLearned(Struct, frozen=True):
     """Whose a venue account is: the exchange's own id of it."""
 
     venue_account: str
     owner: str
 
 
-@dataclass(frozen=True, slots=True)
-class KeysReloaded:
+class KeysReloaded(Struct, frozen=True):
     """A venue account has read its key again. problem: why it keeps the old one; empty when it does not."""
 
     request: int
@@ -195,8 +183,7 @@ class KeysReloaded:
     problem: str
 
 
-@dataclass(frozen=True, slots=True)
-class SessionClosed:
+class SessionClosed(Struct, frozen=True):
     """A session is off and stays off until it is opened again: whatever QuickFIX had to say of it came before this.
 
     next_in, next_out: QuickFIX's numbers. problem: why it could not be closed; empty when it is.
@@ -208,31 +195,27 @@ class SessionClosed:
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class OperationEnded:
+class OperationEnded(Struct, frozen=True):
     """How something ended that was done for an operator outside of the loop."""
 
     finish: Finish
     outcome: Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class EmergencyOver:
+class EmergencyOver(Struct, frozen=True):
     """An emergency before this start, as the watchdog left it. `done` is set once SQL has it."""
 
     aftermath: Aftermath
     done: Event = field(default_factory=Event)
 
 
-@dataclass(frozen=True, slots=True)
-class SignOfLife:
+class SignOfLife(Struct, frozen=True):
     """Set `done` when a turn with this was committed and released."""
 
     done: Event = field(default_factory=Event)
 
 
-@dataclass(frozen=True, slots=True)
-class StopRequested:
+class StopRequested(Struct, frozen=True):
     """End the loop when all that came before is decided. numbers: final (next_in, next_out) by session."""
 
     numbers: dict[str, tuple[int, int]]
