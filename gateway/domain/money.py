@@ -8,6 +8,7 @@ import re
 from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow
 
 ZERO = Decimal(0)
+_ONE = Decimal(1)
 
 _MAX_DIGITS = 20  # either side of the point: far beyond any price, far below what could stall arithmetic
 _NUMBER = re.compile(rf"-?(?:\d{{1,{_MAX_DIGITS}}}(?:\.\d{{0,{_MAX_DIGITS}}})?|\.\d{{1,{_MAX_DIGITS}}})", re.ASCII)
@@ -69,10 +70,10 @@ def round_up(value: Decimal, step: Decimal, origin: Decimal = ZERO) -> Decimal:
 def trim(value: Decimal) -> Decimal:
     """The same number without trailing zeros and without an exponent: 1.500 -> 1.5, 1E+3 -> 1000."""
     normal = value.normalize(_EXACT)
-    exponent = normal.as_tuple().exponent
-    return normal.quantize(Decimal(1), context=_EXACT) if isinstance(exponent, int) and exponent > 0 else normal
+    return normal.quantize(_ONE, context=_EXACT) if "E+" in str(normal) else normal
 
 
 def text_of(value: Decimal) -> str:
     """The number as FIX and venues want it: plain digits, never an exponent."""
-    return format(value, "f")
+    text = str(value)  # twice as fast, and the same but for an exponent
+    return format(value, "f") if "E" in text else text

@@ -6,6 +6,7 @@ SQL's inbound number may lag the wire, never lead it; its outbound number may le
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from gateway.store.rows import ReportRow, SessionRow
 
@@ -19,8 +20,7 @@ Half of it is left after each commit, more than a client can use up by TestReque
 """
 
 
-@dataclass(frozen=True, slots=True)
-class WaitingReport:
+class WaitingReport(NamedTuple):
     """A committed report that has not been sent."""
 
     report_id: int

@@ -16,6 +16,7 @@ from gateway.engine.proofs import Proofs, question
 from gateway.engine.reconciler import Reconciler
 from gateway.engine.recorder import Recorder
 from gateway.engine.timers import Timers
+from gateway.logs import info_lines
 
 SEND_LIMIT = 500
 """Reports sent to a session at a time: a long queue must neither hold up the others nor use up the reserved numbers."""
@@ -108,4 +109,4 @@ class Releaser:
             elif type(event) is e.VenueReportIgnored:
                 text = f"exec_id={position} order_id={event.order_id} {event.text}"
                 recorder.alert("VENUE_CONTRADICTS", text, event.at)
-        logger.opt(lazy=True).info("{}", lambda: event_lines(events))
+        info_lines(lambda: event_lines(events))

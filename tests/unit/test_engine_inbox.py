@@ -1,10 +1,10 @@
 """Whose turn it is when more comes in than the engine decides."""
 
-from dataclasses import replace
 from threading import Event
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from gateway.engine import inbox as i
 from gateway.engine.backlog import Backlog

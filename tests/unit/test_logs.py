@@ -11,14 +11,16 @@ from pathlib import Path
 import pytest
 from loguru import logger
 
+from gateway import logs
 from gateway.config import LogConfig
-from gateway.logs import setup_logging
+from gateway.logs import info_lines, setup_logging
 
 HEAD = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z INFO    engine "
 
 
 @pytest.fixture(autouse=True)
-def _logger_as_before() -> Iterator[None]:
+def _logger_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(logs, "_info", logger.info)
     yield
     logger.remove()
     logger.add(sys.stderr)
@@ -28,6 +30,14 @@ def test_every_line_of_a_message_has_its_own_head(tmp_path: Path) -> None:
     setup_logging(LogConfig(file=tmp_path / "new" / "a.log"), "engine")
     logger.info("OrderReceived order_id=O1\nOrderFilled order_id=O1 {}", "{}")
     first, second = (tmp_path / "new" / "a.log").read_text().splitlines()
+    assert re.fullmatch(HEAD + "OrderReceived order_id=O1", first)
+    assert re.fullmatch(HEAD + "OrderFilled order_id=O1 {}", second)
+
+
+def test_lines_of_orders_look_like_all_others(tmp_path: Path) -> None:
+    setup_logging(LogConfig(file=tmp_path / "a.log"), "engine")
+    info_lines(lambda: "OrderReceived order_id=O1\nOrderFilled order_id=O1 {}")
+    first, second = (tmp_path / "a.log").read_text().splitlines()
     assert re.fullmatch(HEAD + "OrderReceived order_id=O1", first)
     assert re.fullmatch(HEAD + "OrderFilled order_id=O1 {}", second)
 
@@ -47,6 +57,7 @@ def test_an_exceptions_traceback_is_in_the_same_shape(tmp_path: Path) -> None:
 def test_the_level_is_kept(tmp_path: Path) -> None:
     setup_logging(LogConfig(file=tmp_path / "a.log", level="WARNING"), "run")
     logger.info("not this")
+    info_lines(lambda: pytest.fail("nor is this made"))
     logger.warning("this")
     assert (tmp_path / "a.log").read_text().splitlines()[0].endswith("run    this")
 

@@ -58,7 +58,7 @@ def number(text: str) -> Decimal:
     """
     if len(text) > _LONGEST_NUMBER:  # an error is not cached, so that nothing large is kept
         raise PayloadError(f"not a number: {text[:_LONGEST_NUMBER]}…")
-    if _WITH_EXPONENT.fullmatch(text) is not None:
+    if "E" in text.upper() and _WITH_EXPONENT.fullmatch(text) is not None:
         text = format(Decimal(text), "f")
     trimmed = text.rstrip("0").rstrip(".") if "." in text else text
     try:
