@@ -76,8 +76,8 @@ def sent_at(values: Values) -> int | None:
     """
     times = []
     for tag in (t.ORIG_SENDING_TIME, t.TRANSACT_TIME):
-        with suppress(FieldRefused):
-            if tag in values:
+        if tag in values:
+            with suppress(FieldRefused):
                 times.append(timestamp(values[tag], tag))
     return min(times, default=None)
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 
 from gateway.domain.money import parse_decimal
 from gateway.domain.values import OrdRejReason
@@ -112,6 +113,7 @@ def end_of_day(value: str, tag: int) -> int:
     return (days + 1) * _DAY_NS
 
 
+@lru_cache(maxsize=64)
 def _days(year: str, month: str, day: str) -> int | None:
     if not 1970 <= int(year) <= _LAST_YEAR:
         return None

@@ -59,18 +59,19 @@ def _execution_report(report: ExecutionReport, order: Order, dialect: d.Dialect,
     body = (
         f"35=8\x01{_copy(report, dialect)}{_type_and_status(report, order, dialect)}"
         f"37={order.order_id}\x0111={report.cl_ord_id}\x01"
-        f"55={order.symbol}\x0154={order.side._value_}\x0138={terms.order_qty:f}\x0140={order.ord_type._value_}\x01"
-        f"59={order.time_in_force._value_}\x0114={order.cum_qty:f}\x01151={order.leaves_qty:f}\x01"
-        f"6={order.avg_px:f}\x0160={utc_timestamp(report.transact_time, digits)}\x01"
+        f"55={order.symbol}\x0154={order.side._value_}\x0138={text_of(terms.order_qty)}\x01"
+        f"40={order.ord_type._value_}\x0159={order.time_in_force._value_}\x01"
+        f"14={text_of(order.cum_qty)}\x01151={text_of(order.leaves_qty)}\x01"
+        f"6={text_of(order.avg_px)}\x0160={utc_timestamp(report.transact_time, digits)}\x01"
     )
     if report.orig_cl_ord_id:
         body += f"41={report.orig_cl_ord_id}\x01"
     if order.account:
         body += f"1={order.account}\x01"
     if terms.price is not None:
-        body += f"44={terms.price:f}\x01"
+        body += f"44={text_of(terms.price)}\x01"
     if terms.stop_px is not None:
-        body += f"99={terms.stop_px:f}\x01"
+        body += f"99={text_of(terms.stop_px)}\x01"
     if report.fill is not None or report.last_qty is not None:
         body += _execution(report, dialect)
     elif dialect == "FIX.4.2" and report.exec_type is not ExecType.ORDER_STATUS:
@@ -117,10 +118,12 @@ def _execution(report: ExecutionReport, dialect: d.Dialect) -> str:
     if fill is None:
         text = f"19={report.exec_ref_id}\x01" if report.exec_ref_id is not None else ""
         if report.last_qty is not None:
-            text += f"32={report.last_qty:f}\x01"
-        return f"{text}31={report.last_px:f}\x01" if report.last_px is not None else text
-    text = f"32={fill.last_qty:f}\x0131={fill.last_px:f}\x01198={safe(fill.venue_order_id, _MAX_VENUE_ID)}\x01"
-    text += f"12={fill.commission:f}\x0113={_COMM_ABSOLUTE}\x01"
+            text += f"32={text_of(report.last_qty)}\x01"
+        return f"{text}31={text_of(report.last_px)}\x01" if report.last_px is not None else text
+    text = f"32={text_of(fill.last_qty)}\x0131={text_of(fill.last_px)}\x01"
+    text += (
+        f"198={safe(fill.venue_order_id, _MAX_VENUE_ID)}\x0112={text_of(fill.commission)}\x0113={_COMM_ABSOLUTE}\x01"
+    )
     if dialect == "FIX.4.2":
         return text
     text += f"527={safe(fill.trade_id, _MAX_VENUE_ID)}\x01"
