@@ -3,7 +3,6 @@
 import gc
 import os
 import signal
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -29,7 +28,6 @@ def engine(
     """Run the engine alone (normally started by `fixgw run`)."""
     stop_with_parent(parent)
     # Orders live long and make no reference cycles: the collector would only walk them again and again.
-    sys.setswitchinterval(0.005)
     gc.set_threshold(50_000, 20, 100)
     try:
         settings = load_config(config)
