@@ -12,9 +12,9 @@ from gateway.domain.venue_reports import VenueAccepted, VenueBalanceMoved, Venue
 from gateway.venues.base import Sinks
 from gateway.venues.binance.balances import Balances
 from gateway.venues.binance.clock import VenueClock
-from gateway.venues.binance.desk import Desk
 from gateway.venues.binance.limits import Limits
 from gateway.venues.binance.payload import PayloadError
+from gateway.venues.binance.reporter import Reporter
 from gateway.venues.binance.snapshot import balances
 
 D = Decimal
@@ -75,11 +75,13 @@ def test_rubbish_is_told() -> None:
 def test_a_deposit_that_two_connections_tell_is_told_once() -> None:
     """The old one just before it is left, the new one just after: the engine counts every deposit that it hears of."""
     told: list[VenueReport] = []
-    desk = Desk("main", cast("Sinks", SimpleNamespace(report=told.append)), VenueClock(lambda: 0), Limits(0.2), print)
+    reporter = Reporter(
+        "main", cast("Sinks", SimpleNamespace(report=told.append)), VenueClock(lambda: 0), Limits(0.2), print
+    )
     deposit = VenueBalanceMoved(venue_account="main", transact_time=7, asset="BTC", qty=Decimal(1))
     another = VenueBalanceMoved(venue_account="main", transact_time=8, asset="BTC", qty=Decimal(1))
     accepted = VenueAccepted(venue_account="main", symbol="BTCUSDT", client_id="gw-O1-1", venue_order_id="5")
-    desk.tell((deposit, accepted))
-    desk.forget()
-    desk.tell((deposit, accepted, another))
+    reporter.tell((deposit, accepted))
+    reporter.forget()
+    reporter.tell((deposit, accepted, another))
     assert told == [deposit, accepted, accepted, another], "an order's id may be given again, a deposit is past"

@@ -9,9 +9,9 @@ from gateway.domain.intents import CancelIntent
 from gateway.domain.venue_reports import VenueClosed, VenueOutcomeUnknown, VenueRefused
 from gateway.venues.binance.channel import Answer
 from gateway.venues.binance.clock import VenueClock
-from gateway.venues.binance.desk import Desk
 from gateway.venues.binance.limits import Limits
 from gateway.venues.binance.mass_cancel import CancelAllCall
+from gateway.venues.binance.reporter import Reporter
 from gateway.venues.binance.requests import Params
 from tests.conformance.exchange import Desk as Sinks
 
@@ -46,9 +46,9 @@ class World:
         self.one_by_one: list[str] = []
         self.looks: list[str] = []
         self._shown = shown
-        desk = Desk("main", self.sinks, VenueClock(lambda: NOW_MS * 1_000_000), self.limits, self._resync)
+        reporter = Reporter("main", self.sinks, VenueClock(lambda: NOW_MS * 1_000_000), self.limits, self._resync)
         self.call = CancelAllCall(
-            desk,
+            reporter,
             [self._intent(1), self._intent(2)],
             otherwise=None,
             hold=lambda _: False,

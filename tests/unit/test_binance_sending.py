@@ -12,10 +12,10 @@ import pytest
 
 from gateway.venues.binance.channel import Answer
 from gateway.venues.binance.clock import VenueClock
-from gateway.venues.binance.desk import Desk
 from gateway.venues.binance.environments import Credentials
 from gateway.venues.binance.limits import Limits
 from gateway.venues.binance.queries import Queries
+from gateway.venues.binance.reporter import Reporter
 from gateway.venues.binance.rest import RestClient
 from gateway.venues.binance.sending import Sending
 from gateway.venues.binance.signing import HmacSigner, ws_payload
@@ -75,7 +75,7 @@ async def test_an_order_goes_with_its_channels_key() -> None:
 async def test_a_query_goes_with_its_channels_key(connected: bool) -> None:
     line, clock, limits = Line(), VenueClock(lambda: 0), Limits(0.2)
     queries = Queries(
-        Desk("main", Sinks(), clock, limits, lambda: None),
+        Reporter("main", Sinks(), clock, limits, lambda: None),
         clock,
         limits,
         connection=lambda: cast("WsConnection", line) if connected else None,

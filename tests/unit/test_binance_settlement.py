@@ -20,8 +20,8 @@ from gateway.domain.venue_reports import (
 )
 from gateway.venues.binance.channel import Answer, RequestLostError
 from gateway.venues.binance.clock import VenueClock
-from gateway.venues.binance.desk import Desk
 from gateway.venues.binance.limits import Limits
+from gateway.venues.binance.reporter import Reporter
 from gateway.venues.binance.requests import Params
 from gateway.venues.binance.settlement import Settlements
 
@@ -82,8 +82,8 @@ async def settle(reply: Reply, **fields: Any) -> tuple[Sinks, list[tuple[str, Pa
             raise answer
         return answer if isinstance(answer, Answer) else Answer(200, msgspec.json.encode(answer), b"", b"")
 
-    desk = Desk("main", sinks, VenueClock(lambda: NOW_MS * 1_000_000), Limits(0.2), lambda: None)
-    settlements = Settlements(desk, ask)
+    reporter = Reporter("main", sinks, VenueClock(lambda: NOW_MS * 1_000_000), Limits(0.2), lambda: None)
+    settlements = Settlements(reporter, ask)
     common: dict[str, Any] = {
         "intent_id": 1, "order_id": "O1", "leg": 1, "venue_account": "main", "symbol": "BTCUSDT",
         "client_id": "gw-O1-1", "timestamp_ms": NOW_MS - 1, "recv_window_ms": 1_000, "venue_order_id": None,

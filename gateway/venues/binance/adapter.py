@@ -26,12 +26,12 @@ from gateway.venues.binance.calls import UNAVAILABLE, AmendCall, OrderCall, Plac
 from gateway.venues.binance.cancels import Cancels
 from gateway.venues.binance.channel import RequestLostError
 from gateway.venues.binance.clock import VenueClock
-from gateway.venues.binance.desk import Desk
 from gateway.venues.binance.environments import Credentials, endpoints, load_credentials
 from gateway.venues.binance.filters import RateLimit
 from gateway.venues.binance.limits import PLACE_WEIGHT, Hosts, Limits, Use
 from gateway.venues.binance.payload import PayloadError, Raw
 from gateway.venues.binance.queries import Queries
+from gateway.venues.binance.reporter import Reporter
 from gateway.venues.binance.requests import (
     CAPABILITIES,
     ORDER_PATH,
@@ -85,9 +85,9 @@ class BinanceVenue:
         self._clock = VenueClock(now_ns)
         self._limits = Limits(self._settings.cancel_reserve, hosts[self._endpoints.rest_url], sinks.alert)
         self._upkeep = Upkeep(venue_account, self._settings, sinks, self._clock, self._limits, self._started_rest)
-        self._desk = Desk(venue_account, sinks, self._clock, self._limits, self._resync_clock)
+        self._reporter = Reporter(venue_account, sinks, self._clock, self._limits, self._resync_clock)
         queries = Queries(
-            self._desk,
+            self._reporter,
             self._clock,
             self._limits,
             connection=lambda: self._stream.connection,
@@ -97,9 +97,9 @@ class BinanceVenue:
         self._sending = Sending(
             self._started_rest, lambda: self._credentials, self._settings.answer_timeout_ms / 1_000, self._spawn
         )
-        self._cancels = Cancels(self._desk, self._sending, queries.ask, self._cancels_over)
-        self._settlements = Settlements(self._desk, queries.ask)
-        self._snapshots = Snapshots(self._desk, queries.ask)
+        self._cancels = Cancels(self._reporter, self._sending, queries.ask, self._cancels_over)
+        self._settlements = Settlements(self._reporter, queries.ask)
+        self._snapshots = Snapshots(self._reporter, queries.ask)
         self._balances = Balances()
         self._stream = UserStream(
             self._endpoints.ws_url,
@@ -107,7 +107,7 @@ class BinanceVenue:
             clock=self._clock,
             limits=self._limits,
             listener=Listener(event=self._event, rate_limits=self._observe, unreadable=self._unreadable),
-            hooks=Hooks(self._up, self._down, sinks.alert, self._resync_clock, self._desk.note),
+            hooks=Hooks(self._up, self._down, sinks.alert, self._resync_clock, self._reporter.note),
             lifetime_s=self._settings.connection_lifetime_s,
         )
         self._tickers = BookTickers(
@@ -215,20 +215,20 @@ class BinanceVenue:
         now_ms = self._clock.clock_ms()
         refusal = self._limits.refuses_place(now_ms, Use.NEW if intent.leg == 1 else Use.REPLACE)
         if refusal is not None:
-            self._desk.refuse(intent, Operation.PLACE, refusal, OrdRejReason.EXCEEDS_LIMIT)
+            self._reporter.refuse(intent, Operation.PLACE, refusal, OrdRejReason.EXCEEDS_LIMIT)
             return
         connection = self._stream.connection
         if connection is None:
             # Even over REST: without a stream, what becomes of the order would not be heard.
-            self._desk.refuse(intent, Operation.PLACE, f"{UNAVAILABLE} not connected")
+            self._reporter.refuse(intent, Operation.PLACE, f"{UNAVAILABLE} not connected")
             return
         try:
             params = place_params(intent, self._settings.self_trade_prevention)
         except UnsupportedOrderError as error:
-            self._desk.refuse(intent, Operation.PLACE, str(error), OrdRejReason.UNSUPPORTED)
+            self._reporter.refuse(intent, Operation.PLACE, str(error), OrdRejReason.UNSUPPORTED)
             return
         self._limits.spend(now_ms, PLACE_WEIGHT, order=True)
-        call = PlaceCall(self._desk, intent, self._silence)
+        call = PlaceCall(self._reporter, intent, self._silence)
         if self._settings.order_entry is OrderEntry.REST:
             self._over_rest("POST", params, call)
         else:
@@ -250,14 +250,14 @@ class BinanceVenue:
         """
         connection = self._stream.connection
         if connection is None:
-            self._desk.refuse(intent, Operation.AMEND, f"{UNAVAILABLE} not connected", may_retry=True)
+            self._reporter.refuse(intent, Operation.AMEND, f"{UNAVAILABLE} not connected", may_retry=True)
             return
         refusal = self._limits.refuses_order(self._clock.clock_ms(), _AMEND_WEIGHT, Use.REPLACE)
         if refusal is not None:
-            self._desk.refuse(intent, Operation.AMEND, refusal, may_retry=True)
+            self._reporter.refuse(intent, Operation.AMEND, refusal, may_retry=True)
             return
         self._limits.spend(self._clock.clock_ms(), _AMEND_WEIGHT)
-        call = AmendCall(self._desk, intent)
+        call = AmendCall(self._reporter, intent)
         self._over_ws(connection, "order.amend.keepPriority", amend_params(intent), call)
 
     def settle(self, intent: SettleIntent) -> None:
@@ -275,12 +275,12 @@ class BinanceVenue:
 
     def _over_ws(self, connection: WsConnection, method: str, params: Params, call: OrderCall) -> None:
         body = msgspec.json.encode(params)
-        self._desk.record("out", call.operation, call.intent, f"{method} {body.decode()}")
+        self._reporter.record("out", call.operation, call.intent, f"{method} {body.decode()}")
         self._sending.over_ws(connection, method, params, body, call)
 
     def _over_rest(self, verb: str, params: Params, call: OrderCall) -> None:
         text = f"{verb} {ORDER_PATH} {msgspec.json.encode(params).decode()}"
-        self._desk.record("out", call.operation, call.intent, text)
+        self._reporter.record("out", call.operation, call.intent, text)
         self._sending.over_rest(verb, ORDER_PATH, params, call)
 
     def _cancels_over(self) -> WsConnection | None:
@@ -295,14 +295,14 @@ class BinanceVenue:
                 self._balances.told(raw)
         except PayloadError as error:
             # It may have been a fill: settling everything is the only way to know.
-            self._desk.note("in", "event", raw)
+            self._reporter.note("in", "event", raw)
             self._unreadable(str(error))
             self._stream.rebuild("an event could not be read")
             return
-        self._desk.note("in", "event", raw, reports[0].client_id if isinstance(reports, tuple) else "")
+        self._reporter.note("in", "event", raw, reports[0].client_id if isinstance(reports, tuple) else "")
         if isinstance(reports, tuple):
             self._silence.heard((reports[0].symbol, reports[0].venue_order_id or ""))
-            self._desk.tell(reports)
+            self._reporter.tell(reports)
         elif reports == "eventStreamTerminated":
             self._stream.rebuild("the venue ended the event stream")
         elif reports == "serverShutdown":
@@ -319,7 +319,7 @@ class BinanceVenue:
 
     def _up(self) -> None:
         self._silence.forget()
-        self._desk.forget()
+        self._reporter.forget()
         self._ready.set()
         self._sinks.availability(self.venue_account, available=True, reason="")
 

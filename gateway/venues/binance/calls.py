@@ -7,9 +7,9 @@ from gateway.domain.intents import CancelIntent, Intent, PlaceIntent
 from gateway.domain.venue_reports import Operation, VenueReport
 from gateway.venues.binance import answers
 from gateway.venues.binance.channel import Answer, status_line
-from gateway.venues.binance.desk import Desk
 from gateway.venues.binance.errors import TIMESTAMP_OUTSIDE_WINDOW, TOO_MANY_ORDERS, Failure, Kind
 from gateway.venues.binance.payload import PayloadError, Raw
+from gateway.venues.binance.reporter import Reporter
 from gateway.venues.binance.silence import SilenceWatch
 
 UNAVAILABLE = "VENUE_UNAVAILABLE"
@@ -20,42 +20,44 @@ class OrderCall(ABC):
 
     operation: Operation
 
-    def __init__(self, desk: Desk, intent: Intent) -> None:
-        self.desk = desk
+    def __init__(self, reporter: Reporter, intent: Intent) -> None:
+        self.reporter = reporter
         self.intent = intent
 
     def answered(self, answer: Answer) -> None:
         """The venue answered, perhaps after the wait was given up."""
-        self.desk.record("in", self.operation, self.intent, status_line(answer))
+        self.reporter.record("in", self.operation, self.intent, status_line(answer))
         if not answer.ok:
             self._failed(answer.failure())
             return
-        self.desk.limits.accepted()
+        self.reporter.limits.accepted()
         try:
             self.done(self.read(answer.result))
         except PayloadError as error:
-            self.desk.sinks.alert("VENUE_ANSWER_UNREADABLE", str(error))
-            self.desk.unknown(self.intent, self.operation, f"unreadable answer: {error}")
+            self.reporter.sinks.alert("VENUE_ANSWER_UNREADABLE", str(error))
+            self.reporter.unknown(self.intent, self.operation, f"unreadable answer: {error}")
 
     def lost(self, why: str, *, written: bool) -> None:
         """No answer. Only what was not written is certainly not done."""
-        self.desk.record("in", self.operation, self.intent, f"lost ({'written' if written else 'not written'}): {why}")
+        self.reporter.record(
+            "in", self.operation, self.intent, f"lost ({'written' if written else 'not written'}): {why}"
+        )
         if written:
-            self.desk.unknown(self.intent, self.operation, why)
+            self.reporter.unknown(self.intent, self.operation, why)
         else:
             self.not_sent(why)
 
     def _failed(self, failure: Failure) -> None:
         if failure.kind is Kind.UNKNOWN:
-            self.desk.unknown(self.intent, self.operation, failure.text)
+            self.reporter.unknown(self.intent, self.operation, failure.text)
             return
         if failure.code == TOO_MANY_ORDERS:  # of this account alone, and its cancels go on
-            self.desk.limits.orders_used_up(self.desk.clock.clock_ms(), failure.retry_at_ms)
+            self.reporter.limits.orders_used_up(self.reporter.clock.clock_ms(), failure.retry_at_ms)
         else:
-            self.desk.heed(failure)
+            self.reporter.heed(failure)
             if failure.kind is Kind.RATE_LIMITED and self.held_back():
                 return
-        self.desk.refuse(
+        self.reporter.refuse(
             self.intent,
             self.operation,
             failure.text,
@@ -70,11 +72,11 @@ class OrderCall(ABC):
 
     def done(self, reports: Iterable[VenueReport]) -> None:
         """Tell them."""
-        self.desk.tell(reports)
+        self.reporter.tell(reports)
 
     def not_sent(self, why: str) -> None:
         """The request certainly did not leave."""
-        self.desk.refuse(self.intent, self.operation, f"{UNAVAILABLE} {why}", may_retry=True)
+        self.reporter.refuse(self.intent, self.operation, f"{UNAVAILABLE} {why}", may_retry=True)
 
     def held_back(self) -> bool:
         """Whether a rate-limited request waits to be sent again instead of being refused."""
@@ -86,17 +88,17 @@ class PlaceCall(OrderCall):
 
     operation = Operation.PLACE
 
-    def __init__(self, desk: Desk, intent: PlaceIntent, silence: SilenceWatch) -> None:
-        super().__init__(desk, intent)
+    def __init__(self, reporter: Reporter, intent: PlaceIntent, silence: SilenceWatch) -> None:
+        super().__init__(reporter, intent)
         self._silence = silence
 
     def read(self, result: Raw) -> Iterable[VenueReport]:
-        return answers.placed(self.desk.ref(self.intent), result)
+        return answers.placed(self.reporter.ref(self.intent), result)
 
     def done(self, reports: Iterable[VenueReport]) -> None:
         reports = tuple(reports)
         self._silence.answered((self.intent.symbol, reports[0].venue_order_id or ""))
-        self.desk.tell(reports)
+        self.reporter.tell(reports)
 
 
 class CancelCall(OrderCall):
@@ -106,19 +108,19 @@ class CancelCall(OrderCall):
 
     def __init__(
         self,
-        desk: Desk,
+        reporter: Reporter,
         intent: CancelIntent,
         *,
         otherwise: Callable[[CancelIntent], None] | None,
         hold: Callable[[CancelIntent], bool],
     ) -> None:
-        super().__init__(desk, intent)
+        super().__init__(reporter, intent)
         self._cancel = intent
         self._otherwise = otherwise
         self._hold = hold
 
     def read(self, result: Raw) -> Iterable[VenueReport]:
-        return (answers.canceled(self.desk.ref(self.intent), result),)
+        return (answers.canceled(self.reporter.ref(self.intent), result),)
 
     def not_sent(self, why: str) -> None:
         if self._otherwise is None:
@@ -136,4 +138,4 @@ class AmendCall(OrderCall):
     operation = Operation.AMEND
 
     def read(self, result: Raw) -> Iterable[VenueReport]:
-        return (answers.amended(self.desk.ref(self.intent), result),)
+        return (answers.amended(self.reporter.ref(self.intent), result),)

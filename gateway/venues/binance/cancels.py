@@ -8,8 +8,8 @@ import msgspec
 from gateway.domain.intents import CancelIntent
 from gateway.domain.venue_reports import Operation
 from gateway.venues.binance.calls import CancelCall
-from gateway.venues.binance.desk import Desk
 from gateway.venues.binance.mass_cancel import METHOD, PATH, Ask, CancelAllCall, mass_cancel_params
+from gateway.venues.binance.reporter import Reporter
 from gateway.venues.binance.requests import ORDER_PATH, Params, cancel_params
 from gateway.venues.binance.sending import Sending
 from gateway.venues.binance.ws_api import WsConnection
@@ -20,9 +20,11 @@ _WEIGHT = 1
 class Cancels:
     """One account's. Used from the venue loop only."""
 
-    def __init__(self, desk: Desk, sending: Sending, ask: Ask, connection: Callable[[], WsConnection | None]) -> None:
+    def __init__(
+        self, reporter: Reporter, sending: Sending, ask: Ask, connection: Callable[[], WsConnection | None]
+    ) -> None:
         """connection: what they go over; None where they have to go over REST."""
-        self._desk = desk
+        self._reporter = reporter
         self._sending = sending
         self._ask = ask
         self._connection = connection
@@ -36,7 +38,9 @@ class Cancels:
             if connection is None:
                 self._one_over_rest(intent)
                 return
-            call = CancelCall(self._desk, intent, otherwise=self._one_over_rest, hold=lambda one: self._hold((one,)))
+            call = CancelCall(
+                self._reporter, intent, otherwise=self._one_over_rest, hold=lambda one: self._hold((one,))
+            )
             body = self._record_out((intent,), "order.cancel", params := cancel_params(intent))
             self._sending.over_ws(connection, "order.cancel", params, body, call)
 
@@ -58,7 +62,7 @@ class Cancels:
 
     def _has_to_wait(self, intents: Sequence[CancelIntent]) -> bool:
         """Held back, or given back to be sent again, while the venue takes nothing; else the weight is spent."""
-        limits, now_ms = self._desk.limits, self._desk.clock.clock_ms()
+        limits, now_ms = self._reporter.limits, self._reporter.clock.clock_ms()
         wait_ms = limits.cancel_wait_ms(now_ms)
         if not wait_ms:
             limits.spend(now_ms, _WEIGHT)
@@ -66,11 +70,11 @@ class Cancels:
         if not self._put_by(intents, now_ms, wait_ms):
             text = f"VENUE_RATE_LIMIT the venue takes nothing before {now_ms + wait_ms} (ms UTC)"
             for intent in intents:
-                self._desk.refuse(intent, Operation.CANCEL, text, may_retry=True)
+                self._reporter.refuse(intent, Operation.CANCEL, text, may_retry=True)
         return True
 
     def _one_over_rest(self, intent: CancelIntent) -> None:
-        call = CancelCall(self._desk, intent, otherwise=None, hold=lambda one: self._hold((one,)))
+        call = CancelCall(self._reporter, intent, otherwise=None, hold=lambda one: self._hold((one,)))
         self._record_out((intent,), f"DELETE {ORDER_PATH}", params := cancel_params(intent))
         self._sending.over_rest("DELETE", ORDER_PATH, params, call)
 
@@ -83,7 +87,7 @@ class Cancels:
         self, intents: Sequence[CancelIntent], otherwise: Callable[[Sequence[CancelIntent]], None] | None
     ) -> CancelAllCall:
         return CancelAllCall(
-            self._desk,
+            self._reporter,
             intents,
             otherwise=otherwise,
             hold=self._hold,
@@ -102,8 +106,8 @@ class Cancels:
 
     def _hold(self, intents: Sequence[CancelIntent]) -> bool:
         """The venue has just said that it takes nothing for a while."""
-        now_ms = self._desk.clock.clock_ms()
-        return self._put_by(intents, now_ms, self._desk.limits.cancel_wait_ms(now_ms))
+        now_ms = self._reporter.clock.clock_ms()
+        return self._put_by(intents, now_ms, self._reporter.limits.cancel_wait_ms(now_ms))
 
     def _put_by(self, intents: Sequence[CancelIntent], now_ms: int, wait_ms: int) -> bool:
         """During a ban, keep cancels whose signed window outlasts it, to go out first when it ends."""
@@ -128,5 +132,5 @@ class Cancels:
         body = msgspec.json.encode(params)
         text = f"{what} {body.decode()}"
         for intent in intents:
-            self._desk.record("out", Operation.CANCEL, intent, text)
+            self._reporter.record("out", Operation.CANCEL, intent, text)
         return body

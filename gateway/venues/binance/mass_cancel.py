@@ -14,9 +14,9 @@ from gateway.domain.reconcile import OrderAtVenue
 from gateway.domain.venue_reports import Operation, VenueClosed
 from gateway.venues.binance import answers
 from gateway.venues.binance.channel import Answer, RequestLostError, status_line
-from gateway.venues.binance.desk import Desk
 from gateway.venues.binance.errors import TIMESTAMP_OUTSIDE_WINDOW, Failure, Kind
 from gateway.venues.binance.payload import PayloadError, Raw, decode
+from gateway.venues.binance.reporter import Reporter
 from gateway.venues.binance.requests import Params
 from gateway.venues.binance.snapshot import open_orders
 
@@ -48,7 +48,7 @@ class CancelAllCall:
 
     def __init__(
         self,
-        desk: Desk,
+        reporter: Reporter,
         intents: Cancels,
         *,
         otherwise: Callable[[Cancels], None] | None,
@@ -60,7 +60,7 @@ class CancelAllCall:
 
         look: has settle_doubt run, for this reason.
         """
-        self._desk = desk
+        self._reporter = reporter
         self._intents = intents
         self._otherwise = otherwise
         self._hold = hold
@@ -74,15 +74,15 @@ class CancelAllCall:
             for intent in self._intents:
                 self._record(intent, status_line(answer))
             failure = answer.failure()
-            self._desk.heed(failure)
+            self._reporter.heed(failure)
             if not self._looks:
                 self._failed(failure)
             return
-        self._desk.limits.accepted()
+        self._reporter.limits.accepted()
         try:
             found = self._found(answer.result)
         except PayloadError as error:
-            self._desk.sinks.alert("VENUE_ANSWER_UNREADABLE", str(error))
+            self._reporter.sinks.alert("VENUE_ANSWER_UNREADABLE", str(error))
             for intent in self._intents:
                 self._record(intent, f"unreadable answer: {error}")
             self._look_into(f"unreadable answer: {error}")
@@ -110,7 +110,7 @@ class CancelAllCall:
             if answer.ok:
                 theirs = open_orders(answer.result)
             else:
-                self._desk.heed(answer.failure())
+                self._reporter.heed(answer.failure())
         ids, names = {order.venue_order_id for order in theirs}, {order.client_id for order in theirs}
         for intent in self._intents:
             if intent.venue_order_id in ids or intent.client_id in names:
@@ -120,7 +120,7 @@ class CancelAllCall:
 
     def doubt(self, intent: CancelIntent, why: str) -> None:
         """The venue may or may not have canceled this one."""
-        self._desk.unknown(intent, Operation.CANCEL, why)
+        self._reporter.unknown(intent, Operation.CANCEL, why)
 
     def all_in_doubt(self, why: str) -> None:
         """Nobody can find out here."""
@@ -133,7 +133,7 @@ class CancelAllCall:
         found: list[tuple[CancelIntent, Raw, VenueClosed | None]] = []
         for intent in self._intents:
             raw = by_id.get(intent.venue_order_id or "") or by_name.get(intent.client_id)
-            closed = answers.canceled(self._desk.ref(intent), raw) if raw is not None else None
+            closed = answers.canceled(self._reporter.ref(intent), raw) if raw is not None else None
             found.append((intent, raw if raw is not None else b"", closed))
         return found
 
@@ -148,15 +148,15 @@ class CancelAllCall:
                 return
             # It was over already, or had not arrived yet.
             self._record(intent, f"{METHOD} has not canceled this one")
-            self._desk.refuse(
+            self._reporter.refuse(
                 intent, Operation.CANCEL, f"{METHOD}: it was not open (any more, or yet)", order_unknown=True
             )
             return
         self._record(intent, f"200 {str(raw, 'utf-8', 'replace')}")
-        self._desk.tell((closed,))
+        self._reporter.tell((closed,))
 
     def _failed(self, failure: Failure) -> None:
-        desk = self._desk
+        reporter = self._reporter
         if failure.kind is Kind.UNKNOWN:
             self._look_into(failure.text)
             return
@@ -164,7 +164,7 @@ class CancelAllCall:
             return
         if failure.order_unknown or failure.kind is Kind.RATE_LIMITED or failure.code == TIMESTAMP_OUTSIDE_WINDOW:
             for intent in self._intents:
-                desk.refuse(
+                reporter.refuse(
                     intent,
                     Operation.CANCEL,
                     failure.text,
@@ -176,7 +176,7 @@ class CancelAllCall:
             self._one_by_one(intent)
 
     def _record(self, intent: CancelIntent, text: str) -> None:
-        self._desk.record("in", Operation.CANCEL, intent, text)
+        self._reporter.record("in", Operation.CANCEL, intent, text)
 
 
 def _canceled(raw: Raw) -> tuple[dict[str, Raw], dict[str, Raw]]:

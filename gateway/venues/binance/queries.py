@@ -9,9 +9,9 @@ from gateway.domain.intents import SettleIntent
 from gateway.domain.venue_reports import Operation
 from gateway.venues.binance.channel import Answer, status_line
 from gateway.venues.binance.clock import VenueClock
-from gateway.venues.binance.desk import Desk
 from gateway.venues.binance.environments import Credentials
 from gateway.venues.binance.limits import Limits
+from gateway.venues.binance.reporter import Reporter
 from gateway.venues.binance.requests import Params
 from gateway.venues.binance.rest import RestClient
 from gateway.venues.binance.user_stream import ws_params
@@ -42,7 +42,7 @@ class Queries:
 
     def __init__(
         self,
-        desk: Desk,
+        reporter: Reporter,
         clock: VenueClock,
         limits: Limits,
         *,
@@ -51,7 +51,7 @@ class Queries:
         credentials: Callable[[], Credentials],
     ) -> None:
         """rest: raises NotSentError while there is none. credentials: what signs over REST."""
-        self._desk = desk
+        self._reporter = reporter
         self._clock = clock
         self._limits = limits
         self._connection = connection
@@ -81,6 +81,6 @@ class Queries:
 
     def _record(self, direction: str, text: str, intent: SettleIntent | None) -> None:
         if intent is not None:
-            self._desk.record(direction, Operation.SETTLE, intent, text)
+            self._reporter.record(direction, Operation.SETTLE, intent, text)
         else:
-            self._desk.note(direction, "snapshot", text)
+            self._reporter.note(direction, "snapshot", text)

@@ -30,9 +30,9 @@ from gateway.venues.backoff import backoff_s
 from gateway.venues.binance import answers
 from gateway.venues.binance.answers import OrderState
 from gateway.venues.binance.channel import Answer, RequestLostError
-from gateway.venues.binance.desk import Desk
 from gateway.venues.binance.errors import ORDER_ARCHIVED
 from gateway.venues.binance.payload import PayloadError, Raw
+from gateway.venues.binance.reporter import Reporter
 from gateway.venues.binance.requests import Params
 
 _PAGE = 1_000
@@ -79,8 +79,8 @@ class _Running:
 class Settlements:
     """At most one settlement an order leg; one asked for meanwhile runs after it, since the world has moved on."""
 
-    def __init__(self, desk: Desk, ask: Ask) -> None:
-        self._desk = desk
+    def __init__(self, reporter: Reporter, ask: Ask) -> None:
+        self._reporter = reporter
         self._ask = ask
         self._running: dict[tuple[str, int], _Running] = {}
         self._suspected: set[tuple[str, str]] = set()  # (client id, venue order id) that were alerted
@@ -114,7 +114,7 @@ class Settlements:
             return
         error = task.exception()
         if error is not None:
-            self._desk.sinks.alert("VENUE_SETTLEMENT_DEFECT", f"order {key[0]} leg {key[1]}: {error!r}")
+            self._reporter.sinks.alert("VENUE_SETTLEMENT_DEFECT", f"order {key[0]} leg {key[1]}: {error!r}")
         if running.again is not None:
             self._start(running.again)
 
@@ -129,14 +129,14 @@ class Settlements:
                 attempt += 1
                 if attempt % _ALERT_EVERY == 0:
                     text = f"order {intent.order_id} leg {intent.leg}: {attempt} attempts, last: {error}"
-                    self._desk.sinks.alert("VENUE_SETTLEMENT_DELAYED", text)
+                    self._reporter.sinks.alert("VENUE_SETTLEMENT_DELAYED", text)
                 wait_s = backoff_s(attempt)
             else:
                 for report in reports:
-                    self._desk.sinks.report(report)
+                    self._reporter.sinks.report(report)
                 return
-            now_ms = self._desk.clock.clock_ms()
-            await asyncio.sleep(max(wait_s, self._desk.limits.paused_for_ms(now_ms) / 1_000))
+            now_ms = self._reporter.clock.clock_ms()
+            await asyncio.sleep(max(wait_s, self._reporter.limits.paused_for_ms(now_ms) / 1_000))
 
     async def _verdict(self, asked: _Asked) -> list[VenueReport]:
         """Trades and the verdict. Raises _NotYetError, RequestLostError or PayloadError when there is none yet."""
@@ -146,7 +146,7 @@ class Settlements:
         try:
             state = await self._status(intent)
         except _ArchivedError as error:
-            if self._desk.clock.clock_ms() - intent.placed_ms < _ARCHIVED_AFTER_MS:
+            if self._reporter.clock.clock_ms() - intent.placed_ms < _ARCHIVED_AFTER_MS:
                 raise
             return [self._archived(intent, str(error))]
         if state is None:
@@ -205,14 +205,14 @@ class Settlements:
         suspicion = (intent.client_id, state.venue_order_id)
         if suspicion not in self._suspected:
             self._suspected.add(suspicion)
-            self._desk.sinks.alert("VENUE_ORDER_UNDER_FOREIGN_ID", text)
+            self._reporter.sinks.alert("VENUE_ORDER_UNDER_FOREIGN_ID", text)
         raise _NotYetError(text)
 
     async def _trades(self, intent: SettleIntent, state: OrderState) -> list[VenueTraded]:
         found: list[VenueTraded] = []
         page: Params = {"orderId": int(state.venue_order_id), "limit": _PAGE}
         while True:
-            some = answers.trades(self._desk.ref(intent), await self._query("myTrades", page, intent))
+            some = answers.trades(self._reporter.ref(intent), await self._query("myTrades", page, intent))
             found.extend(some)
             if len(some) < _PAGE:
                 return found
@@ -223,17 +223,17 @@ class Settlements:
         if answer.ok:
             return answer.result
         failure = answer.failure()
-        self._desk.heed(failure)
+        self._reporter.heed(failure)
         kind = _ArchivedError if failure.code == ORDER_ARCHIVED else _RefusedError
         raise kind(f"{method}: {failure.text}", order_unknown=failure.order_unknown)
 
     def _archived(self, intent: SettleIntent, text: str) -> VenueClosed:
         return VenueClosed(
-            venue_account=self._desk.venue_account,
+            venue_account=self._reporter.venue_account,
             symbol=intent.symbol,
             client_id=intent.client_id,
             venue_order_id=intent.venue_order_id,
-            transact_time=self._desk.clock.clock_ms() * 1_000_000,
+            transact_time=self._reporter.clock.clock_ms() * 1_000_000,
             reason=CloseReason.CANCELED,
             cum_qty=ZERO,
             text=text,
@@ -242,7 +242,7 @@ class Settlements:
     def _found(self, intent: SettleIntent, state: OrderState, traded: Decimal) -> VenueReport:
         if state.reason is None:
             return VenueOrderWorking(
-                venue_account=self._desk.venue_account,
+                venue_account=self._reporter.venue_account,
                 symbol=intent.symbol,
                 client_id=intent.client_id,
                 venue_order_id=state.venue_order_id,
@@ -251,7 +251,7 @@ class Settlements:
                 cum_qty=max(traded, state.cum_qty),
             )
         return VenueClosed(
-            venue_account=self._desk.venue_account,
+            venue_account=self._reporter.venue_account,
             symbol=intent.symbol,
             client_id=intent.client_id,
             venue_order_id=state.venue_order_id,
@@ -263,13 +263,13 @@ class Settlements:
     def _missing(self, intent: SettleIntent) -> VenueOrderMissing:
         if intent.venue_order_id is not None:
             text = f"order {intent.order_id}: the venue had accepted it as {intent.venue_order_id} and has lost it"
-            self._desk.sinks.alert("VENUE_ORDER_LOST", text)
+            self._reporter.sinks.alert("VENUE_ORDER_LOST", text)
         return VenueOrderMissing(
-            venue_account=self._desk.venue_account,
+            venue_account=self._reporter.venue_account,
             symbol=intent.symbol,
             client_id=intent.client_id,
             venue_order_id=intent.venue_order_id,
-            transact_time=self._desk.clock.clock_ms() * 1_000_000,
+            transact_time=self._reporter.clock.clock_ms() * 1_000_000,
         )
 
 

@@ -15,9 +15,9 @@ from gateway.venues.base import SnapshotError
 from gateway.venues.binance import answers
 from gateway.venues.binance.answers import OrderRef
 from gateway.venues.binance.channel import Answer, RequestLostError
-from gateway.venues.binance.desk import Desk
 from gateway.venues.binance.errors import UNKNOWN_SYMBOL
 from gateway.venues.binance.payload import PayloadError, Raw, count_of, decode, less_prevented, number
+from gateway.venues.binance.reporter import Reporter
 from gateway.venues.binance.requests import Params
 
 _PAGE = 1_000
@@ -90,8 +90,8 @@ def updated_at_ms(raw: Raw) -> int:
 class Snapshots:
     """Asks the questions of a snapshot, one after the other: they are heavy, and orders go first."""
 
-    def __init__(self, desk: Desk, ask: Ask) -> None:
-        self._desk = desk
+    def __init__(self, reporter: Reporter, ask: Ask) -> None:
+        self._reporter = reporter
         self._ask = ask
 
     async def take(self, request: SnapshotRequest) -> VenueSnapshot:
@@ -102,12 +102,12 @@ class Snapshots:
             raise SnapshotError(str(error)) from error
 
     async def _take(self, request: SnapshotRequest) -> VenueSnapshot:
-        asked_at = self._desk.clock.now_ns()
+        asked_at = self._reporter.clock.now_ns()
         orders = open_orders(await self._query("openOrders.status", {}))
         trades: list[VenueTraded] = []
         for symbol, since_ms in request.trades_since_ms.items():
             trades += await self._trades(symbol, since_ms)
-        asked_at_ms = self._desk.clock.clock_ms()
+        asked_at_ms = self._reporter.clock.clock_ms()
         account = await self._query("account.status", {})
         updated_ms = updated_at_ms(account)
         return VenueSnapshot(
@@ -117,11 +117,11 @@ class Snapshots:
             trades=tuple(trades),
             balances=balances(account, asked_at_ms),
             balances_since_ms=max(updated_ms, asked_at_ms - _CLOCK_MARGIN_MS),
-            balances_until_ms=max(updated_ms, self._desk.clock.clock_ms() + _CLOCK_MARGIN_MS),
+            balances_until_ms=max(updated_ms, self._reporter.clock.clock_ms() + _CLOCK_MARGIN_MS),
         )
 
     async def _trades(self, symbol: str, since_ms: int) -> list[VenueTraded]:
-        ref = OrderRef(self._desk.venue_account, symbol, "")
+        ref = OrderRef(self._reporter.venue_account, symbol, "")
         found: list[VenueTraded] = []
         page: Params = {"startTime": since_ms}
         while True:
@@ -130,7 +130,7 @@ class Snapshots:
             except UnknownSymbolError:
                 # Not listed (any more): one symbol must not keep all the others from being compared.
                 text = f"the venue does not know {symbol}; its trades are left out"
-                self._desk.sinks.alert("RECONCILE_SYMBOL_UNKNOWN", text)
+                self._reporter.sinks.alert("RECONCILE_SYMBOL_UNKNOWN", text)
                 return found
             some = answers.trades(ref, result)
             found += some
@@ -139,15 +139,15 @@ class Snapshots:
             page = {"fromId": answers.highest_trade_id(some) + 1}
 
     async def _query(self, method: str, params: Params) -> Raw:
-        desk = self._desk
-        paused_ms = desk.limits.paused_for_ms(desk.clock.clock_ms())
+        reporter = self._reporter
+        paused_ms = reporter.limits.paused_for_ms(reporter.clock.clock_ms())
         if paused_ms:
             raise SnapshotError(f"the venue takes nothing for another {paused_ms} ms")
         answer = await self._ask(method, params)
         if answer.ok:
             return answer.result
         failure = answer.failure()
-        desk.heed(failure)
+        reporter.heed(failure)
         if failure.code == UNKNOWN_SYMBOL:
             raise UnknownSymbolError(f"{method}: {failure.text}")
         raise SnapshotError(f"{method}: {failure.text}")

@@ -37,7 +37,7 @@ def _fact(report: VenueReport) -> object:
     return report
 
 
-class Desk:
+class Reporter:
     """One account's shared state, used from the venue loop only."""
 
     def __init__(
