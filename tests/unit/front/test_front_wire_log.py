@@ -311,7 +311,7 @@ async def test_room_is_left_to_others(
         monkeypatch.setattr("gateway.front.wire_writer._GIVE_UP_S", 0.05)
         side.writer.write(ORDER)
         assert await exactly(side.engine_reader, ORDER)
-    assert any("bytes could not be written" in line for line in log)
+    await until(lambda: any("bytes could not be written" in line for line in log))
 
 
 async def test_a_torn_end_is_gone_on_from(
