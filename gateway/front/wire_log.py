@@ -95,6 +95,8 @@ class Undecided:
 
     def put(self, tap: Tap, kind: Kind, data: bytes, at: int) -> None:
         """As WireLog.put."""
+        if kind == Kind.IN and self.items and self.items[-1][1] == Kind.IN:
+            data = self.items.pop()[2] + data  # else what comes byte by byte would take two hundred times the room
         self.items.append((tap, kind, data, at))
         if kind in LAST:
             tap.into(self._otherwise)

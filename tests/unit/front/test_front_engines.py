@@ -9,7 +9,7 @@ import pytest
 
 from gateway.control.client import exchange, look
 from gateway.front import BackendSettings, FrontSettings, PasswordLogon, UserFile, WireLogSettings, hash_password
-from gateway.front.wire_log import WireLog
+from gateway.front.wire_log import Tap, Undecided, WireLog
 from gateway.wire.records import Kind
 from tests.fixtures.wire_logs import bytes_of, sound, texts
 from tests.unit.front.support import (
@@ -139,6 +139,21 @@ async def test_bytes_are_in_the_log_of_the_engine_whose_session_they_name(
     assert {record.connection for record in nobodys} == {0, 3, 4}
     assert bytes_of(nobodys, Kind.IN, 4) == b"GET / HTTP/1.1\r\n\r\n"
     assert texts(nobodys, Kind.REFUSED)[0].startswith("no session has BeginString(8)=FIX.4.4 SenderCompID(49)=NOBODY")
+
+
+def test_what_waits_for_its_log_takes_the_room_of_its_bytes(tmp_path: Path) -> None:
+    log = WireLog(WireLogSettings(tmp_path))
+    undecided = Undecided(None)
+    tap = Tap(undecided, 7, "peer", 1 << 20)
+    tap.note(Kind.OPENED, "")
+    for at, byte in enumerate(LOGON, 1):
+        tap.received(bytes([byte]), at)
+    assert len(undecided.items) == 2
+    assert tap.into(log) is tap
+    tap.sent(ANSWER)
+    opened, came, answered = log.take(1 << 20)
+    assert (opened[1], answered[1:4:2]) == (Kind.OPENED, (Kind.OUT, ANSWER))
+    assert came == (tap, Kind.IN, len(LOGON), LOGON), "with the time of its last byte, as ever"
 
 
 async def test_a_log_that_cannot_be_written_refuses_only_its_engine_s_sessions(
