@@ -55,7 +55,12 @@ def front(
 
 
 def front_settings(loaded: Config | SharedFront) -> FrontSettings:
-    """The part of the configuration that the front needs: it faces the network, and keeps no more than that."""
+    """The part of the configuration that the front needs: it faces the network, and keeps no more than that.
+
+    Raises ConfigError for a gateway that shares its front: what its door demands of clients is in that front's file.
+    """
+    if isinstance(loaded, Config) and loaded.front.shared:
+        raise ConfigError("front.shared: clients come by a shared front; give its file, which names this gateway's")
     shared = loaded if isinstance(loaded, SharedFront) else None
     gateways = [loaded] if isinstance(loaded, Config) else list(loaded.gateways.values())
     front = shared.config.front if shared is not None else gateways[0].front

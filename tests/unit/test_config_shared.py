@@ -74,6 +74,13 @@ def test_one_gateway_s_own_file_is_as_it_was(files: Path) -> None:
     assert settings.wire_log == settings.backends[0].wire_log
 
 
+@pytest.mark.usefixtures("files")
+def test_who_shares_a_front_gets_none_of_its_own() -> None:
+    """It would listen on the usual port, without the TLS and the limits that the shared one's file asks for."""
+    with pytest.raises(ConfigError, match=r"front\.shared: clients come by a shared front"):
+        front_settings(load_config(Path("btc.toml")))
+
+
 def refused(file: str, old: str, new: str) -> str:
     """What is said when this is written instead."""
     text = Path(file).read_text()
