@@ -20,9 +20,10 @@ from loguru import logger
 from gateway.config import Config
 from gateway.engine.attendance import TICK_S, Attendance, Missing
 from gateway.engine.emergency import Emergency, EmergencyFile, Found, OpenOrder
-from gateway.engine.orders_in_sql import is_anothers, orders_in_sql
+from gateway.engine.orders_in_sql import is_anothers, load_driver, orders_in_sql
 from gateway.engine.private_socket import peer_of
 from gateway.engine.pulse import BEAT, BYE, HELLO, pulse_socket
+from gateway.errors import ConfigError
 from gateway.venues.base import Sinks, Venue
 from gateway.venues.emergency import ours_at
 
@@ -70,6 +71,8 @@ class Unattended:
 
     async def start(self) -> None:
         """Listen. Raises OSError."""
+        with suppress(ConfigError):  # which the engine tells, and does not start
+            load_driver(self._config.database.url)
         path = pulse_socket(self._config.engine.directory)
         self._server = await asyncio.start_unix_server(self._serve, sock=listen_at(path))
         self._ticking = asyncio.create_task(self._tick())

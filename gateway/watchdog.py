@@ -7,6 +7,7 @@ is sent again until the order is over, or until a fresh engine, which could read
 """
 
 import asyncio
+import encodings.idna  # noqa: F401 - Python loads it with the first host's name, which may be when the disk is gone
 import os
 import signal
 from collections.abc import Callable

@@ -26,8 +26,8 @@ from gateway.wire.segments import Found, LogReader, Problem, segment_files
 EXIT_DAMAGED = 1
 _POLL_S = 0.2
 _SLACK = 60 * 10**9
-"""Records are in the order of their times, unless the clock was set back, or a shared front learned late whose they are:
-by so much at most is thought of (ns).
+"""Records are in the order of their times, unless the clock was set back, or a shared front learned late whose they
+were: by so much at most is thought of (ns).
 """
 
 

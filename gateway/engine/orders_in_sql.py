@@ -5,7 +5,16 @@ from gateway.engine.emergency import OpenOrder, open_orders
 from gateway.engine.lease import SHARD
 from gateway.store import readers
 from gateway.store.database import open_for_reading
+from gateway.store.dialects import make_engine, parse_url
 from gateway.store.leases import read_lease
+
+
+def load_driver(url: str) -> None:
+    """Have all in memory that the functions below take: they are called when the disk may be gone.
+
+    Raises ConfigError where the URL, or the driver, is none that can be used.
+    """
+    make_engine(parse_url(url), read_only=True).dispose()
 
 
 def orders_in_sql(url: str) -> tuple[OpenOrder, ...]:

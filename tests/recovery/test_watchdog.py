@@ -1,6 +1,7 @@
 """The watchdog alone, with an engine that is none: it sends when that is dead, and whatever the disk says."""
 
 import asyncio
+import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -13,8 +14,9 @@ from gateway.config import Config
 from gateway.engine.emergency import Emergency, OpenOrder, encode, read_aftermaths
 from gateway.engine.handover import TAKEN, watchdog_socket
 from gateway.engine.pulse import pulse_socket
+from gateway.store.database import open_database
 from gateway.venues import emergency as venue_cancels
-from tests.fixtures.processes import KEYS, Exchange
+from tests.fixtures.processes import KEYS, ROOT, Exchange, Gateway
 from tests.fixtures.strangers import place_past_the_gateway
 
 STUBBORN = """
@@ -103,6 +105,49 @@ async def test_what_cannot_be_written_down_is_canceled_all_the_same(
     await until_canceled(exchange)
     assert await asyncio.to_thread(engine.wait, 20) == -9
     assert read_aftermaths(tmp_path, 0) == []
+
+
+SEALED = """
+import asyncio, sys, uvloop
+from gateway.cli.watchdog import load_config
+from gateway.engine.orders_in_sql import orders_in_sql
+from gateway.watchdog import Watchdog
+from pathlib import Path
+
+class Gone:
+    def find_spec(self, name, *_):
+        raise ImportError(f"{name} is on a disk that is gone")
+
+async def main():
+    config = load_config(Path(sys.argv[1]))
+    process = Watchdog(config, allow_live=False)
+    await process.start()
+    sys.meta_path.insert(0, Gone())
+    print(len(orders_in_sql(config.database.url)), flush=True)
+    await asyncio.to_thread(sys.stdin.read)
+    await process.stop()
+
+uvloop.run(main())
+"""
+
+
+async def test_it_loads_nothing_once_the_disk_is_gone(tmp_path: Path, exchange: Exchange) -> None:
+    gateway = Gateway(tmp_path, exchange.url)
+    (tmp_path / "gateway.toml").write_text(gateway._text())
+    (tmp_path / "run").mkdir()
+    open_database(gateway.database_url, "sim", "test").dispose()
+    await place_past_the_gateway(exchange, "test-O1-1")
+    arguments = [sys.executable, "-c", SEALED, str(tmp_path / "gateway.toml")]
+    env = {**os.environ, **KEYS, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env)  # noqa: ASYNC220
+    try:
+        assert process.stdout is not None
+        assert await asyncio.to_thread(process.stdout.readline) == b"0\n", "SQL is read"
+        engine = await hand_over(tmp_path / "run", emergency("test-O1-1"))
+        assert await asyncio.to_thread(engine.wait, 60) == -9
+        await until_canceled(exchange)
+    finally:
+        await asyncio.to_thread(process.communicate)
 
 
 HANGS = """
