@@ -342,7 +342,7 @@ def _hint(error: ClientError) -> str:
         return "\nIf the gateway started afresh, or this machine lost its numbers: --reset"
     if isinstance(error, LogonRefused) and "closed the connection" in str(error):
         return (
-            "\nA gateway hangs up on whom it does not know: has it a session with this --sender, --target and "
-            "--version? Its log and fixgw wire say why"
+            "\nA gateway hangs up while it starts, and on whom it does not know: has it a session with this --sender, "
+            "--target and --version? Its log and fixgw wire say why"
         )
     return ""

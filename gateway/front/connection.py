@@ -188,7 +188,8 @@ class ClientSide(asyncio.Protocol):
             engine = await reach_engine(self, backend.engine_socket, wait)
         except OSError as error:
             away = f"the engine is away ({type(error).__name__}: {backend.engine_socket})"
-            raise Refused(away, "the gateway is starting, try again", backend.engine_missed()) from None
+            # No Reject: QuickFIX, which waits for a Logon, takes its number for too low, and is long in coming back.
+            raise Refused(away, level=backend.engine_missed()) from None
         finally:
             self.awaits_engine = False
         if engine is None:

@@ -132,10 +132,7 @@ async def test_an_engine_that_stays_away_is_logged_once(settings: FrontSettings,
         for _ in range(3):
             reader, writer = await connect(front)
             writer.write(LOGON)
-            told = await asyncio.wait_for(reader.read(), WAIT)
-            assert b"\x0135=3\x01" in told
-            assert b"\x0134=0\x01" in told
-            assert b"\x0158=the gateway is starting, try again\x01" in told
+            assert await is_closed(reader)
         assert len([line for line in log if "WARNING" in line and "engine is away" in line]) == 1
         stand_in = Engine()
         server = await asyncio.start_unix_server(stand_in.on_connect, settings.backends[0].engine_socket)
