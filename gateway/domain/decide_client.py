@@ -6,7 +6,8 @@ from typing import Any
 from gateway.domain import commands as c
 from gateway.domain import events as e
 from gateway.domain import risk
-from gateway.domain.advance import advance
+from gateway.domain.advance import advance, only_reduces
+from gateway.domain.ages import too_old, waited_here
 from gateway.domain.book import Book
 from gateway.domain.changes import Changes
 from gateway.domain.frozen import frozen
@@ -19,8 +20,6 @@ from gateway.domain.prices import Prices
 from gateway.domain.session_names import session_name
 from gateway.domain.session_profile import Account, SessionProfile
 from gateway.domain.values import CxlRejReason, OrdRejReason, TimeInForce
-
-_SECOND = 1_000_000_000
 
 
 @frozen
@@ -110,7 +109,7 @@ def _received_or_denied(
 def _check_new(
     command: c.NewOrder, account: Account, profile: SessionProfile, market: Market, book: Book
 ) -> risk.Decision:
-    denial = _too_old(command, profile)
+    denial = too_old(command, profile)
     if denial is not None:
         return risk.Decision(denial)
     return _check(_terms(command), account, profile, market, book, command.at)
@@ -150,21 +149,6 @@ def _check(
         capabilities=market.capabilities,
         rules=rules,
         snapshot=risk.Snapshot(at, market.instrument, market.without_reference, market.prices, rules.collar),
-    )
-
-
-def _too_old(command: c.NewOrder | c.ReplaceOrder, profile: SessionProfile) -> risk.Denial | None:
-    """What was made before an outage and arrives after it is no longer what the client wants."""
-    limit = profile.max_order_age
-    if limit is None or command.sent_at is None or command.at - command.sent_at <= limit:
-        return None
-    age = (command.at - command.sent_at) // _SECOND
-    return risk.deny(
-        "MAX_ORDER_AGE",
-        OrdRejReason.TOO_LATE_TO_ENTER,
-        limit=f"{limit // _SECOND}s",
-        age=f"{age}s",
-        session=profile.key,
     )
 
 
@@ -266,8 +250,12 @@ def decide_replace(
     profile: SessionProfile,
     market: Market,
     book: Book,
+    now: int,
 ) -> tuple[Changes, risk.Decision | None]:
-    """A replace names the order as last accepted, or the pending replace it is chained to."""
+    """A replace names the order as last accepted, or the pending replace it is chained to.
+
+    now: nanoseconds UTC; the command came earlier where it has waited to be decided.
+    """
     refused = _refuse_replace(command, order)
     if refused is not None:
         return refused, None
@@ -277,8 +265,14 @@ def decide_replace(
             base = request.terms
     price = command.price if command.price is not None else base.price
     stop_px = command.stop_px if command.stop_px is not None else base.stop_px
-    decision = _check_replace(
-        command, order, base, Terms(command.order_qty, price, stop_px), account, profile, market, book
+    terms = Terms(command.order_qty, price, stop_px)
+    max_age = profile.max_order_age or REPLACE_MAX_AGE
+    in_place = market.capabilities.amend_qty_down and only_reduces(base, terms)
+    late = None if in_place else waited_here(command, max_age, now)
+    decision = (
+        risk.Decision(late)
+        if late is not None
+        else _check_replace(command, order, base, terms, account, profile, market, book)
     )
     if decision.denial is not None:
         throttled = decision.denial.code == "ORDER_RATE"
@@ -294,7 +288,7 @@ def decide_replace(
             order_qty=command.order_qty,
             price=price,
             stop_px=stop_px,
-            max_age=profile.max_order_age or REPLACE_MAX_AGE,
+            max_age=max_age,
         )
     )
     advance(changes, market.capabilities, command.at)
@@ -341,7 +335,7 @@ def _check_replace(
     market: Market,
     book: Book,
 ) -> risk.Decision:
-    denial = _too_old(command, profile)
+    denial = too_old(command, profile)
     if denial is not None:
         return risk.Decision(denial)
     grows = subtract(subtract(terms.order_qty, order.cum_qty), order.exposed_qty)

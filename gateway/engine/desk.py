@@ -192,6 +192,7 @@ class Desk:
             profile=profile,
             market=market,
             book=self._book,
+            now=self._clock.now(),
         )
         self._recorder.record(changes, market.capabilities, decision)
         return order.order_id

@@ -68,6 +68,31 @@ def test_before_its_cancel_is_done_the_order_goes_on_as_it_was(how: str) -> None
     assert desk.order().leaves_qty == 10
 
 
+def test_what_has_waited_here_too_long_does_not_begin() -> None:
+    """Else its cancel would be done, and the order gone with nothing placed for it."""
+    desk, told = DomainDesk(CAPABILITIES, profile(max_order_age=5_000_000_000)), Told()
+    desk.new("X")
+    desk.hear(told.accepted())
+    desk.quiet()
+    came = desk.now
+    desk.now += 6_000_000_000
+    desk.replace("Y", "X", "10", "101", at=came)
+    assert [getattr(one, "text", "") for one in desk.reports] == ["REPLACE_TOO_LATE limit=5s age=6s"]
+    assert desk.sent() == []
+    assert desk.told() == ["9 Y>X 39=0 102=2"]
+    desk.replace("Z", "X", "10", "101", at=desk.now - 4_000_000_000)
+    assert desk.sent() == [CancelIntent]
+
+
+def test_what_has_waited_here_and_is_done_in_place_takes_effect() -> None:
+    desk, told = DomainDesk(AMENDS, profile(max_order_age=5_000_000_000)), Told()
+    desk.new("X")
+    desk.hear(told.accepted())
+    desk.quiet()
+    desk.replace("Y", "X", "6", at=desk.now - 6_000_000_000)
+    assert desk.sent() == [AmendIntent]
+
+
 def test_what_only_takes_quantity_away_is_never_too_late() -> None:
     desk, told = DomainDesk(AMENDS), Told()
     asked(desk, told, "6", None)
