@@ -51,7 +51,10 @@ def setup_logging(config: LogConfig, process: str) -> None:
         write(record["time"], record["level"].name, _lines(record))
 
     def info(text: str) -> None:
-        write(datetime.now(UTC), "INFO", text.splitlines())
+        try:
+            write(datetime.now(UTC), "INFO", text.splitlines())
+        except Exception:  # a full disk, a closed pipe: loguru says so on standard error, and raises nothing
+            logger.info("{}", text)
 
     logger.remove()
     logger.add(sink, level=config.level, format="{message}")

@@ -42,6 +42,13 @@ def test_lines_of_orders_look_like_all_others(tmp_path: Path) -> None:
     assert re.fullmatch(HEAD + "OrderFilled order_id=O1 {}", second)
 
 
+def test_a_log_that_cannot_be_written_stops_nobody(capsys: pytest.CaptureFixture[str]) -> None:
+    setup_logging(LogConfig(file=Path("/dev/full")), "engine")
+    info_lines(lambda: "OrderReceived order_id=O1")
+    logger.info("session on")
+    assert capsys.readouterr().err.count("No space left on device") == 2, "it is told where it can be"
+
+
 def test_an_exceptions_traceback_is_in_the_same_shape(tmp_path: Path) -> None:
     setup_logging(LogConfig(file=tmp_path / "a.log"), "front")
     try:
