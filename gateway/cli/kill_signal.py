@@ -9,6 +9,7 @@ from loguru import logger
 from gateway.control.client import ControlError, ask
 
 _AGAIN_S = 0.5
+_TELL_S = 60.0  # an engine behind a shared front may be away for days
 
 
 class KillOnSignal:
@@ -26,11 +27,14 @@ class KillOnSignal:
             self._thread.start()
 
     def _ask(self) -> None:
+        said, quiet_until = "", 0.0
         while True:
             try:
                 answer = ask(self._socket, "kill", {"reason": "SIGUSR1 to fixgw run"})
             except ControlError as error:
-                logger.error("not halted yet, trying again: {}", error)
+                if str(error) != said or time.monotonic() > quiet_until:
+                    said, quiet_until = str(error), time.monotonic() + _TELL_S
+                    logger.error("not halted yet, trying again: {}", error)
                 time.sleep(_AGAIN_S)
             else:
                 logger.warning("{}", answer.text)
