@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
 from gateway.front.addresses import Address
 from gateway.front.authentication import PasswordCheck
 from gateway.front.logon import Logon
 from gateway.front.settings import FrontSettings, PasswordLogon, SessionPolicy, SignatureLogon
-from gateway.front.signatures import SignatureCheck, load_keys
+from gateway.front.signatures import PublicKeyError, SignatureCheck, load_keys
 from gateway.front.users import UserFile
 
 
@@ -21,12 +23,22 @@ class Credentials:
         self._users = {key: files.setdefault(path.resolve(), UserFile(path)) for key, path in with_password}
         self._passwords = PasswordCheck(settings.max_logon_failures, settings.lockout_seconds)
         self._signatures = SignatureCheck()
+        self._keys: dict[str, tuple[Ed25519PublicKey, ...]] = {}
         self.reload()
 
     def reload(self) -> None:
-        """Read the public keys again. Raises PublicKeyError, and keeps what it has."""
-        signed = [(s.key, s.logon) for s in self._sessions if isinstance(s.logon, SignatureLogon)]
-        self._keys = {key: load_keys(logon.public_keys) for key, logon in signed}
+        """Read the public keys again. Raises PublicKeyError where some cannot be used: these sessions alone keep what
+        they have, as a key that was withdrawn from another is not to stay in use for their sake.
+        """
+        problems: list[str] = []
+        for session in self._sessions:
+            if isinstance(session.logon, SignatureLogon):
+                try:
+                    self._keys[session.key] = load_keys(session.logon.public_keys)
+                except PublicKeyError as error:
+                    problems.append(f"{session.key}: {error}")
+        if problems:
+            raise PublicKeyError("; ".join(problems))
 
     async def check(self, policy: SessionPolicy, logon: Logon, address: Address) -> None:
         """Raises Refused unless the Logon proves what its session asks for."""

@@ -64,7 +64,7 @@ class FrontState:
         try:
             self.credentials.reload()
         except PublicKeyError as error:
-            logger.error("public keys not reloaded, the old ones stay in use: {}", error)
+            logger.error("public keys not reloaded, these sessions keep the old ones: {}", error)
 
     def _load_tls(self) -> None:
         if self.settings.tls is not None:

@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from ipaddress import ip_address
 from itertools import count
@@ -30,6 +31,7 @@ from gateway.front import (
 )
 from gateway.front import authentication as authentication_module
 from gateway.front.authentication import PasswordCheck
+from gateway.front.credentials import Credentials
 from gateway.front.logon import take_logon
 from gateway.front.passwords import is_password
 from gateway.front.refused import Refused
@@ -271,6 +273,29 @@ async def test_a_signed_logon_gets_in_once(
         assert (await answer(front, engine, signed(stranger, next(times)))).get(35) == b"A"
         with pytest.raises(FrontError, match=r"public key .*desk.pem"):
             Front(front._settings)
+
+
+async def test_a_key_that_is_withdrawn_is_so_whatever_another_session_s_file_is_like(
+    settings: FrontSettings, key: Ed25519PrivateKey, tmp_path: Path
+) -> None:
+    (tmp_path / "other.pem").write_bytes((tmp_path / "desk.pem").read_bytes())
+    both = tuple(
+        replace(session(name), logon=SignatureLogon((tmp_path / file,), window_seconds=60))
+        for name, file in (("DESK01", "other.pem"), ("DESK", "desk.pem"))
+    )
+    check = Credentials(with_backend(settings, sessions=both))
+    (tmp_path / "other.pem").write_text("nothing")
+    another = Ed25519PrivateKey.generate().public_key()
+    (tmp_path / "desk.pem").write_bytes(another.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    with pytest.raises(PublicKeyError, match=r"^FIX.4.4:FIXGW->DESK01: public key .*other.pem"):
+        check.reload()
+    times = later()
+    for policy, refused in zip(both, (False, True), strict=True):
+        logon = take_logon(signed(key, next(times)), 4096)
+        assert logon is not None
+        with pytest.raises(Refused, match="no signature") if refused else nullcontext():
+            await check.check(policy, logon, ip_address("192.0.2.1"))
+    check.close()
 
 
 SECOND = 1_000_000_000
