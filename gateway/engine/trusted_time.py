@@ -2,7 +2,8 @@
 
 A clock that is set forward by mistake would end every DAY and GTD order at once, and nothing brings back their places
 in the queue. So a clock that jumps is not believed in this before a venue has told the time, and nor is it at a start,
-where it may have been wrong from the beginning: cancels need the venue anyway.
+where it may have been wrong from the beginning: cancels need the venue anyway. A venue that says otherwise than was to
+be expected has to say so twice.
 """
 
 import time
@@ -37,7 +38,8 @@ class TrustedTime:
         self._monotonic = monotonic
         self._reference = self._ahead()
         self._known = False
-        self._offset = 0  # of the venue's clock to ours, where they are far apart
+        self._offset = 0  # of the venue's clock to ours, where they are far apart; while it is not known, as expected
+        self._told: int | None = None  # another one, which a venue has told once
         self._noticed_at = 0
 
     def at(self, now: int) -> int | None:
@@ -50,8 +52,12 @@ class TrustedTime:
         self._look()
         if item.source != "venue" or item.at < self._noticed_at or abs(item.error_ns) >= JUMP // 2:
             return
-        self._known, self._reference = True, self._ahead()
-        self._offset = item.offset_ns if abs(item.offset_ns) > JUMP else 0
+        offset = item.offset_ns if abs(item.offset_ns) > JUMP else 0
+        likely = (0, self._offset, self._told)
+        if not any(one is not None and abs(offset - one) <= JUMP for one in likely):
+            self._told = offset  # one odd answer must not end all orders either: it has to be told twice
+            return
+        self._known, self._reference, self._offset, self._told = True, self._ahead(), offset, None
 
     def _look(self) -> None:
         ahead = self._ahead()
@@ -59,6 +65,7 @@ class TrustedTime:
         if abs(jump) <= JUMP:
             return
         self._reference, self._known, self._noticed_at = ahead, False, self._clock.now()
+        self._offset, self._told = self._offset - jump, None
         text = f"the host's clock was set by {jump / NANOSECONDS:+.1f} s, or the host stood still: no day ends, and no "
         self._alert("HOST_CLOCK_JUMPED", text + "order expires, before a venue has told the time")
         self._jumped(jump)

@@ -62,6 +62,8 @@ def test_a_start_does_not_know_before_a_venue_has_told(host: Host) -> None:
     fresh.venue_tells(source="utc")
     assert fresh.told() is None
     fresh.venue_tells(offset=-8 * HOUR)
+    assert fresh.told() is None, "either may be wrong"
+    fresh.venue_tells(offset=-8 * HOUR)
     assert fresh.told() == -8 * HOUR, "the host took its clock's local time for UTC"
     fresh.venue_tells(offset=NANOSECONDS)
     assert (fresh.told(), fresh.alerts) == (0, [])
@@ -87,6 +89,19 @@ def test_a_jump_is_alerted_and_waits_for_a_venue(host: Host, jump: int) -> None:
     assert host.told() is None
     host.venue_tells()
     assert (host.told(), host.jumps) == (0, [jump, -jump])
+
+
+def test_one_odd_answer_of_a_venue_ends_nothing(host: Host) -> None:
+    for odd in (9 * DAY, -DAY, DAY):
+        host.venue_tells(offset=odd)
+        assert host.told() == 0
+    host.venue_tells()
+    host.venue_tells(offset=DAY)
+    assert host.told() == 0, "the odd ones before it are long ago"
+    host.venue_tells(offset=DAY + JUMP)
+    assert host.told() == DAY + JUMP
+    host.venue_tells(offset=DAY)
+    assert host.told() == DAY, "it is known to be far"
 
 
 def test_time_that_goes_by_is_no_jump(host: Host) -> None:
