@@ -72,9 +72,11 @@ class Timers:
         return due
 
     def new_day(self, now: int) -> int | None:
-        """When a trading day began since the last call: its start. Told once."""
-        at = self._trusted(now)
-        start = self._today if at is None else day_start(at, self._day_end_seconds)
+        """When a trading day began since the last call: its start. Told once.
+
+        By the host's clock, as everything is recorded by that: from the record the same days have to come again.
+        """
+        start = day_start(now, self._day_end_seconds)
         if start == self._today:
             return None
         self._today = start
@@ -82,16 +84,14 @@ class Timers:
 
     def wait(self, now: int) -> float:
         """Seconds until something is due."""
-        wait, restless, at = DAY, self._restless.values(), self._trusted(now)
+        wait, restless, at = self._today + DAY - now, self._restless.values(), self._trusted(now)
         if restless:
             soonest, latest = min(restless), max(restless)
             if latest > now + RETRY_LONGEST:
                 return 0.0
             wait = min(wait, soonest - now)
-        if at is not None:
-            wait = min(wait, self._today + DAY - at)
-            if self._expiries:
-                wait = min(wait, self._expiries[0][0] - at)
+        if self._expiries and at is not None:
+            wait = min(wait, self._expiries[0][0] - at)
         return max(0.0, wait / NANOSECONDS)
 
 

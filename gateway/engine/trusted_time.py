@@ -66,8 +66,8 @@ class TrustedTime:
             return
         self._reference, self._known, self._noticed_at = ahead, False, self._clock.now()
         self._offset, self._told = self._offset - jump, None
-        text = f"the host's clock was set by {jump / NANOSECONDS:+.1f} s, or the host stood still: no day ends, and no "
-        self._alert("HOST_CLOCK_JUMPED", text + "order expires, before a venue has told the time")
+        text = f"the host's clock was set by {jump / NANOSECONDS:+.1f} s, or the host stood still: no order expires "
+        self._alert("HOST_CLOCK_JUMPED", text + "before a venue has told the time")
         self._jumped(jump)
 
     def _ahead(self) -> int:

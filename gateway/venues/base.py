@@ -29,7 +29,7 @@ what executes in between shows as a trade. A verdict (VenueOrderWorking,
 VenueClosed) tells the moment of the query, so a trade reported just before may be newer than the verdict's cum_qty.
 
 The venue's clock is told to sinks.clock before the first availability and again and again from then on: before
-that no order expires and no trading day ends.
+that no order expires.
 
 Deposits and withdrawals are reported as VenueBalanceMoved, each once. A snapshot's balances are true of one moment
 between balances_since_ms and balances_until_ms; without these, balances are not compared with the books.
