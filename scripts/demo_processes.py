@@ -106,7 +106,6 @@ class Processes:
         self.gateway_port = self._port(ready)
         # Clients can log on once the engine has started, and orders are taken once the venue's state is known.
         for line in ("engine started", "reconciled account="):
-            # mypy does not infer a lambda with a default
             self._await(lambda line=line: line in self.gateway_log.read_text(errors="replace"))  # type: ignore[misc]  # mypy infers no lambda with a default
         # The next start with this file listens where this one does.
         self.config.write_text(

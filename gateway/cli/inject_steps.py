@@ -241,7 +241,7 @@ class Steps:
             await until(lambda: self._is_gone(str(arguments["session"])) or None)
 
     def _is_gone(self, session: str) -> bool:
-        """Its name, or whole."""
+        """Whether nobody is on the session; by its client's CompID, or whole."""
         keys = [key for key in self._clients if session in (key, session_name(key))]
         return not any(self._clients[key].connected or self._watch.is_on(key) for key in keys)
 

@@ -65,10 +65,9 @@ def run(
             make_private_directory(gateway.engine.directory, gateway.engine.control_gid)
         if isinstance(settings, SharedFront):
             make_private_directory(settings.config.directory)
-        seals = sealing_key() is not None
-    except OSError as error:
-        typer.echo(f"{config}: engine.directory: cannot be made: {error}", err=True)
-        raise typer.Exit(EXIT_CONFIG) from error
+        seals = isinstance(settings, Config) and sealing_key() is not None
+    except OSError as error:  # which says where
+        refuse(f"{config}: a directory it names cannot be made: {error}")
     except ConfigError as error:
         refuse(str(error))
     if isinstance(settings, SharedFront):

@@ -43,7 +43,10 @@ class TrustedTime:
         self._noticed_at = 0
 
     def at(self, now: int) -> int | None:
-        """What the venue's clock shows when the host's shows now; None while nobody knows."""
+        """What the venue's clock shows when the host's shows now; None while nobody knows.
+
+        Jumps are noticed here alone, so it is asked at every turn of the loop, whether an order has an end or not.
+        """
         self._look()
         return now + self._offset if self._known else None
 

@@ -14,7 +14,7 @@ class PasswordLogon:
     """The users, by Username(553), one of whom the Logon must name with the password that the file has of it."""
 
     users: frozenset[str]
-    users_file: Path = Path("users.json")
+    users_file: Path
 
 
 @dataclass(frozen=True, slots=True)

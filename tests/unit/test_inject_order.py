@@ -95,3 +95,10 @@ def test_the_first_order_taken_after_a_start_is_behind_what_was_heard_before_it_
 def test_an_order_that_was_not_sent_did_not_wait_for_a_start() -> None:
     assert list(first_taken([_order(39 * MS)], {}, [RESTART])) == []
     assert list(first_taken([_order(19 * MS)], {"O2": 41 * MS}, [RESTART])) == []
+
+
+def test_what_repeats_an_order_was_not_sent() -> None:
+    """Its answer names the order that went to the venue before."""
+    order, repetition = _order(25 * MS), _order(39 * MS)
+    assert list(first_taken([repetition], {"O2": 10 * MS}, [RESTART])) == []
+    assert list(first_taken([order, repetition], {"O2": 30 * MS}, [RESTART])) == [(25 * MS, 30 * MS)]

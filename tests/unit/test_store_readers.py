@@ -9,14 +9,14 @@ import pytest
 from sqlalchemy import Connection, Engine, event
 
 from gateway.domain import events as e
-from gateway.domain.values import LiquidityInd, OrdType, Side, TimeInForce
+from gateway.domain.values import LiquidityInd
 from gateway.store import queries, readers
 from gateway.store.batch import Batch
 from gateway.store.codec import encode_event
 from gateway.store.database import open_database
 from gateway.store.rows import AlertRow, DecisionRow, IntentRow, JournalRow, VenueCallRow
 from gateway.store.writer import BatchWriter
-from tests.fixtures.store_rows import AT, EXECUTION, MESSAGE, ORDER, REPORT, SESSION, STATE
+from tests.fixtures.store_rows import AT, EXECUTION, MESSAGE, ORDER, REPORT, SESSION, STATE, journal_row, received
 
 OTHER = "FIX.4.2:GATEWAY->OTHER"
 
@@ -39,33 +39,6 @@ def connection(engine: Engine) -> Iterator[Connection]:
     with engine.connect() as connection:
         yield connection
         connection.rollback()
-
-
-def received(order_id: str, cl_ord_id: str = "A1", at: int = AT) -> e.OrderReceived:
-    return e.OrderReceived(
-        order_id=order_id,
-        at=at,
-        session=SESSION,
-        cl_ord_id=cl_ord_id,
-        account="ACME",
-        venue_account="main",
-        symbol="BTCUSDT",
-        side=Side.BUY,
-        ord_type=OrdType.LIMIT,
-        time_in_force=TimeInForce.GTC,
-        order_qty=Decimal("2.50"),
-        price=Decimal("100.10"),
-        stop_px=None,
-        expire_time=None,
-        post_only=False,
-        remainder_expires=False,
-        report_pending_new=False,
-        echo=((58, "caf\u00e9\0"),),
-    )
-
-
-def journal_row(position: int, what: e.Event) -> JournalRow:
-    return JournalRow(position, what.order_id, type(what).__name__, what.at, encode_event(what))
 
 
 def expired(order_id: str) -> e.OrderExpired:

@@ -10,11 +10,14 @@ from gateway.compliance.inject.venue_words import Word
 def first_taken(
     client_steps: list[Sent], sent_at: dict[str, int], connections: Iterable[Connected | Restarted]
 ) -> Iterator[tuple[int, int]]:
-    """Of each restart the first order that was taken afterwards: when it came, and was sent to its venue."""
+    """Of each restart the first order that was taken afterwards: when it came, and was sent to its venue.
+
+    What repeats an order is answered with its OrderID(37), but was sent before it came.
+    """
     taken = [
         (step.at, sent_at[step.order_id])
         for step in client_steps
-        if step.msg_type == "D" and step.order_id is not None and step.order_id in sent_at
+        if step.msg_type == "D" and step.order_id is not None and sent_at.get(step.order_id, 0) >= step.at
     ]
     for restart in connections:
         if isinstance(restart, Restarted):

@@ -64,7 +64,8 @@ async def test_connections_beyond_the_limit_are_refused(
         assert any("refused, 2 connections are open" in line for line in log)
         await hang_up(second)
         await log_on(front, engine, "DESK02")  # its place is free again
-        assert not first.writer.transport.is_closing()
+        first.writer.write(ORDER)
+        assert await exactly(first.engine_reader, ORDER)
 
 
 async def test_half_open_connections_leave_room_for_no_more_of_them(

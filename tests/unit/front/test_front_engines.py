@@ -84,7 +84,8 @@ async def test_a_session_goes_to_its_engine_and_only_its_own_are_told_of(
         answer = await asyncio.to_thread(exchange, two, "POST", "/disconnect", asked, WAIT)
         assert answer["done"] is True
         assert await is_closed(second.reader)
-        assert not first.writer.transport.is_closing()
+        first.writer.write(ORDER)
+        assert await exactly(first.engine_reader, ORDER)
 
 
 async def test_an_engine_that_is_away_takes_none_of_the_other_s_along(
@@ -106,7 +107,8 @@ async def test_an_engine_that_is_away_takes_none_of_the_other_s_along(
         assert await exactly(second.engine_reader, ORDER)
         server = await asyncio.start_unix_server(engines[0].on_connect, shared.backends[0].engine_socket)
         again = await log_on(front, engines[0])
-        assert not again.writer.transport.is_closing()
+        again.writer.write(ORDER)
+        assert await exactly(again.engine_reader, ORDER)
         server.close()
 
 
@@ -166,7 +168,8 @@ async def test_a_log_that_cannot_be_written_refuses_only_its_engine_s_sessions(
         writer.write(LOGON)
         assert b"cannot record" in await asyncio.wait_for(reader.read(), WAIT)
         other = await log_on(front, engines[1], "OTHER")
-        assert not other.writer.transport.is_closing()
+        other.writer.write(ORDER)
+        assert await exactly(other.engine_reader, ORDER)
 
 
 async def test_a_user_is_that_of_the_gateway_s_own_file(
@@ -192,4 +195,4 @@ async def test_a_user_is_that_of_the_gateway_s_own_file(
         engine_reader, engine_writer = await engines[1].connection()
         engine_writer.write(ANSWER)
         assert await exactly(reader, ANSWER)
-        assert not engine_reader.at_eof()
+        assert b"\x0135=A\x01" in await asyncio.wait_for(engine_reader.readuntil(b"\x0110="), WAIT)
