@@ -160,11 +160,12 @@ def verify(
     with reading(config) as connection:
         asked = {"date": date, "since": since, "until": until, "offline": offline, "archive": archive}
         record_access(config, "audit verify", **asked)
+        until = min(window.until, time.time_ns() - _UNDER_WAY)  # SQL is seen as it is now, however long this takes
         see_one_moment(connection)
         verified = verify_all(connection, known, found, since=window.since, until=window.until, copies=copies)
         _show(verified, time.monotonic() - started)
         if has_segments(wire):
-            _verify_wire(connection, wire, window, found, verified)
+            _verify_wire(connection, wire, window._replace(until=until), found, verified)
     if archive is not None:
         show_archives(archive, known, found, window, verified.entries.values())
     elif verified.entries:
@@ -180,9 +181,8 @@ def _verify_wire(
     """The files, and whether they and SQL tell of the same messages."""
     try:
         count = verify_wire(directory, stored_seals(connection), found, newest_wire(verified.entries.values()))
-        until = min(window.until, time.time_ns() - _UNDER_WAY)
         gone = archived_until(verified.entries.values(), ("messages", WIRE_LOG))
-        both = cross_check(connection, directory, window.since, until, found, archived_until=gone)
+        both = cross_check(connection, directory, window.since, window.until, found, archived_until=gone)
     except OSError as error:
         found(Finding("wire log", str(error.filename), f"cannot be read: {error.strerror}"))
         return

@@ -15,44 +15,12 @@ from gateway.compliance.audit.seals import copied_seals
 from gateway.compliance.audit.wire import WireHead, has_segments, verify_wire
 from gateway.store.database import open_database
 from gateway.store.tables import messages
-from gateway.wire.records import Encoder, Kind, SegmentHeader, labels
-from gateway.wire.segments import segment_name
+from gateway.wire.records import Kind
 from tests.fixtures.recorded import DESK, START, busy_day
+from tests.fixtures.wire_logs import GrowingLog, whole
 
 NOW = START + 3 * DAY
-LABELS = labels("127.0.0.1:1", DESK)
 LOGON = b"8=FIX.4.4\x0135=A\x0134=1\x0149=DESK\x0156=FIXGW\x01554=%b\x0110=000\x01"
-
-
-class Log:
-    """A wire log being written: two segments, a connection that is let in."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        directory.mkdir()
-        self.encoder = Encoder(0, bytes(32))
-        self.segment = 0
-        self.begin()
-        self.put(Kind.STARTED, b"started", START)
-        self.put(Kind.LOGON, b"Logon let in", START)
-
-    def begin(self) -> None:
-        self.segment += 1
-        header = SegmentHeader(self.segment, START, START, self.encoder.number + 1, self.encoder.hash)
-        self.file = self.directory / segment_name(self.segment, "20260725")
-        self.file.write_bytes(self.encoder.begin_segment(header))
-
-    def put(self, kind: Kind, data: bytes, at: int, connection: int = 1) -> None:
-        with self.file.open("ab") as file:
-            file.write(self.encoder.encode(at, kind, 0, connection, LABELS, data))
-
-
-def whole(raw: bytes) -> bytes:
-    """The message with its BodyLength(9) and CheckSum(10) as on the wire."""
-    fields = [part for part in raw.split(b"\x01") if part and not part.startswith((b"8=", b"9=", b"10="))]
-    body = b"".join(part + b"\x01" for part in fields)
-    head = b"%b\x019=%d\x01" % (raw.partition(b"\x01")[0], len(body))
-    return b"%b%b10=%03d\x01" % (head, body, sum(head + body) % 256)
 
 
 def turned(raw: bytes) -> bytes:
@@ -79,9 +47,9 @@ def database(tmp_path: Path) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def log(database: Engine, tmp_path: Path) -> Log:
+def log(database: Engine, tmp_path: Path) -> GrowingLog:
     """All messages that SQL has, a little earlier or later, in two segments."""
-    log = Log(tmp_path / "wire")
+    log = GrowingLog(tmp_path / "wire")
     log.put(Kind.IN, whole(LOGON % b"***"), START)
     with database.connect() as connection:
         rows = connection.execute(select(messages).where(messages.c.msg_type != "A").order_by(messages.c.id)).all()
@@ -94,10 +62,10 @@ def log(database: Engine, tmp_path: Path) -> Log:
     return log
 
 
-def checked(database: Engine, log: Log) -> tuple[CrossChecked, list[str]]:
+def checked(database: Engine, log: GrowingLog, since: int = 0, until: int = NOW) -> tuple[CrossChecked, list[str]]:
     found: list[Finding] = []
     with database.connect() as connection:
-        result = cross_check(connection, log.directory, 0, NOW, found.append)
+        result = cross_check(connection, log.directory, since, until, found.append)
     return result, [str(finding) for finding in found]
 
 
@@ -106,7 +74,7 @@ def run(database: Engine, statement: str) -> None:
         assert connection.execute(text(statement)).rowcount == 1, statement
 
 
-def test_both_tell_of_the_same_messages(database: Engine, log: Log) -> None:
+def test_both_tell_of_the_same_messages(database: Engine, log: GrowingLog) -> None:
     result, found = checked(database, log)
     assert not found
     with database.connect() as connection:
@@ -132,7 +100,7 @@ def test_both_tell_of_the_same_messages(database: Engine, log: Log) -> None:
         ),
     ],
 )
-def test_what_one_of_them_lacks_is_named(database: Engine, log: Log, statement: str, said: list[str]) -> None:
+def test_what_one_of_them_lacks_is_named(database: Engine, log: GrowingLog, statement: str, said: list[str]) -> None:
     run(database, statement)
     found = "\n".join(checked(database, log)[1])
     for words in said:
@@ -140,7 +108,7 @@ def test_what_one_of_them_lacks_is_named(database: Engine, log: Log, statement: 
         found = found.partition(words)[2]
 
 
-def test_what_the_session_layer_refused_is_classified(database: Engine, log: Log) -> None:
+def test_what_the_session_layer_refused_is_classified(database: Engine, log: GrowingLog) -> None:
     at = START + DAY
     log.put(Kind.IN, whole(b"8=FIX.4.4\x0135=D\x0134=900\x0158=x\x0110=0\x01"), at)
     log.put(Kind.OUT, whole(b"8=FIX.4.4\x0135=3\x0134=901\x0145=900\x0110=0\x01"), at)
@@ -163,7 +131,9 @@ def test_what_the_session_layer_refused_is_classified(database: Engine, log: Log
     assert checked(database, log)[0].sql_alone == {"at a gap of the wire log": 1, "before the wire log begins": 1}
 
 
-def test_a_logon_that_the_engine_answers_with_a_logout_is_in_the_wire_log_alone(database: Engine, log: Log) -> None:
+def test_a_logon_that_the_engine_answers_with_a_logout_is_in_the_wire_log_alone(
+    database: Engine, log: GrowingLog
+) -> None:
     at = START + DAY
     logon, logout = (whole(b"8=FIX.4.4\x0135=%b\x0134=37\x0110=0\x01" % kind) for kind in (b"A", b"5"))
     for connection, answer in ((2, logout), (3, b"")):
@@ -174,6 +144,53 @@ def test_a_logon_that_the_engine_answers_with_a_logout_is_in_the_wire_log_alone(
     result, found = checked(database, log)
     assert result.wire_alone == {"refused by the session layer": 1, "unexplained": 2}
     assert len(found) == 2, "the Logout itself, which SQL should have, and the Logon that nothing answered"
+
+
+def test_the_two_halves_of_a_message_may_be_on_both_sides_of_a_window_s_edge(database: Engine, log: GrowingLog) -> None:
+    with database.connect() as connection:
+        taken = connection.execute(select(messages).where(messages.c.direction == "in").order_by(messages.c.id)).all()
+        count = len(connection.execute(select(messages.c.id)).all())
+    middle = taken[len(taken) // 2]
+    edge = middle.at + 500  # SQL has it before, the wire log 500 ns after
+    before, after = checked(database, log, 0, edge), checked(database, log, edge, NOW)
+    assert not before[1]
+    assert not after[1]
+    assert before[0].matched + after[0].matched > count, "it is in both windows"
+    assert before[0].masked + after[0].masked == 1
+    run(database, f"UPDATE messages SET raw = 'x' WHERE id = {middle.id}")
+    assert len(checked(database, log, 0, edge)[1]) == 1
+    assert len(checked(database, log, edge, NOW)[1]) == 1
+
+
+def test_what_an_engine_took_to_its_grave_is_no_finding(database: Engine, log: GrowingLog) -> None:
+    """A killed engine commits nothing more: the last words of its connections are in the wire log alone."""
+    at = START + DAY
+
+    def began(when: int, state: str = "started") -> None:
+        row = f"({when}, 'engine', '', '{state}', '')"
+        run(database, f"INSERT INTO state_changes (at, what, name, state, text) VALUES {row}")
+
+    began(START - 1)
+    last = [whole(b"8=FIX.4.4\x0135=D\x0134=%d\x0110=0\x01" % number) for number in (901, 902)]
+    log.put(Kind.IN, last[0], at)
+    log.put(Kind.OUT, whole(b"8=FIX.4.4\x0135=8\x0134=901\x0110=0\x01"), at)
+    log.put(Kind.CLOSED, b"the engine closed the connection", at + 1)
+    assert checked(database, log)[0].wire_alone == {"unexplained": 2}, "no engine began since, so none died"
+    began(at + 2)
+    result, found = checked(database, log)
+    assert not found
+    assert result.wire_alone == {"not committed when the engine died": 2}
+
+    log.put(Kind.LOGON, b"Logon let in", at + 3, connection=2)
+    log.put(Kind.IN, last[1], at + 3, connection=2)
+    log.put(Kind.CLOSED, b"gone", at + 4, connection=2)
+    began(at + 5, "stopped")
+    began(at + 6)
+    assert len(checked(database, log)[1]) == 1, "an engine that was stopped had committed all"
+
+    log.put(Kind.IN, whole(LOGON % b"***").replace(b"34=1", b"34=2"), at)  # a later one, which SQL has
+    run(database, "UPDATE messages SET raw = REPLACE(raw, '34=1', '34=2') WHERE msg_type = 'A'")
+    assert len(checked(database, log)[1]) == 3, "what came before something that was committed was not lost with it"
 
 
 # --- the files
@@ -193,7 +210,9 @@ def problems(directory: Path, tmp_path: Path) -> list[str]:
     return [str(finding) for finding in found]
 
 
-def test_seals_say_what_the_wire_log_had_come_to(database: Engine, log: Log, key: SealingKey, tmp_path: Path) -> None:
+def test_seals_say_what_the_wire_log_had_come_to(
+    database: Engine, log: GrowingLog, key: SealingKey, tmp_path: Path
+) -> None:
     head = WireHead(log.directory)
     assert WireHead(tmp_path / "nowhere")() is None
     seal_all(database, key, NOW, directory=tmp_path, wire_head=head)
@@ -223,11 +242,11 @@ def test_seals_say_what_the_wire_log_had_come_to(database: Engine, log: Log, key
 
 
 def test_a_log_that_was_chained_anew_is_not_what_was_sealed(
-    database: Engine, log: Log, key: SealingKey, tmp_path: Path
+    database: Engine, log: GrowingLog, key: SealingKey, tmp_path: Path
 ) -> None:
     seal_all(database, key, NOW, directory=tmp_path, wire_head=WireHead(log.directory))
     number = log.encoder.number
-    forged = Log(tmp_path / "forged")
+    forged = GrowingLog(tmp_path / "forged")
     while forged.encoder.number < number:
         forged.put(Kind.IN, b"other words", START)
     found = problems(forged.directory, tmp_path)

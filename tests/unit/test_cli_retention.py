@@ -4,12 +4,16 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from gateway.cli.main import app
+from gateway.compliance.audit.verify import Verified, verify
+from gateway.wire.records import Kind
 from tests.fixtures.retention import NOW, Kept
+from tests.fixtures.wire_logs import GrowingLog, whole
 
 DAY = "2026-07-25"
 Fixgw = Callable[..., str]
@@ -115,3 +119,23 @@ def test_commands_say_what_is_archived(kept: Kept, fixgw: Fixgw) -> None:
     assert "would lack them" in fixgw("export", "records", "--date", DAY, *into, code=2)
     assert "would lack them" in fixgw("replay", "inject", "--date", DAY, code=2)
     assert "were not derived" in fixgw("replay", "derive")
+
+
+def test_what_passes_while_it_is_verified_is_no_finding(
+    kept: Kept, fixgw: Fixgw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQL is seen as it was at the beginning, the wire log as it is when its turn comes, which may be minutes later."""
+    log = GrowingLog(kept.directory / "wire")
+    clock = [NOW]
+    monkeypatch.setattr("time.time_ns", lambda: clock[0])
+
+    def in_no_hurry(*arguments: Any, **options: Any) -> Verified:
+        verified = verify(*arguments, **options)
+        for second in range(1, 60):
+            log.put(Kind.IN, whole(b"8=FIX.4.4\x0135=0\x0134=%d\x0110=0\x01" % second), NOW + second * 10**9)
+        clock[0] += 60 * 10**9
+        return verified
+
+    monkeypatch.setattr("gateway.cli.audit.verify_all", in_no_hurry)
+    told = fixgw("audit", "verify", "--from", "2026-07-27")
+    assert "61 records of the wire log" in told

@@ -9,13 +9,14 @@ import heapq
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
 from gateway.compliance.audit.comparison import Finding, Found
-from gateway.store.tables import messages
+from gateway.store.tables import messages, state_changes
 from gateway.wire.raw import SECRET_TAGS
 from gateway.wire.records import Kind, Record
 from gateway.wire.segments import Found as Placed
@@ -25,7 +26,9 @@ _SOH = b"\x01"
 _IGNORED = (b"9=", b"10=")
 _SECRETS = tuple(b"%d=" % tag for tag in SECRET_TAGS)
 _NEAR = 60 * 10**9
-"""How near to a gap of the wire log a message must be to have fallen into it (ns)."""
+"""How near to a gap of the wire log a message must be to have fallen into it, and how far apart the two records' times
+of one message are at most (ns).
+"""
 
 _Connection = tuple[int, int]
 
@@ -59,10 +62,10 @@ def cross_check(
 ) -> CrossChecked:
     """Match the two, and name what only one of them has and no reason explains. Times are nanoseconds UTC.
 
-    archived_until: before this one of the two lacks what was archived. Raises OSError. Memory holds what is not
-    matched, not what is.
+    until: not after what the connection sees of SQL. archived_until: before this one of the two lacks what was
+    archived. Raises OSError. Memory holds what is not matched, not what is.
     """
-    return _Check(connection, directory, max(since, archived_until), until, found, archived_until).run()
+    return _Check(connection, directory, since, until, found, archived_until).run()
 
 
 class _Check:
@@ -72,7 +75,10 @@ class _Check:
         self._connection = connection
         self._archived_until = archived_until
         self._directory = directory
-        self._since, self._until = since, until
+        self._since, self._until = max(since, archived_until), until
+        # The two note a message at times of their own: one may be in the window, and its other half beside it.
+        self._first, self._end = max(since - _NEAR, archived_until), until + _NEAR
+        self._deaths = _deaths(connection)
         self._found = found
         self._result = CrossChecked()
         self._waiting: dict[tuple[str, bytes], deque[_Message]] = defaultdict(deque)
@@ -80,6 +86,8 @@ class _Check:
         self._gaps: list[int] = []  # when it may lack something
         self._opened: set[_Connection] = set()
         self._let_in: set[_Connection] = set()
+        self._closed: set[_Connection] = set()
+        self._last_matched: dict[tuple[_Connection, str], int] = {}  # the wire's record, by direction
         self._rejected: set[tuple[_Connection, str]] = set()  # by RefSeqNum(45)
         self._first_answers: dict[_Connection, str] = {}  # MsgType(35) of what went out first
         self._sent_again: set[tuple[str, str]] = set()  # type and number of what came with PossDupFlag(43)=Y
@@ -88,16 +96,26 @@ class _Check:
         for message in heapq.merge(self._of_wire(), self._of_sql(), key=lambda message: message.at):
             waiting = self._waiting[message.direction, message.key]
             if waiting and waiting[0].in_sql is not message.in_sql:
-                waiting.popleft()
-                self._result.matched += 1
+                self._match(waiting.popleft(), message)
             else:
                 waiting.append(message)
             if not waiting:
                 del self._waiting[message.direction, message.key]
         left = sorted(message for waiting in self._waiting.values() for message in waiting)
         for message in left:
-            self._explain(message)
+            if self._is_asked_for(message):
+                self._explain(message)
         return self._result
+
+    def _is_asked_for(self, item: _Message | Record) -> bool:
+        return self._since <= item.at < self._until
+
+    def _match(self, one: _Message, other: _Message) -> None:
+        if self._is_asked_for(one) or self._is_asked_for(other):
+            self._result.matched += 1
+        wire = other if one.in_sql else one
+        of = wire.connection, wire.direction
+        self._last_matched[of] = max(wire.rank, self._last_matched.get(of, 0))
 
     def _explain(self, message: _Message) -> None:
         counts = self._result.sql_alone if message.in_sql else self._result.wire_alone
@@ -114,6 +132,8 @@ class _Check:
     def _of_wire_alone(self, message: _Message) -> str:
         if message.connection not in self._let_in:
             return "never logged on"
+        if self._died_with(message):
+            return "not committed when the engine died"
         if message.direction == "out":
             return ""
         refused_logon = message.msg_type == "A" and self._first_answers.get(message.connection) == "5"
@@ -132,11 +152,17 @@ class _Check:
             return "at a gap of the wire log"
         return "never left: the client was gone" if message.direction == "out" else ""
 
+    def _died_with(self, message: _Message) -> bool:
+        """Whether it was among the last of a connection that ended with an engine, as SQL and the wire log say."""
+        is_last = message.rank > self._last_matched.get((message.connection, message.direction), 0)
+        has_died = any(began <= message.at < ended for began, ended in self._deaths)
+        return is_last and has_died and message.connection in self._closed
+
     # --- both records
 
     def _of_sql(self) -> Iterator[_Message]:
         m = messages.c
-        query = select(m.at, m.id, m.direction, m.raw).where(m.at >= self._since, m.at < self._until).order_by(m.id)
+        query = select(m.at, m.id, m.direction, m.raw).where(m.at >= self._first, m.at < self._end).order_by(m.id)
         for at, number, direction, raw in self._connection.execute(query.execution_options(yield_per=2000)):
             # SQLite takes text in a column of bytes, from whoever tampers with it.
             yield self._message(at, number, direction, raw.encode() if isinstance(raw, str) else bytes(raw), None)
@@ -155,10 +181,12 @@ class _Check:
             if record.kind is Kind.LOST:
                 self._gaps.append(record.at)
             self._note_client((item.started_at, record.connection), record.kind)
-            if record.kind in (Kind.IN, Kind.OUT) and self._since <= record.at < self._until:
+            if record.kind in (Kind.IN, Kind.OUT) and self._first <= record.at < self._end:
                 yield from self._of_record(item, record)
 
     def _note_client(self, client: _Connection, kind: Kind) -> None:
+        if kind is Kind.CLOSED:
+            self._closed.add(client)
         if kind is Kind.OPENED:
             self._opened.add(client)
         elif kind is Kind.LOGON or (self._archived_until and client not in self._opened):
@@ -168,7 +196,8 @@ class _Check:
         direction = "in" if record.kind is Kind.IN else "out"
         for data, is_whole in record.messages():
             if not is_whole:
-                self._result.wire_alone["no whole message"] += 1
+                if self._is_asked_for(record):
+                    self._result.wire_alone["no whole message"] += 1
                 continue
             yield self._message(record.at, record.number, direction, data, (item.started_at, record.connection))
 
@@ -176,7 +205,7 @@ class _Check:
         fields = [part for part in raw.split(_SOH) if part and not part.startswith(_IGNORED)]
         if any(part.startswith(_SECRETS) for part in fields):
             fields = [part.partition(b"=")[0] if part.startswith(_SECRETS) else part for part in fields]
-            self._result.masked += connection is not None
+            self._result.masked += connection is not None and self._since <= at < self._until
         msg_type, number = _value(fields, b"35="), _value(fields, b"34=")
         poss_dup = b"43=Y" in fields
         if poss_dup and direction == "in":
@@ -187,6 +216,14 @@ class _Check:
                 self._rejected.add((connection, _value(fields, b"45=")))
         key = hashlib.sha256(_SOH.join(sorted(fields))).digest()[:16]
         return _Message(at, connection is None, rank, direction, key, msg_type, number, poss_dup, connection or (0, 0))
+
+
+def _deaths(connection: Connection) -> list[tuple[int, int]]:
+    """The lives of engines that did not end by a stop: from when to when another began, ns UTC."""
+    changes = state_changes.c
+    query = select(changes.at, changes.state).where(changes.what == "engine").order_by(changes.id)
+    told = connection.execute(query).all()
+    return [(a.at, b.at) for a, b in pairwise(told) if a.state == b.state == "started"]
 
 
 def _value(fields: list[bytes], tag: bytes) -> str:
