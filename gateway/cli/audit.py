@@ -160,12 +160,12 @@ def verify(
     with reading(config) as connection:
         asked = {"date": date, "since": since, "until": until, "offline": offline, "archive": archive}
         record_access(config, "audit verify", **asked)
-        until = min(window.until, time.time_ns() - _UNDER_WAY)  # SQL is seen as it is now, however long this takes
+        sql_until = min(window.until, time.time_ns() - _UNDER_WAY)  # SQL is seen as it is now, however long this takes
         see_one_moment(connection)
         verified = verify_all(connection, known, found, since=window.since, until=window.until, copies=copies)
         _show(verified, time.monotonic() - started)
         if has_segments(wire):
-            _verify_wire(connection, wire, window._replace(until=until), found, verified)
+            _verify_wire(connection, wire, window._replace(until=sql_until), found, verified)
     if archive is not None:
         show_archives(archive, known, found, window, verified.entries.values())
     elif verified.entries:

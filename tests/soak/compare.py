@@ -1,13 +1,16 @@
 """Four books of the same orders: the client's, SQL's, the exchange's, and the messages'. They must agree."""
 
+import time
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, select
 
+from gateway.compliance.audit.cross_check import cross_check
 from gateway.domain.reconcile import BreakKind
 from gateway.store.tables import breaks, executions, journal, messages, orders, reports, sessions
 from tests.soak.client_book import ClientBook, ClientOrder
@@ -192,3 +195,8 @@ def compare_numbers(verdict: Verdict, client: ClientBook, sql: Connection) -> No
             f"next numbers: client sends {client.numbers[0]} and expects {client.numbers[1]}, "
             f"SQL expects {row.next_in} and sends {row.next_out}"
         )
+
+
+def compare_wire_log(verdict: Verdict, directory: Path, sql: Connection) -> None:
+    """What passed the wire is what SQL tells of, but for what has a reason, such as an engine's death."""
+    cross_check(sql, directory, 0, time.time_ns(), lambda finding: verdict.mismatched.append(str(finding)))

@@ -18,7 +18,7 @@ from sqlalchemy import select
 from gateway.store.tables import sessions
 from tests.fixtures.processes import ROOT, Exchange, Gateway, wait_until
 from tests.soak.client_book import ClientBook, read_journal
-from tests.soak.compare import Verdict, compare, compare_numbers
+from tests.soak.compare import Verdict, compare, compare_numbers, compare_wire_log
 
 COMP_ID = "SOAK"
 PREFIX = "test-"
@@ -205,6 +205,7 @@ class World:
         client, verdict = await self.look()
         with self.gateway.sql() as sql:
             compare_numbers(verdict, client, sql)
+            compare_wire_log(verdict, self.gateway.directory / "run" / "wire", sql)
         if code != 0:
             verdict.mismatched.append(f"the gateway ended with exit code {code}")
         return verdict
