@@ -17,13 +17,12 @@ The rules, in order:
 from decimal import Decimal
 
 from gateway.domain import events as e
+from gateway.domain.ages import too_late
 from gateway.domain.changes import Changes
 from gateway.domain.instruments import Capabilities
 from gateway.domain.money import subtract
 from gateway.domain.order import Leg, LegState, Order, Phase, Request, RequestKind, Terms
 from gateway.domain.values import CxlRejReason
-
-_SECOND = 1_000_000_000
 
 
 def advance(changes: Changes, capabilities: Capabilities, at: int) -> None:
@@ -81,21 +80,10 @@ def _start_replace(
         changes.emit(
             e.AmendSubmitted(order_id=order.order_id, at=at, leg=leg.number, cl_ord_id=request.cl_ord_id, qty=qty)
         )
-    elif qty > leg.cum_qty and (late := too_late(request, at)):
-        reject(changes, request, CxlRejReason.BROKER_OPTION, late, at)
+    elif qty > leg.cum_qty and (late := too_late(request.asked_at, request.max_age, at)):
+        reject(changes, request, CxlRejReason.BROKER_OPTION, late.text, at)
     else:
         changes.emit(e.CancelSubmitted(order_id=order.order_id, at=at, leg=leg.number, cl_ord_id=request.cl_ord_id))
-
-
-def too_late(request: Request, at: int) -> str:
-    """Why no order is to be placed for a replace any more; "" while one may be.
-
-    After a long outage its price is not what the client wants: a new order would not have waited at all.
-    """
-    age = at - request.asked_at
-    if age <= request.max_age:
-        return ""
-    return f"REPLACE_TOO_LATE limit={request.max_age // _SECOND}s age={age // _SECOND}s"
 
 
 def only_reduces(old: Terms, new: Terms | None) -> bool:

@@ -23,9 +23,12 @@ def too_old(command: c.NewOrder | c.ReplaceOrder, profile: SessionProfile) -> De
     )
 
 
-def waited_here(command: c.ReplaceOrder, max_age: int, now: int) -> Denial | None:
-    """So long that it would be too late when its cancel is done: the order would be gone, and nothing placed for it."""
-    age = now - command.at
+def too_late(asked_at: int, max_age: int, at: int) -> Denial | None:
+    """Why no order is to be placed for a replace any more; None while one may be. Times are nanoseconds UTC.
+
+    After a long outage its price is not what the client wants: a new order would not have waited at all.
+    """
+    age = at - asked_at
     if age <= max_age:
         return None
     figures = {"limit": f"{max_age // _SECOND}s", "age": f"{age // _SECOND}s"}

@@ -3,7 +3,8 @@
 from decimal import Decimal
 
 from gateway.domain import events as e
-from gateway.domain.advance import reject, reject_pending, too_late
+from gateway.domain.advance import reject, reject_pending
+from gateway.domain.ages import too_late
 from gateway.domain.changes import Changes
 from gateway.domain.money import subtract
 from gateway.domain.order import Leg, LegState, Order, Phase, Request, RequestKind
@@ -91,9 +92,9 @@ def _next_leg(changes: Changes, request: Request, at: int) -> None:
     if rest <= 0:
         _replaced_to_filled(changes, request, at)
         return
-    if late := too_late(request, at):
-        reject(changes, request, CxlRejReason.BROKER_OPTION, late, at)
-        changes.emit(e.OrderCanceled(order_id=order.order_id, at=at, cl_ord_id="", text=late))
+    if late := too_late(request.asked_at, request.max_age, at):
+        reject(changes, request, CxlRejReason.BROKER_OPTION, late.text, at)
+        changes.emit(e.OrderCanceled(order_id=order.order_id, at=at, cl_ord_id="", text=late.text))
         reject_pending(changes, at)
         return
     number = len(order.legs) + 1

@@ -7,7 +7,7 @@ from gateway.domain import commands as c
 from gateway.domain import events as e
 from gateway.domain import risk
 from gateway.domain.advance import advance, only_reduces
-from gateway.domain.ages import too_old, waited_here
+from gateway.domain.ages import too_late, too_old
 from gateway.domain.book import Book
 from gateway.domain.changes import Changes
 from gateway.domain.frozen import frozen
@@ -268,7 +268,9 @@ def decide_replace(
     terms = Terms(command.order_qty, price, stop_px)
     max_age = profile.max_order_age or REPLACE_MAX_AGE
     in_place = market.capabilities.amend_qty_down and only_reduces(base, terms)
-    late = None if in_place else waited_here(command, max_age, now)
+    places_anew = not in_place and terms.order_qty > order.cum_qty
+    # Told before its cancel is sent: else the order would be gone, and nothing placed for it.
+    late = too_late(command.at, max_age, now) if places_anew else None
     decision = (
         risk.Decision(late)
         if late is not None

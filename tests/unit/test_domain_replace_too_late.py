@@ -93,6 +93,19 @@ def test_what_has_waited_here_and_is_done_in_place_takes_effect() -> None:
     assert desk.sent() == [AmendIntent]
 
 
+def test_what_has_waited_here_and_places_nothing_anew_takes_effect() -> None:
+    """Asked down to what has executed: its cancel is all there is to do."""
+    desk, told = DomainDesk(CAPABILITIES, profile(max_order_age=5_000_000_000)), Told()
+    desk.new("X")
+    desk.hear(told.accepted())
+    desk.hear(told.traded("1", "6"))
+    desk.quiet()
+    desk.replace("Y", "X", "6", "101", at=desk.now - 6_000_000_000)
+    assert desk.sent() == [CancelIntent]
+    desk.hear(told.canceled("6"))
+    assert desk.told()[-1] == "8 Y>X 150=5 39=2 qty=6 cum=6 leaves=0"
+
+
 def test_what_only_takes_quantity_away_is_never_too_late() -> None:
     desk, told = DomainDesk(AMENDS), Told()
     asked(desk, told, "6", None)
