@@ -68,6 +68,7 @@ class EngineConfig(Section):
     hang_seconds: how long the engine may give no sign of progress before it counts as lost; 0: for ever.
     absent_seconds: how long after its death another must be at work, or it counts as lost; 0: for ever.
     control_group: a group of the host whose members may use the control socket, for what looks, stops and arms.
+    cpu: the one CPU of the host that the engine runs on, by its number; left out: the host chooses all the time.
     """
 
     directory: Path = Path("var")
@@ -84,6 +85,7 @@ class EngineConfig(Section):
     hang_seconds: Annotated[int, Field(ge=0, le=3600)] = 30
     absent_seconds: Annotated[int, Field(ge=0, le=86_400)] = 180
     control_group: str | None = None
+    cpu: Annotated[int, Field(ge=0)] | None = None
 
     @field_validator("control_group")
     @classmethod

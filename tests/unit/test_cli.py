@@ -1,5 +1,6 @@
 """The fixgw command as a newcomer meets it: overview, help, what is missing, what can be fixed."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -49,6 +50,31 @@ def test_the_engine_without_quickfix_says_the_same(tmp_path: Path) -> None:
     assert shown.returncode == 2
     assert shown.stderr.count("\n") == 1
     assert "pip install '.[binary]'" in shown.stderr
+
+
+SHOWN_CPUS = (
+    "import atexit, os, sys; sys.modules['quickfix'] = None; print(*os.sched_getaffinity(0)); "
+    "atexit.register(lambda: print(*os.sched_getaffinity(0))); "
+    "from gateway.cli.main import app; app(prog_name='fixgw')"
+)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system binds no process to a CPU")
+def test_the_engine_runs_on_the_cpu_that_is_named(tmp_path: Path) -> None:
+    *_, last = usable = sorted(os.sched_getaffinity(0))
+    text = (ROOT / "config/sandbox.toml").read_text()
+    config = tmp_path / "gateway.toml"
+
+    config.write_text(text.replace("[engine]\n", f"[engine]\ncpu = {last}\n"))
+    shown = fixgw("engine", "--config", str(config), cwd=tmp_path, code=SHOWN_CPUS)
+    assert "pip install" in shown.stderr, "it went on"
+    assert shown.stdout.splitlines() == [" ".join(map(str, usable)), str(last)]
+
+    config.write_text(text.replace("[engine]\n", "[engine]\ncpu = 100000\n"))
+    shown = fixgw("engine", "--config", str(config), cwd=tmp_path)
+    assert shown.returncode == 2
+    there = ", ".join(map(str, usable))
+    assert shown.stderr == f"{config}: engine.cpu: 100000: the host has no such CPU for us; there are {there}\n"
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: str(path.name))
