@@ -38,7 +38,7 @@ from gateway.compliance.audit.verify import Verified
 from gateway.compliance.audit.verify import verify as verify_all
 from gateway.compliance.audit.wire import WireHead, has_segments, verify_wire
 from gateway.compliance.derive.window import Window
-from gateway.compliance.retention.classes import WIRE_LOG
+from gateway.compliance.retention.classes import TABLES, WIRE_LOG
 from gateway.compliance.retention.ledger import archived_until, newest_wire
 from gateway.config import Config, load_config
 from gateway.errors import GatewayError
@@ -182,7 +182,15 @@ def _verify_wire(
     try:
         count = verify_wire(directory, stored_seals(connection), found, newest_wire(verified.entries.values()))
         gone = archived_until(verified.entries.values(), ("messages", WIRE_LOG))
-        both = cross_check(connection, directory, window.since, window.until, found, archived_until=gone)
+        both = cross_check(
+            connection,
+            directory,
+            window.since,
+            window.until,
+            found,
+            archived_until=gone,
+            states_archived_until=archived_until(verified.entries.values(), (TABLES["state_changes"],)),
+        )
     except OSError as error:
         found(Finding("wire log", str(error.filename), f"cannot be read: {error.strerror}"))
         return

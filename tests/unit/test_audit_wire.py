@@ -62,16 +62,23 @@ def log(database: Engine, tmp_path: Path) -> GrowingLog:
     return log
 
 
-def checked(database: Engine, log: GrowingLog, since: int = 0, until: int = NOW) -> tuple[CrossChecked, list[str]]:
+def checked(
+    database: Engine, log: GrowingLog, since: int = 0, until: int = NOW, **archived: int
+) -> tuple[CrossChecked, list[str]]:
     found: list[Finding] = []
     with database.connect() as connection:
-        result = cross_check(connection, log.directory, since, until, found.append)
+        result = cross_check(connection, log.directory, since, until, found.append, **archived)
     return result, [str(finding) for finding in found]
 
 
 def run(database: Engine, statement: str) -> None:
     with database.begin() as connection:
         assert connection.execute(text(statement)).rowcount == 1, statement
+
+
+def engine(database: Engine, at: int, state: str = "started") -> None:
+    row = f"({at}, 'engine', '', '{state}', '')"
+    run(database, f"INSERT INTO state_changes (at, what, name, state, text) VALUES {row}")
 
 
 def test_both_tell_of_the_same_messages(database: Engine, log: GrowingLog) -> None:
@@ -166,17 +173,15 @@ def test_what_an_engine_took_to_its_grave_is_no_finding(database: Engine, log: G
     """A killed engine commits nothing more: the last words of its connections are in the wire log alone."""
     at = START + DAY
 
-    def began(when: int, state: str = "started") -> None:
-        row = f"({when}, 'engine', '', '{state}', '')"
-        run(database, f"INSERT INTO state_changes (at, what, name, state, text) VALUES {row}")
-
-    began(START - 1)
+    engine(database, START - 1)
     last = [whole(b"8=FIX.4.4\x0135=D\x0134=%d\x0110=0\x01" % number) for number in (901, 902)]
     log.put(Kind.IN, last[0], at)
     log.put(Kind.OUT, whole(b"8=FIX.4.4\x0135=8\x0134=901\x0110=0\x01"), at)
     log.put(Kind.CLOSED, b"the engine closed the connection", at + 1)
     assert checked(database, log)[0].wire_alone == {"unexplained": 2}, "no engine began since, so none died"
-    began(at + 2)
+    assert not checked(database, log, states_archived_until=at + 1)[1], "one may have, and that is archived"
+    assert len(checked(database, log, states_archived_until=at)[1]) == 2
+    engine(database, at + 2)
     result, found = checked(database, log)
     assert not found
     assert result.wire_alone == {"not committed when the engine died": 2}
@@ -184,13 +189,25 @@ def test_what_an_engine_took_to_its_grave_is_no_finding(database: Engine, log: G
     log.put(Kind.LOGON, b"Logon let in", at + 3, connection=2)
     log.put(Kind.IN, last[1], at + 3, connection=2)
     log.put(Kind.CLOSED, b"gone", at + 4, connection=2)
-    began(at + 5, "stopped")
-    began(at + 6)
+    engine(database, at + 5, "stopped")
+    engine(database, at + 6)
     assert len(checked(database, log)[1]) == 1, "an engine that was stopped had committed all"
 
+    assert not checked(database, log, states_archived_until=at + 5)[1]
     log.put(Kind.IN, whole(LOGON % b"***").replace(b"34=1", b"34=2"), at)  # a later one, which SQL has
     run(database, "UPDATE messages SET raw = REPLACE(raw, '34=1', '34=2') WHERE msg_type = 'A'")
     assert len(checked(database, log)[1]) == 3, "what came before something that was committed was not lost with it"
+
+
+@pytest.mark.parametrize(("lived_on", "findings"), [(1, 0), (61, 1)])
+def test_an_engine_takes_no_more_than_its_last_moments_with_it(
+    lived_on: int, findings: int, database: Engine, log: GrowingLog
+) -> None:
+    at, second = START + DAY, 10**9
+    engine(database, at + 100 * second)  # its start is archived, and whether it ended by a stop
+    log.put(Kind.IN, whole(b"8=FIX.4.4\x0135=D\x0134=901\x0110=0\x01"), at)
+    log.put(Kind.CLOSED, b"the engine closed the connection", at + lived_on * second)
+    assert len(checked(database, log, states_archived_until=START)[1]) == findings
 
 
 # --- the files

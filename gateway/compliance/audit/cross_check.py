@@ -30,6 +30,8 @@ _NEAR = 60 * 10**9
 of one message are at most (ns).
 """
 
+_NEVER = 1 << 62
+
 _Connection = tuple[int, int]
 
 
@@ -58,14 +60,24 @@ class CrossChecked:
 
 
 def cross_check(
-    connection: Connection, directory: Path, since: int, until: int, found: Found, *, archived_until: int = 0
+    connection: Connection,
+    directory: Path,
+    since: int,
+    until: int,
+    found: Found,
+    *,
+    archived_until: int = 0,
+    states_archived_until: int = 0,
 ) -> CrossChecked:
     """Match the two, and name what only one of them has and no reason explains. Times are nanoseconds UTC.
 
     until: not after what the connection sees of SQL. archived_until: before this one of the two lacks what was
-    archived. Raises OSError. Memory holds what is not matched, not what is.
+    archived. states_archived_until: before this SQL does not say any more which engines died. Raises OSError. Memory
+    holds what is not matched, not what is.
     """
-    return _Check(connection, directory, since, until, found, archived_until).run()
+    check = _Check(connection, directory, since, until, found, archived_until)
+    check.deaths = _deaths(connection, states_archived_until)
+    return check.run()
 
 
 class _Check:
@@ -78,7 +90,7 @@ class _Check:
         self._since, self._until = max(since, archived_until), until
         # The two note a message at times of their own: one may be in the window, and its other half beside it.
         self._first, self._end = max(since - _NEAR, archived_until), until + _NEAR
-        self._deaths = _deaths(connection)
+        self.deaths: list[tuple[int, int]] = []
         self._found = found
         self._result = CrossChecked()
         self._waiting: dict[tuple[str, bytes], deque[_Message]] = defaultdict(deque)
@@ -86,7 +98,7 @@ class _Check:
         self._gaps: list[int] = []  # when it may lack something
         self._opened: set[_Connection] = set()
         self._let_in: set[_Connection] = set()
-        self._closed: set[_Connection] = set()
+        self._closed: dict[_Connection, int] = {}  # when
         self._last_matched: dict[tuple[_Connection, str], int] = {}  # the wire's record, by direction
         self._rejected: set[tuple[_Connection, str]] = set()  # by RefSeqNum(45)
         self._first_answers: dict[_Connection, str] = {}  # MsgType(35) of what went out first
@@ -155,8 +167,8 @@ class _Check:
     def _died_with(self, message: _Message) -> bool:
         """Whether it was among the last of a connection that ended with an engine, as SQL and the wire log say."""
         is_last = message.rank > self._last_matched.get((message.connection, message.direction), 0)
-        has_died = any(began <= message.at < ended for began, ended in self._deaths)
-        return is_last and has_died and message.connection in self._closed
+        has_died = any(began <= message.at < ended for began, ended in self.deaths)
+        return is_last and has_died and self._closed.get(message.connection, _NEVER) - message.at < _NEAR
 
     # --- both records
 
@@ -180,16 +192,16 @@ class _Check:
             was_stopped = record.kind is Kind.STOPPED
             if record.kind is Kind.LOST:
                 self._gaps.append(record.at)
-            self._note_client((item.started_at, record.connection), record.kind)
+            self._note_client((item.started_at, record.connection), record)
             if record.kind in (Kind.IN, Kind.OUT) and self._first <= record.at < self._end:
                 yield from self._of_record(item, record)
 
-    def _note_client(self, client: _Connection, kind: Kind) -> None:
-        if kind is Kind.CLOSED:
-            self._closed.add(client)
-        if kind is Kind.OPENED:
+    def _note_client(self, client: _Connection, record: Record) -> None:
+        if record.kind is Kind.CLOSED:
+            self._closed[client] = record.at
+        if record.kind is Kind.OPENED:
             self._opened.add(client)
-        elif kind is Kind.LOGON or (self._archived_until and client not in self._opened):
+        elif record.kind is Kind.LOGON or (self._archived_until and client not in self._opened):
             self._let_in.add(client)  # perhaps in what was archived
 
     def _of_record(self, item: Placed, record: Record) -> Iterator[_Message]:
@@ -218,12 +230,19 @@ class _Check:
         return _Message(at, connection is None, rank, direction, key, msg_type, number, poss_dup, connection or (0, 0))
 
 
-def _deaths(connection: Connection) -> list[tuple[int, int]]:
-    """The lives of engines that did not end by a stop: from when to when another began, ns UTC."""
+def _deaths(connection: Connection, archived_until: int) -> list[tuple[int, int]]:
+    """The lives of engines that did not end by a stop: from when to when another began, ns UTC.
+
+    What is archived may tell of more: until then, and until the first start that is still told of, any could have died.
+    """
     changes = state_changes.c
     query = select(changes.at, changes.state).where(changes.what == "engine").order_by(changes.id)
     told = connection.execute(query).all()
-    return [(a.at, b.at) for a, b in pairwise(told) if a.state == b.state == "started"]
+    found = [(a.at, b.at) for a, b in pairwise(told) if a.state == b.state == "started"]
+    if archived_until:
+        first = told[0].at if told and told[0].state == "started" else 0
+        found.append((0, max(archived_until, first)))
+    return found
 
 
 def _value(fields: list[bytes], tag: bytes) -> str:
