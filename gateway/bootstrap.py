@@ -58,7 +58,7 @@ from gateway.fix.strangers import shut_out_strangers
 from gateway.reconciling import reconciler_of
 from gateway.store import readers
 from gateway.store.database import database_file, instance_of, open_database
-from gateway.store.dialects import see_one_moment
+from gateway.store.dialects import one_moment
 from gateway.store.emergencies import emergencies_in
 from gateway.store.owners import owners_in
 from gateway.store.rows import ReportRow
@@ -280,13 +280,11 @@ class EngineProcess:
             self._lease.check()
 
     def _unsent(self, session: str, after_report_id: int) -> list[ReportRow]:
-        with self._database.connect() as connection:
-            see_one_moment(connection)
+        with one_moment(self._database) as connection:
             return readers.unsent_reports(connection, session, after_report_id)
 
     def _was_mass_canceled(self, session: str, cl_ord_id: str, since: int) -> bool:
-        with self._database.connect() as connection:
-            see_one_moment(connection)
+        with one_moment(self._database) as connection:
             return readers.was_mass_canceled(connection, session, cl_ord_id, since)
 
     def start(self) -> None:

@@ -44,7 +44,6 @@ from gateway.config import Config, load_config
 from gateway.errors import GatewayError
 from gateway.logs import setup_logging
 from gateway.store.database import open_existing
-from gateway.store.dialects import see_one_moment
 
 _UNDER_WAY = 5 * 10**9
 """Of a running gateway: what is younger may be in one of the two records alone (ns)."""
@@ -160,8 +159,8 @@ def verify(
     with reading(config) as connection:
         asked = {"date": date, "since": since, "until": until, "offline": offline, "archive": archive}
         record_access(config, "audit verify", **asked)
-        sql_until = min(window.until, time.time_ns() - _UNDER_WAY)  # SQL is seen as it is now, however long this takes
-        see_one_moment(connection)
+        # Before SQL is first read, which then is seen as it was at that moment, however long this takes.
+        sql_until = min(window.until, time.time_ns() - _UNDER_WAY)
         verified = verify_all(connection, known, found, since=window.since, until=window.until, copies=copies)
         _show(verified, time.monotonic() - started)
         if has_segments(wire):

@@ -12,6 +12,7 @@ from gateway.config import load_config
 from gateway.domain.session_names import OWN_SESSION, find_session
 from gateway.errors import GatewayError
 from gateway.store.database import open_for_reading
+from gateway.store.dialects import one_moment
 from gateway.store.readers import load_sessions
 
 EXIT_UNUSABLE = 2
@@ -21,6 +22,7 @@ EXIT_UNUSABLE = 2
 def reading(config: Path, imported: Path | None = None) -> Iterator[Connection]:
     """A connection that cannot write, to an imported database where one is named, else to the configured one.
 
+    What is read is of the moment of the first query: see one_moment.
     Ends the program with one line when there is nothing to read.
     """
     try:
@@ -29,7 +31,7 @@ def reading(config: Path, imported: Path | None = None) -> Iterator[Connection]:
     except GatewayError as error:
         refuse(str(error))
     try:
-        with engine.connect() as connection:
+        with one_moment(engine) as connection:
             yield connection
     except DBAPIError as error:
         refuse(f"the database cannot be read: {error.orig}")

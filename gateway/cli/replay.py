@@ -22,7 +22,6 @@ from gateway.config import load_config
 from gateway.engine.clock import seconds_of_day
 from gateway.errors import GatewayError
 from gateway.fix.codec import Codec
-from gateway.store.dialects import see_one_moment
 
 replay = typer.Typer(
     no_args_is_help=True, help="Derive the record again, send it again, or read another engine's logs."
@@ -70,7 +69,6 @@ def derive(
 
     with reading(config) as connection:
         record_access(config, "replay derive", date=date, since=since, until=until)
-        see_one_moment(connection)
         derived = derive_again(connection, Codec(loaded.timestamp_precisions), window, day_end, found, _progress())
     _show(derived, time.monotonic() - started, as_json=as_json)
     if derived.differences:

@@ -27,7 +27,6 @@ from gateway.compliance.inject.record import Record, read_record, read_reports
 from gateway.config import Config, load_config
 from gateway.errors import GatewayError
 from gateway.simulator.symbols import default_symbols
-from gateway.store.dialects import see_one_moment
 from gateway.store.tables import meta
 
 _BEFORE_NS = 5_000_000_000
@@ -80,7 +79,6 @@ def _read(config: Path, loaded: Config, window: Window) -> tuple[Record, str]:
     sessions = frozenset(s.key for s in loaded.sessions if not s.is_drop_copy)
     left = frozenset(s.key for s in loaded.sessions if s.cancel_on_disconnect != "none")
     with reading(config) as connection:
-        see_one_moment(connection)
         refuse_archived(connection, PARTS, window, "what is gone through")
         symbols = frozenset(symbol.name for symbol in default_symbols())
         throttled = frozenset(s.key for s in loaded.sessions if s.throttle is not None)

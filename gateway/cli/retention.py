@@ -31,7 +31,6 @@ from gateway.config import Config, load_config
 from gateway.control.peer import login_name
 from gateway.errors import ConfigError, GatewayError
 from gateway.store.database import open_existing, open_for_reading
-from gateway.store.dialects import see_one_moment
 from gateway.store.space import give_back
 
 retention = typer.Typer(no_args_is_help=True, help="How long records stay, legal holds, and archives of whole days.")
@@ -55,7 +54,6 @@ def show(
     """
     settings = _settings(config)
     with reading(config) as connection:
-        see_one_moment(connection)
         try:
             measured = measure(connection, settings.wire_log_directory)
             over = nothing_left(in_force(connection).values())

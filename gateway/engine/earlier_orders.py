@@ -6,7 +6,7 @@ from gateway.domain.book import Book
 from gateway.domain.order import Order
 from gateway.engine.clock import NANOSECONDS
 from gateway.store import readers
-from gateway.store.dialects import see_one_moment
+from gateway.store.dialects import one_moment
 
 CLOCKS_DIFFER = 3_600 * NANOSECONDS
 """So much earlier than a client says that it made an order we may have received it, by our clock."""
@@ -19,8 +19,7 @@ def earlier_order(database: Database, session: str, cl_ord_id: str, made_at: int
     message is then refused, and nothing is ordered.
     """
     since = made_at - CLOCKS_DIFFER
-    with database.connect() as connection:
-        see_one_moment(connection)
+    with one_moment(database) as connection:
         order_id = readers.received_order(connection, session, cl_ord_id, since, day_start)
         if order_id is None:
             if readers.are_archived(connection, "messages", since):

@@ -3,8 +3,8 @@
 import os
 import secrets
 import sqlite3
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -195,13 +195,16 @@ def contains(column: Column[bytes], text: bytes, dialect: str) -> ColumnElement[
 _READS = "fixgw_reads"
 
 
-def see_one_moment(connection: Connection) -> None:
-    """Have all that is read on this connection be of one moment, whatever is written meanwhile. To be called first, and
-    only to read: nobody who writes waits for it.
+@contextmanager
+def one_moment(database: Engine) -> Iterator[Connection]:
+    """A connection only to read: all that is read on it is of the moment of the first query, whatever is written
+    meanwhile, until a rollback lets go of that moment. Nobody who writes waits for it.
     """
-    connection.execution_options(**{_READS: True})
-    if connection.dialect.name == "postgresql":  # SQLite's transactions are like this anyway
-        connection.execution_options(isolation_level="REPEATABLE READ")
+    with database.connect() as connection:
+        connection.execution_options(**{_READS: True})
+        if connection.dialect.name == "postgresql":  # SQLite's transactions are like this anyway
+            connection.execution_options(isolation_level="REPEATABLE READ")
+        yield connection
 
 
 def keep_out_writers(connection: Connection, table: Table) -> None:

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Engine, select
 
-from gateway.store.dialects import see_one_moment
+from gateway.store.dialects import one_moment
 from gateway.store.rows import MetaRow
 from gateway.store.tables import meta
 
@@ -17,6 +17,5 @@ def emergency_row(name: str) -> MetaRow:
 def emergencies_in(engine: Engine) -> set[str]:
     """The names of their files."""
     query = select(meta.c.key).where(meta.c.key.startswith(_KEY, autoescape=True))
-    with engine.connect() as connection:
-        see_one_moment(connection)
+    with one_moment(engine) as connection:
         return {key.removeprefix(_KEY) for key in connection.execute(query).scalars()}

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Engine, select
 
-from gateway.store.dialects import see_one_moment
+from gateway.store.dialects import one_moment
 from gateway.store.rows import MetaRow
 from gateway.store.tables import meta
 
@@ -17,6 +17,5 @@ def owner_row(venue_account: str, owner: str) -> MetaRow:
 def owners_in(engine: Engine) -> dict[str, str]:
     """By venue account."""
     query = select(meta.c.key, meta.c.value).where(meta.c.key.startswith(_KEY, autoescape=True))
-    with engine.connect() as connection:
-        see_one_moment(connection)
+    with one_moment(engine) as connection:
         return {key.removeprefix(_KEY): value for key, value in connection.execute(query)}

@@ -19,7 +19,7 @@ from gateway.compliance.derive.window import Window
 from gateway.domain import venue_reports as v
 from gateway.fix.codec import Codec
 from gateway.store.database import open_database, open_existing, open_for_reading
-from gateway.store.dialects import see_one_moment
+from gateway.store.dialects import one_moment
 from tests.bench.stores import new_database
 from tests.fixtures.recorded import RecordedDay
 
@@ -59,8 +59,7 @@ def measure(url: str, orders: int) -> tuple[float, Derived]:
     """Seconds, and what was looked at."""
     database = open_for_reading(url)
     started, worked = time.perf_counter(), time.process_time()
-    with database.connect() as connection:
-        see_one_moment(connection)
+    with one_moment(database) as connection:
         derived = derive(connection, Codec(), Window(), 0, print)
     taken = time.perf_counter() - started
     print(f"CPU {(time.process_time() - worked) / orders * 1e6:.0f} us an order; ", end="")
@@ -80,8 +79,7 @@ def measure_proof(url: str, directory: Path) -> dict[str, float]:
     seal_all(database, key, time.time_ns())
     sealing, sealing_cpu = time.perf_counter() - started, time.process_time() - worked
     started, worked = time.perf_counter(), time.process_time()
-    with database.connect() as connection:
-        see_one_moment(connection)
+    with one_moment(database) as connection:
         verified = verify(connection, key.public, print)
     verifying, cpu = time.perf_counter() - started, time.process_time() - worked
     database.dispose()

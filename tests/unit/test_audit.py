@@ -22,7 +22,7 @@ from gateway.compliance.audit.streams import STREAMS
 from gateway.compliance.audit.verify import Verified
 from gateway.errors import ConfigError
 from gateway.store.database import open_database
-from gateway.store.dialects import see_one_moment
+from gateway.store.dialects import one_moment
 from tests.fixtures.recorded import START, busy_day
 
 NOW = START + 3 * DAY
@@ -46,8 +46,7 @@ def key(tmp_path: Path) -> SealingKey:
 
 def verified(database: Engine, key: SealingKey, **options: Any) -> tuple[Verified, list[Finding]]:
     found: list[Finding] = []
-    with database.connect() as connection:
-        see_one_moment(connection)
+    with one_moment(database) as connection:
         return verify.verify(connection, key.public, found.append, **options), found
 
 

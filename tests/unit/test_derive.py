@@ -12,7 +12,7 @@ from gateway.compliance.derive.window import Window
 from gateway.domain import venue_reports as v
 from gateway.fix.codec import Codec
 from gateway.store.database import open_database
-from gateway.store.dialects import see_one_moment
+from gateway.store.dialects import one_moment
 from tests.fixtures.recorded import START, RecordedDay, busy_day
 
 _DAY = 86_400 * 1_000_000_000
@@ -28,8 +28,7 @@ def database(database_url: str) -> Iterator[Engine]:
 
 def derived(database: Engine, window: Window = Window()) -> tuple[Derived, list[Difference]]:  # noqa: B008 -- immutable
     found: list[Difference] = []
-    with database.connect() as connection:
-        see_one_moment(connection)
+    with one_moment(database) as connection:
         return derive(connection, Codec(), window, 0, found.append), found
 
 

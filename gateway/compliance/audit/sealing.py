@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, insert, select
 from gateway.compliance.audit.keys import SealingKey
 from gateway.compliance.audit.seals import Reached, Seal, append_copy, content_of, last_seal
 from gateway.compliance.audit.streams import STREAMS, Chain, Stream, records
-from gateway.store.dialects import see_one_moment
+from gateway.store.dialects import one_moment
 from gateway.store.tables import digests, meta, seals
 
 DAY = 86_400 * 1_000_000_000
@@ -69,8 +69,7 @@ def seal_all(
 
 def _seal_once(database: Engine, key: SealingKey, now: int, wire_head: WireHead) -> Seal | None:
     wire = wire_head()
-    with database.connect() as connection:
-        see_one_moment(connection)
+    with one_moment(database) as connection:
         last = last_seal(connection)
         before = last.fields if last is not None else {}
         reached = {name: _reached(connection, name) for name in STREAMS}

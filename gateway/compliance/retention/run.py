@@ -35,7 +35,7 @@ from gateway.compliance.retention.delete import Deleting
 from gateway.compliance.retention.ledger import Entry, Gone, Stage, in_force, nothing_left, write_entry
 from gateway.compliance.retention.wire_days import segments_of, wire_files
 from gateway.errors import ConfigError
-from gateway.store.dialects import see_one_moment
+from gateway.store.dialects import one_moment
 from gateway.wire.segments import segment_number
 
 Step = Callable[[str], None]
@@ -96,8 +96,7 @@ class Archiving:
 
     def _choose(self) -> tuple[Choice, list[Chosen]]:
         """As of one moment, which is let go before anything is written: a long look would keep the database growing."""
-        with self.reading.connect() as connection:
-            see_one_moment(connection)
+        with one_moment(self.reading) as connection:
             before = in_force(connection, self.key.public)
             choice = Choice(connection, self.keep_days, self.now(), self.key.public)
             chosen = []
@@ -167,8 +166,7 @@ class Archiving:
         if not path.exists():
             part = path.with_name(path.name + UNFINISHED)
             shutil.rmtree(part, ignore_errors=True)  # of a run that did not finish it
-            with self.reading.connect() as connection:
-                see_one_moment(connection)
+            with one_moment(self.reading) as connection:
                 write_archive(connection, part, day, record_class, self.key, wire)
             self.step("written")
             checked = self._verified(part, None)
