@@ -22,7 +22,7 @@ def earlier_order(database: Database, session: str, cl_ord_id: str, made_at: int
     with one_moment(database) as connection:
         order_id = readers.received_order(connection, session, cl_ord_id, since, day_start)
         if order_id is None:
-            if readers.are_archived(connection, "messages", since):
+            if readers.messages_are_archived(connection, since):
                 raise LookupError(
                     f"{cl_ord_id} repeats what was sent on a day whose messages are archived: nobody can tell here "
                     "whether it was received"

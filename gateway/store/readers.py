@@ -97,10 +97,10 @@ def received_order(connection: Connection, session: str, cl_ord_id: str, since: 
     return found
 
 
-def are_archived(connection: Connection, record_class: str, since: int) -> bool:
-    """Whether records of this class are archived of the UTC day of this time, nanoseconds, or of a later one."""
+def messages_are_archived(connection: Connection, since: int) -> bool:
+    """Whether messages are archived of the UTC day of this time, nanoseconds, or of a later one."""
     day = datetime.fromtimestamp(since // _SECOND, UTC).date().isoformat()
-    query = select(archives.c.number).where(archives.c.record_class == record_class, archives.c.day >= day)
+    query = select(archives.c.number).where(archives.c.record_class == "messages", archives.c.day >= day)
     return connection.execute(query.limit(1)).scalar() is not None
 
 
