@@ -26,7 +26,7 @@ from gateway.domain.totals import Scope
 from gateway.errors import ConfigError
 from gateway.wire.versions import Version, transport
 
-ModelT = TypeVar("ModelT", bound=Section)
+_ModelT = TypeVar("_ModelT", bound=Section)
 
 # QuickFIX builds file names and an INI file of them.
 CompId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.-]+$")]
@@ -362,7 +362,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
 
 
-def checked(model: type[ModelT], path: Path, data: Mapping[str, Any]) -> ModelT:
+def checked(model: type[_ModelT], path: Path, data: Mapping[str, Any]) -> _ModelT:
     """As the model has it. Raises ConfigError as load_config does."""
     try:
         return model.model_validate(data)

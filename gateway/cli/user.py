@@ -16,7 +16,7 @@ from gateway.front import UserFile, UserFileError, hash_password
 
 user = typer.Typer(no_args_is_help=True, help="Users who log on with a password. The gateway may be running.")
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 Name = Annotated[str, typer.Argument(help="Username(553).")]
 FromInput = Annotated[bool, typer.Option("--stdin", help="Read the password from standard input, for scripts.")]
 
@@ -121,7 +121,7 @@ def _users(config: Path) -> UserFile:
     return UserFile(_load(config).front.users_file)
 
 
-def _try(action: Callable[[], T]) -> T:
+def _try(action: Callable[[], _T]) -> _T:
     try:
         return action()
     except (ConfigError, UserFileError) as error:

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import TypeVar, dataclass_transform
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
-def frozen(cls: type[T]) -> type[T]:
+def frozen(cls: type[_T]) -> type[_T]:
     """A dataclass with slots, made by keywords. Its fields are read-only to the type checker, which sees all our code.
 
     `dataclass(frozen=True)` would refuse at run time too, and for that sets each field by a call: *measured* five times

@@ -20,7 +20,7 @@ from gateway.front.backend import Backend
 
 _MAX_BODY = 1 << 20
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 class Disconnect(msgspec.Struct, forbid_unknown_fields=True):
@@ -83,7 +83,7 @@ class FrontControl:
         return web.json_response({"done": True, "gaps": self._backend.gaps(asked.expected)})
 
 
-async def _read(request: web.Request, kind: type[T]) -> T:
+async def _read(request: web.Request, kind: type[_T]) -> _T:
     """What the gateway's own user asks for."""
     connection: socket.socket | None = request.get_extra_info("socket")  # None: it has gone meanwhile
     if connection is None or peer_of(connection).uid not in (os.geteuid(), 0):

@@ -12,7 +12,7 @@ from gateway.simulator.new_order import market_of
 from gateway.simulator.orders import Order, Trade
 from gateway.simulator.params import Params
 
-T = TypeVar("T", Order, Trade)
+_T = TypeVar("_T", Order, Trade)
 _RESTRICTIONS = ("ONLY_NEW", "ONLY_PARTIALLY_FILLED")
 _MODES = ("STOP_ON_FAILURE", "ALLOW_FAILURE")
 _BAD_RESTRICTION = ApiError(-1145, "Invalid cancelRestrictions")
@@ -208,7 +208,7 @@ def my_trades(exchange: Exchange, account: Account, params: Params, now: int) ->
     return [answers.trade(item) for item in _page(trades, wanted, newest, params)]
 
 
-def _page(items: Reversible[T], wanted: Callable[[T], bool], newest: bool, params: Params) -> list[T]:
+def _page(items: Reversible[_T], wanted: Callable[[_T], bool], newest: bool, params: Params) -> list[_T]:
     """At most `limit` of the wanted items, oldest first: the newest ones, or else the oldest ones."""
     limit = _limit(params)
     if newest:
