@@ -25,7 +25,7 @@ _QUERIES = {  # method: REST path and weight
     "account.status": ("/api/v3/account", 20),
 }
 _NARROWED = {("myTrades", "orderId"): 5, ("openOrders.status", "symbol"): 6}  # weight where this is asked for alone
-TIMEOUT_S = 10.0
+TIMEOUT_S = 10.0  # public: gateway/cli/scratch_engine.py waits for as long as the record says
 _WINDOW_MS = 5_000
 
 

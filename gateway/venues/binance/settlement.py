@@ -66,7 +66,10 @@ class _Asked(NamedTuple):
 
 
 def is_over(intent: SettleIntent, waited_s: float) -> bool:
-    """Whether so much time has gone by that nothing sent before can still be accepted."""
+    """Whether so much time has gone by that nothing sent before can still be accepted.
+
+    Public: gateway/cli/scratch_engine.py, whose exchange is asked when its answer is certain, says yes at once.
+    """
     return waited_s >= (intent.accepted_until_ms - intent.timestamp_ms) / 1_000
 
 

@@ -23,7 +23,7 @@ from gateway.venues.binance.payload import PayloadError, Raw, decode, shown
 
 _SWEEP_S = 0.25
 _LIMITS_EVERY_S = 0.1
-HEARTBEAT_S = 10.0
+HEARTBEAT_S = 10.0  # public: gateway/cli/scratch_engine.py loses connections when the record says so alone
 _LATE_S = 60.0  # how long an answer that comes after its timeout is still understood
 _MAX_FRAME = 8 << 20
 _EMPTY = msgspec.Raw(b"")
