@@ -231,11 +231,11 @@ class Steps:
             arguments["flatten"] = False  # orders of the gateway's own are not made again
         self._scratch.caller.write_text(json.dumps({"uid": step.uid, "pid": step.pid, "who": step.who}))
         count = select(func.count()).select_from(admin_actions)
-        before = self._watch.now(count)[0]
+        before = self._watch.number(count)
         task = asyncio.create_task(asyncio.to_thread(self._told_operator, step.action, arguments))
         self._actions.add(task)
         task.add_done_callback(self._actions.discard)
-        if await until(lambda: self._watch.now(count)[0] > before or None) is None:
+        if await until(lambda: self._watch.number(count) > before or None) is None:
             self._found(ReportDifference(f"operator {step.who}", f"{step.action} is not taken now"))
         if step.action in _LOGS_OUT:  # what a client says next, it says by another Logon
             await until(lambda: self._is_gone(str(arguments["session"])) or None)

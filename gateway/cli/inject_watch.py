@@ -2,11 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Select, func, select
 
 from gateway.cli.scratch import Scratch
 from gateway.client import FixClient
@@ -33,10 +33,13 @@ class Watch:
             self._sql: Connection = sql
             yield
 
-    def now(self, query: Any) -> Any:
-        """The first row there is now."""
+    def number(self, query: Select[Any]) -> int:
+        """The one number that the query is for, as it is now."""
+        return int(self._now(query)[0][0])
+
+    def _now(self, query: Select[Any]) -> Sequence[Any]:
         try:
-            return self._sql.execute(query).first()
+            return self._sql.execute(query).all()
         finally:
             self._sql.rollback()  # the next look sees what was committed since
 
@@ -50,10 +53,10 @@ class Watch:
 
         def look() -> Any:
             is_over = not client.connected and not self.is_on(session)
-            return self.now(query) or (False if is_over else None)  # its end is recorded behind what came before
+            return self._now(query) or (False if is_over else None)  # its end is recorded behind what came before
 
-        row = await until(look)
-        return row[0] if row else False
+        rows = await until(look)
+        return rows[0][0] if rows else False
 
     def is_on(self, session: str) -> bool:
         """Whether the session is logged on."""
@@ -65,57 +68,50 @@ class Watch:
             )
             .order_by(state_changes.c.id.desc())
         )
-        row = self.now(query.limit(1))
-        return row is not None and row[0] == "on"
+        return [row.state for row in self._now(query.limit(1))] == ["on"]
 
     def next_out(self, session: str) -> int:
         """The session's next number to a client, once the engine was killed and is there again."""
-        return int(self.now(select(sessions.c.out_reserved).where(sessions.c.session == session))[0])
+        return self.number(select(sessions.c.out_reserved).where(sessions.c.session == session))
 
     def is_submitted(self, client_ids: Iterable[str]) -> bool:
         """Whether an order with one of these venue client ids was sent, or is about to be: the gateway knows it."""
         if self._submitted.isdisjoint(client_ids):
             query = select(intents.c.intent_id, intents.c.client_id).where(intents.c.intent_id > self._last_intent)
-            for intent_id, client_id in self._all(query):
+            for intent_id, client_id in self._now(query):
                 self._last_intent = max(self._last_intent, intent_id)
                 self._submitted.add(client_id)
         return not self._submitted.isdisjoint(client_ids)
-
-    def _all(self, query: Any) -> Any:
-        try:
-            return self._sql.execute(query).all()
-        finally:
-            self._sql.rollback()  # as in now
 
     def heard(self) -> int:
         """How much of what the venue said about orders is recorded."""
         operations = ("place", "cancel", "amend", "settle", "event")
         query = select(func.count()).where(venue_calls.c.direction == "in", venue_calls.c.operation.in_(operations))
-        return int(self.now(query)[0])
+        return self.number(query)
 
     def marks(self) -> int:
         """How much of what the venue said about no order is recorded."""
         query = select(func.count()).where(
             venue_calls.c.operation == "event", venue_calls.c.direction == "in", venue_calls.c.order_id.is_(None)
         )
-        return int(self.now(query)[0])
+        return self.number(query)
 
     def events(self, order_id: str, kind: str) -> int:
         """How many of them the order has."""
         query = select(func.count()).where(journal.c.order_id == order_id, journal.c.event_type == kind)
-        return int(self.now(query)[0])
+        return self.number(query)
 
     def changes(self, what: str, name: str, state: str) -> int:
         """How often something has come or gone."""
         query = select(func.count()).where(
             state_changes.c.what == what, state_changes.c.name == name, state_changes.c.state == state
         )
-        return int(self.now(query)[0])
+        return self.number(query)
 
     def compared(self) -> int:
         """How often venue accounts were compared with the books."""
         query = select(func.count()).where(venue_calls.c.operation == "reconcile")
-        return int(self.now(query)[0])
+        return self.number(query)
 
 
 async def until(look: Callable[[], Any], patience_s: float = PATIENCE_S) -> Any:
