@@ -79,6 +79,11 @@ def load_front(path: Path) -> Config | SharedFront:
     return shared
 
 
+def gateways_of(loaded: Config | SharedFront) -> list[Config]:
+    """The gateway whose file it is, or all that share the front."""
+    return [loaded] if isinstance(loaded, Config) else list(loaded.gateways.values())
+
+
 def _problems(path: Path, shared: SharedFront) -> Iterator[str]:
     """A line each, with the file and the key."""
     files = [str(file.resolve()) for file in shared.config.gateways]

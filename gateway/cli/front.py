@@ -11,7 +11,7 @@ from gateway.cli.exits import EXIT_CONFIG
 from gateway.cli.parent import stop_with_parent
 from gateway.config import Config, SessionConfig
 from gateway.config_front import PasswordLogonConfig, SignatureLogonConfig, TlsConfig
-from gateway.config_shared import SharedFront, load_front
+from gateway.config_shared import SharedFront, gateways_of, load_front
 from gateway.config_wire import WireLogConfig
 from gateway.errors import ConfigError
 from gateway.front import (
@@ -62,7 +62,7 @@ def front_settings(loaded: Config | SharedFront) -> FrontSettings:
     if isinstance(loaded, Config) and loaded.front.shared:
         raise ConfigError("front.shared: clients come by a shared front; give its file, which names this gateway's")
     shared = loaded if isinstance(loaded, SharedFront) else None
-    gateways = [loaded] if isinstance(loaded, Config) else list(loaded.gateways.values())
+    gateways = gateways_of(loaded)
     front = shared.config.front if shared is not None else gateways[0].front
     backends = tuple(_backend(gateway) for gateway in gateways)
     return FrontSettings(

@@ -16,7 +16,7 @@ from gateway.cli.signals import KILL_SWITCH, RELOAD_KEYS, Signals
 from gateway.cli.supervisor import Child, Supervisor
 from gateway.compliance.audit.keys import sealing_key
 from gateway.config import Config
-from gateway.config_shared import SharedFront, load_front
+from gateway.config_shared import SharedFront, gateways_of, load_front
 from gateway.engine.private_directory import make_private_directory
 from gateway.engine.pulse import GIVEN_UP
 from gateway.errors import ConfigError
@@ -60,7 +60,7 @@ def run(
     """
     try:
         settings = load_front(config)
-        gateways = [settings] if isinstance(settings, Config) else list(settings.gateways.values())
+        gateways = gateways_of(settings)
         for gateway in gateways:
             make_private_directory(gateway.engine.directory, gateway.engine.control_gid)
         if isinstance(settings, SharedFront):
