@@ -10,7 +10,7 @@ import pytest
 from loguru import logger
 
 from gateway.front import BackendSettings, FrontSettings
-from tests.unit.front.support import NAMES, Engine, session
+from tests.unit.front.support import NAMES, Engine, listening, session
 
 
 @pytest.fixture
@@ -22,9 +22,8 @@ def settings(tmp_path: Path) -> FrontSettings:
 @pytest.fixture
 async def engine(settings: FrontSettings) -> AsyncIterator[Engine]:
     stand_in = Engine()
-    server = await asyncio.start_unix_server(stand_in.on_connect, settings.backends[0].engine_socket)
-    yield stand_in
-    server.close()
+    async with listening(settings.backends[0].engine_socket, stand_in.on_connect):
+        yield stand_in
 
 
 @pytest.fixture(autouse=True)

@@ -1,9 +1,10 @@
 """A stand-in engine, and the two ends of a connection through the front."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import simplefix
@@ -24,6 +25,11 @@ def session(name: str) -> SessionPolicy:
 def with_backend(settings: FrontSettings, **changes: Any) -> FrontSettings:
     """The same, with the one engine behind the front changed."""
     return replace(settings, backends=(replace(settings.backends[0], **changes),))
+
+
+def control_socket(settings: FrontSettings) -> Path:
+    """Where the front of a test has its own, if it has one."""
+    return settings.backends[0].engine_socket.with_name("front.sock")
 
 
 def fix(msg_type: str, *fields: tuple[int, str], sender: str = "DESK") -> bytes:
@@ -56,6 +62,19 @@ class Engine:
 
     async def on_connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await self.accepted.put((reader, writer))
+
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@asynccontextmanager
+async def listening(path: Path, serve: Serve) -> AsyncIterator[None]:
+    """Something listens there meanwhile, and serves who connects: mostly an engine's on_connect."""
+    server = await asyncio.start_unix_server(serve, path)
+    try:
+        yield
+    finally:
+        server.close()
 
 
 @asynccontextmanager

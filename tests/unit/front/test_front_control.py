@@ -19,14 +19,26 @@ from gateway.engine.operations import Outcome
 from gateway.engine.private_socket import Peer
 from gateway.front import Front, FrontError, FrontSettings
 from gateway.front import control as control_module
-from tests.unit.front.support import ORDER, WAIT, Engine, exactly, log_on, no_gaps, running, until, with_backend
+from tests.unit.front.support import (
+    ORDER,
+    WAIT,
+    Engine,
+    control_socket,
+    exactly,
+    listening,
+    log_on,
+    no_gaps,
+    running,
+    until,
+    with_backend,
+)
 
 KEY = "FIX.4.4:FIXGW->DESK"
 
 
 @pytest.fixture
 def path(settings: FrontSettings) -> Path:
-    return settings.backends[0].engine_socket.with_name("front.sock")
+    return control_socket(settings)
 
 
 @pytest.fixture
@@ -140,12 +152,11 @@ async def test_a_front_that_is_not_there_or_hangs_is_said(path: Path, monkeypatc
         await over.wait()
         writer.close()
 
-    server = await asyncio.start_unix_server(hang, path)
-    with pytest.raises(ControlError, match=r"the front did not answer within 0.05 s"):
-        await asyncio.to_thread(look, path, "front")
-    assert (await outcome_of(path, KEY)).text.startswith("the front did not answer (TimeoutError")
-    over.set()
-    server.close()
+    async with listening(path, hang):
+        with pytest.raises(ControlError, match=r"the front did not answer within 0.05 s"):
+            await asyncio.to_thread(look, path, "front")
+        assert (await outcome_of(path, KEY)).text.startswith("the front did not answer (TimeoutError")
+        over.set()
 
 
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]"])
@@ -155,11 +166,10 @@ async def test_an_answer_that_makes_no_sense_is_an_error(path: Path, answer: byt
         writer.write(answer)
         writer.close()
 
-    server = await asyncio.start_unix_server(nonsense, path)
-    with pytest.raises(ControlError, match="the front cannot be asked"):
-        await asyncio.to_thread(look, path, "front")
-    assert not (await outcome_of(path, KEY)).done
-    server.close()
+    async with listening(path, nonsense):
+        with pytest.raises(ControlError, match="the front cannot be asked"):
+            await asyncio.to_thread(look, path, "front")
+        assert not (await outcome_of(path, KEY)).done
 
 
 async def test_a_socket_that_another_listens_on_is_an_error(told: FrontSettings, engine: Engine) -> None:

@@ -22,6 +22,7 @@ from tests.unit.front.support import (
     exactly,
     fix,
     is_closed,
+    listening,
     log_on,
     logon,
     running,
@@ -52,13 +53,11 @@ def shared(tmp_path: Path) -> FrontSettings:
 @pytest.fixture
 async def engines(shared: FrontSettings) -> AsyncIterator[list[Engine]]:
     stand_ins = [Engine(), Engine()]
-    servers = [
-        await asyncio.start_unix_server(engine.on_connect, behind.engine_socket)
-        for engine, behind in zip(stand_ins, shared.backends, strict=True)
-    ]
-    yield stand_ins
-    for server in servers:
-        server.close()
+    async with (
+        listening(shared.backends[0].engine_socket, stand_ins[0].on_connect),
+        listening(shared.backends[1].engine_socket, stand_ins[1].on_connect),
+    ):
+        yield stand_ins
 
 
 async def test_a_session_goes_to_its_engine_and_only_its_own_are_told_of(
@@ -105,11 +104,10 @@ async def test_an_engine_that_is_away_takes_none_of_the_other_s_along(
         assert str(shared.backends[0].engine_socket) in away[0]
         second.writer.write(ORDER)
         assert await exactly(second.engine_reader, ORDER)
-        server = await asyncio.start_unix_server(engines[0].on_connect, shared.backends[0].engine_socket)
-        again = await log_on(front, engines[0])
-        again.writer.write(ORDER)
-        assert await exactly(again.engine_reader, ORDER)
-        server.close()
+        async with listening(shared.backends[0].engine_socket, engines[0].on_connect):
+            again = await log_on(front, engines[0])
+            again.writer.write(ORDER)
+            assert await exactly(again.engine_reader, ORDER)
 
 
 async def test_bytes_are_in_the_log_of_the_engine_whose_session_they_name(

@@ -22,6 +22,7 @@ from tests.unit.front.support import (
     ORDER,
     Engine,
     connect,
+    control_socket,
     exactly,
     fix,
     log_on,
@@ -39,14 +40,12 @@ MANY = fix("B", (58, "x" * 10_000)) * 600  # 6 MB: more than the sockets on the 
 
 @pytest.fixture
 def told(settings: FrontSettings) -> FrontSettings:
-    path = settings.backends[0].engine_socket.with_name("front.sock")
-    return replace(with_backend(settings, control_socket=path), max_buffered_bytes=1 << 16)
+    return replace(with_backend(settings, control_socket=control_socket(settings)), max_buffered_bytes=1 << 16)
 
 
 @contextlib.asynccontextmanager
-async def engine_full_of(path: Path | None, session: str = KEY) -> AsyncIterator[Backlog]:
+async def engine_full_of(path: Path, session: str = KEY) -> AsyncIterator[Backlog]:
     """An engine that has too much of the session, and tells the front."""
-    assert path is not None
     backlog = Backlog(1_000)
     link = FrontLink(path, lambda _: None, backlog, no_gaps())
     link.start()
@@ -60,8 +59,7 @@ async def engine_full_of(path: Path | None, session: str = KEY) -> AsyncIterator
         await asyncio.to_thread(link.stop)
 
 
-async def held(path: Path | None) -> list[str]:
-    assert path is not None
+async def held(path: Path) -> list[str]:
     sessions = await asyncio.to_thread(look, path, "front")
     return [key for key, shown in sessions.items() if shown["held_back"]]
 
@@ -69,8 +67,8 @@ async def held(path: Path | None) -> list[str]:
 async def test_one_client_waits_and_others_do_not(told: FrontSettings, engine: Engine) -> None:
     async with running(told) as front:
         session, other = await log_on(front, engine), await log_on(front, engine, "DESK01")
-        async with engine_full_of(told.backends[0].control_socket) as backlog:
-            assert await held(told.backends[0].control_socket) == [KEY]
+        async with engine_full_of(control_socket(told)) as backlog:
+            assert await held(control_socket(told)) == [KEY]
             session.writer.write(MANY)
             assert await settled(session.writer.transport.get_write_buffer_size) > 0
             other.writer.write(MANY)
@@ -78,10 +76,10 @@ async def test_one_client_waits_and_others_do_not(told: FrontSettings, engine: E
             session.engine_writer.write(ORDER)
             assert await exactly(session.reader, ORDER), "it gets its reports"
             backlog.done({KEY: 100})
-            assert await held(told.backends[0].control_socket) == [KEY], "more than half is left"
+            assert await held(control_socket(told)) == [KEY], "more than half is left"
             backlog.done({KEY: 500})
             assert await exactly(session.engine_reader, MANY)
-            assert await held(told.backends[0].control_socket) == []
+            assert await held(control_socket(told)) == []
 
 
 async def test_a_hold_is_renewed_and_ends_with_the_engine(
@@ -99,10 +97,10 @@ async def test_a_hold_is_renewed_and_ends_with_the_engine(
     monkeypatch.setattr(Backend, "hold", hear)
     async with running(told) as front:
         session = await log_on(front, engine)
-        async with engine_full_of(told.backends[0].control_socket):
+        async with engine_full_of(control_socket(told)):
             session.writer.write(MANY)
             await until(lambda: len(heard) > 3)
-            assert await held(told.backends[0].control_socket) == [KEY]
+            assert await held(control_socket(told)) == [KEY]
         assert await exactly(session.engine_reader, MANY), "the engine says nothing any more"
 
 
@@ -112,7 +110,7 @@ async def test_a_front_that_starts_later_hears_of_it(
     monkeypatch.setattr("gateway.control.front_link._RENEW_S", 0.05)
     async with running(told) as front:
         first = await log_on(front, engine)
-        async with engine_full_of(told.backends[0].control_socket):
+        async with engine_full_of(control_socket(told)):
             await front.stop()
             first.writer.close()
             async with running(told) as again:
@@ -132,7 +130,7 @@ async def test_a_half_message_does_not_run_out_of_time_meanwhile(
     async with running(replace(told, message_deadline_seconds=1)) as front:
         session = await log_on(front, engine)
         session.writer.write(ORDER[:-5])
-        async with engine_full_of(told.backends[0].control_socket) as backlog:
+        async with engine_full_of(control_socket(told)) as backlog:
             session.writer.write(ORDER[-5:])
             await asyncio.sleep(1.5)
             assert not any("was not complete" in line for line in log)
@@ -166,8 +164,7 @@ async def test_a_client_that_owes_messages_sends_no_more_than_so_much_beyond(
 ) -> None:
     monkeypatch.setattr("gateway.control.front_link._RENEW_S", 0.01)
     owed, bound = Owed(), 500_000
-    assert told.backends[0].control_socket is not None
-    link = FrontLink(told.backends[0].control_socket, lambda _: None, Backlog(1 << 20), owed.gaps)
+    link = FrontLink(control_socket(told), lambda _: None, Backlog(1 << 20), owed.gaps)
     async with running(replace(told, max_beyond_gap_bytes=bound)) as front:
         session, other = await log_on(front, engine), await log_on(front, engine, "DESK01")
         session.writer.write(number(3))
@@ -201,4 +198,4 @@ async def test_what_comes_beyond_a_gap_counts_from_the_engine_s_request_on(told:
         assert await exactly(session.reader, asked)
         session.writer.write(b"".join(number(count) for count in range(4, 100)))
         await until(lambda: front._state.backends[0].sessions[KEY].beyond_gap > 0)
-        assert await held(told.backends[0].control_socket) == [KEY]
+        assert await held(control_socket(told)) == [KEY]

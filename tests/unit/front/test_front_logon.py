@@ -17,6 +17,7 @@ from tests.unit.front.support import (
     exactly,
     fix,
     is_closed,
+    listening,
     log_on,
     running,
     settled,
@@ -135,9 +136,8 @@ async def test_an_engine_that_stays_away_is_logged_once(settings: FrontSettings,
             assert await is_closed(reader)
         assert len([line for line in log if "WARNING" in line and "engine is away" in line]) == 1
         stand_in = Engine()
-        server = await asyncio.start_unix_server(stand_in.on_connect, settings.backends[0].engine_socket)
-        await log_on(front, stand_in)  # and works again when the engine is back
-        server.close()
+        async with listening(settings.backends[0].engine_socket, stand_in.on_connect):
+            await log_on(front, stand_in)  # and works again when the engine is back
         assert any("engine is back" in line for line in log)
 
 
@@ -147,13 +147,12 @@ async def test_a_logon_waits_for_an_engine_that_starts(settings: FrontSettings) 
         writer.write(LOGON + ORDER)
         await until(lambda: any(client.awaits_engine for client in front._state.backends[0].sessions.values()))
         stand_in = Engine()
-        server = await asyncio.start_unix_server(stand_in.on_connect, settings.backends[0].engine_socket)
-        engine_reader, engine_writer = await stand_in.connection()
-        assert await exactly(engine_reader, FORWARDED)
-        engine_writer.write(ANSWER)
-        assert await exactly(reader, ANSWER)
-        assert await exactly(engine_reader, ORDER)
-        server.close()
+        async with listening(settings.backends[0].engine_socket, stand_in.on_connect):
+            engine_reader, engine_writer = await stand_in.connection()
+            assert await exactly(engine_reader, FORWARDED)
+            engine_writer.write(ANSWER)
+            assert await exactly(reader, ANSWER)
+            assert await exactly(engine_reader, ORDER)
 
 
 async def test_a_client_that_is_back_does_not_wait_for_itself(settings: FrontSettings) -> None:
@@ -165,16 +164,15 @@ async def test_a_client_that_is_back_does_not_wait_for_itself(settings: FrontSet
         writer.write(LOGON)
         assert await is_closed(first)
         stand_in = Engine()
-        server = await asyncio.start_unix_server(stand_in.on_connect, settings.backends[0].engine_socket)
-        engine_reader, engine_writer = await stand_in.connection()
-        assert await exactly(engine_reader, FORWARDED)
-        engine_writer.write(ANSWER)
-        assert await exactly(reader, ANSWER)
-        assert stand_in.accepted.empty()
-        other, other_writer = await connect(front)  # one that is let in is not pushed out
-        other_writer.write(LOGON)
-        assert b"in use" in await asyncio.wait_for(other.read(), WAIT)
-        server.close()
+        async with listening(settings.backends[0].engine_socket, stand_in.on_connect):
+            engine_reader, engine_writer = await stand_in.connection()
+            assert await exactly(engine_reader, FORWARDED)
+            engine_writer.write(ANSWER)
+            assert await exactly(reader, ANSWER)
+            assert stand_in.accepted.empty()
+            other, other_writer = await connect(front)  # one that is let in is not pushed out
+            other_writer.write(LOGON)
+            assert b"in use" in await asyncio.wait_for(other.read(), WAIT)
 
 
 async def test_an_engine_that_never_answers(settings: FrontSettings, engine: Engine, log: list[str]) -> None:

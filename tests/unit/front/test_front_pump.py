@@ -19,6 +19,7 @@ from tests.unit.front.support import (
     exactly,
     fix,
     is_closed,
+    listening,
     log_on,
     logon,
     running,
@@ -124,10 +125,8 @@ async def test_fifty_connections_at_once(settings: FrontSettings) -> None:
             assert await exactly(reader, order)
         writer.close()
 
-    server = await asyncio.start_unix_server(echo, settings.backends[0].engine_socket)
-    async with running(settings) as front:
+    async with listening(settings.backends[0].engine_socket, echo), running(settings) as front:
         await asyncio.gather(*(session(front, number) for number in range(50)))
-    server.close()
 
 
 @pytest.mark.parametrize(("slow_reader_seconds", "milliseconds"), [(0.3, 20_000), (60.0, 65_000)])
