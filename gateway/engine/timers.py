@@ -24,7 +24,7 @@ Trusted = Callable[[int], int | None]
 class Timers:
     """Only the engine's thread uses it."""
 
-    def __init__(self, day_end_seconds: int, now: int, trusted: Trusted = lambda now: now) -> None:
+    def __init__(self, day_end_seconds: int, now: int, trusted: Trusted) -> None:
         """day_end_seconds: when trading days end, after midnight UTC. trusted: what time it is when the host's clock
         shows this, for what must not be early; None while nobody knows (trusted_time.py).
         """

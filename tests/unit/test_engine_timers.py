@@ -12,7 +12,7 @@ def test_a_cancel_that_the_venue_puts_off_waits_longer_each_time() -> None:
     desk, told = DomainDesk(), Told()
     desk.new("X")
     desk.hear(told.accepted())
-    timers, now = Timers(0, 0), 0
+    timers, now = Timers(0, 0, trusted=lambda now: now), 0
 
     def put_off() -> None:
         timers.watch(desk.order(), now)  # its cancel is on its way
@@ -44,7 +44,7 @@ def test_a_cancel_that_waits_goes_on_waiting_no_longer_when_the_clock_is_set_bac
     desk.new("X")
     desk.hear(told.accepted())
     hour = 3_600 * NANOSECONDS
-    timers = Timers(0, hour)
+    timers = Timers(0, hour, trusted=lambda now: now)
     desk.withdraw()
     desk.hear(replace(told.refused(Operation.CANCEL), may_retry=True))
     timers.watch(desk.order(), hour)
