@@ -87,8 +87,13 @@ class CancelAllCall:
                 self._record(intent, f"unreadable answer: {error}")
             self._look_into(f"unreadable answer: {error}")
             return
-        for intent, raw, closed in found:
-            self._tell(intent, raw, closed)
+        for intent in self._intents:
+            if (told := found.get(intent.intent_id)) is not None:
+                raw, closed = told
+                self._record(intent, f"200 {str(raw, 'utf-8', 'replace')}")
+                self._reporter.tell((closed,))
+            elif not self._looks:
+                self._not_open(intent)
 
     def lost(self, why: str, *, written: bool) -> None:
         """No answer. Only what was not written is certainly not done."""
@@ -127,14 +132,17 @@ class CancelAllCall:
         for intent in self._intents:
             self.doubt(intent, why)
 
-    def _found(self, result: Raw) -> list[tuple[CancelIntent, Raw, VenueClosed | None]]:
-        """What the answer says of each, all of it read before anything is told. Raises PayloadError."""
+    def _found(self, result: Raw) -> dict[int, tuple[Raw, VenueClosed]]:
+        """What the answer says of those that it canceled, by intent id, and all of it read before anything is told.
+
+        Raises PayloadError.
+        """
         by_id, by_name = _canceled(result)
-        found: list[tuple[CancelIntent, Raw, VenueClosed | None]] = []
+        found = {}
         for intent in self._intents:
             raw = by_id.get(intent.venue_order_id or "") or by_name.get(intent.client_id)
-            closed = answers.canceled(self._reporter.ref(intent), raw) if raw is not None else None
-            found.append((intent, raw if raw is not None else b"", closed))
+            if raw is not None:
+                found[intent.intent_id] = raw, answers.canceled(self._reporter.ref(intent), raw)
         return found
 
     def _look_into(self, why: str) -> None:
@@ -142,18 +150,12 @@ class CancelAllCall:
             self._looks = True
             self._look(self, why)
 
-    def _tell(self, intent: CancelIntent, raw: Raw, closed: VenueClosed | None) -> None:
-        if closed is None:
-            if self._looks:
-                return
-            # It was over already, or had not arrived yet.
-            self._record(intent, f"{METHOD} has not canceled this one")
-            self._reporter.refuse(
-                intent, Operation.CANCEL, f"{METHOD}: it was not open (any more, or yet)", order_unknown=True
-            )
-            return
-        self._record(intent, f"200 {str(raw, 'utf-8', 'replace')}")
-        self._reporter.tell((closed,))
+    def _not_open(self, intent: CancelIntent) -> None:
+        """It was over already, or had not arrived yet."""
+        self._record(intent, f"{METHOD} has not canceled this one")
+        self._reporter.refuse(
+            intent, Operation.CANCEL, f"{METHOD}: it was not open (any more, or yet)", order_unknown=True
+        )
 
     def _failed(self, failure: Failure) -> None:
         reporter = self._reporter
