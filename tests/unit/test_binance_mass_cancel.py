@@ -7,7 +7,7 @@ import pytest
 
 from gateway.domain.intents import CancelIntent
 from gateway.domain.venue_reports import VenueClosed, VenueOutcomeUnknown, VenueRefused
-from gateway.venues.binance.channel import Answer
+from gateway.venues.binance.channel import Answer, RequestLostError
 from gateway.venues.binance.clock import VenueClock
 from gateway.venues.binance.limits import Limits
 from gateway.venues.binance.mass_cancel import CancelAllCall
@@ -39,7 +39,7 @@ def is_open(number: int) -> dict[str, Any]:
 class World:
     """A request for orders 1 and 2. The venue's list of open orders is what `shown` says."""
 
-    def __init__(self, shown: Answer) -> None:
+    def __init__(self, shown: Answer | RequestLostError) -> None:
         self.sinks = Sinks()
         self.limits = Limits(0.2)
         self.resyncs = 0
@@ -69,6 +69,8 @@ class World:
     async def settle(self) -> None:
         async def ask(method: str, params: Params) -> Answer:
             assert (method, params) == ("openOrders.status", {"symbol": "BTCUSDT"})
+            if isinstance(self._shown, RequestLostError):
+                raise self._shown
             return self._shown
 
         await self.call.settle_doubt(ask, self.looks[-1])
@@ -91,6 +93,25 @@ async def test_a_refused_look_is_heeded(refusal: Answer, pause_ms: int, resyncs:
     assert (world.limits.paused_for_ms(NOW_MS), world.resyncs) == (pause_ms, resyncs)
     assert world.told(VenueOutcomeUnknown) == BOTH
     assert not world.one_by_one
+
+
+@pytest.mark.parametrize(
+    ("look", "reason"),
+    [
+        (RequestLostError("no answer within 10 s"), "no answer within 10 s"),
+        (failed(-1003, 429), "-1003 no"),
+        (Answer(200, b"?", b"", b""), ": ?"),
+    ],
+)
+async def test_why_a_look_failed_is_told_with_the_doubt(look: Answer | RequestLostError, reason: str) -> None:
+    world = World(look)
+    world.call.lost("the connection broke", written=True)
+    await world.settle()
+    told = world.sinks.of(VenueOutcomeUnknown)
+    assert [one.client_id for one in told] == BOTH
+    (text,) = {one.text for one in told}
+    assert text.startswith("the connection broke; what is open cannot be seen: ")
+    assert text.endswith(reason)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ canceled (an order list as one element with its orderReports), -2011 where nothi
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import suppress
 
 import msgspec
 
@@ -110,12 +109,20 @@ class CancelAllCall:
     async def settle_doubt(self, ask: Ask, why: str) -> None:
         """Whatever became of it: what is open now is canceled one by one. What is not is in doubt until it is told."""
         theirs: tuple[OrderAtVenue, ...] = ()
-        with suppress(RequestLostError, PayloadError):
+        problem = ""
+        try:
             answer = await ask("openOrders.status", {"symbol": self._intents[0].symbol})
             if answer.ok:
                 theirs = open_orders(answer.result)
             else:
-                self._reporter.heed(answer.failure())
+                failure = answer.failure()
+                self._reporter.heed(failure)
+                problem = failure.text
+        except (RequestLostError, PayloadError) as error:
+            problem = str(error)
+        if problem:
+            self.all_in_doubt(f"{why}; what is open cannot be seen: {problem}")
+            return
         ids, names = {order.venue_order_id for order in theirs}, {order.client_id for order in theirs}
         for intent in self._intents:
             if intent.venue_order_id in ids or intent.client_id in names:
