@@ -18,8 +18,9 @@ from gateway.cli.options import DEFAULT_CONFIG, ConfigOption
 from gateway.cli.tables import Column, build_table, console
 from gateway.cli.times import local_date_time, utc_text
 from gateway.domain.events import OrderReceived
-from gateway.domain.money import text_of
+from gateway.domain.money import text_of, trim
 from gateway.domain.risk.control import Figure
+from gateway.domain.risk.controls import CONTROLS
 from gateway.domain.risk.derive import Finding, derive, new_terms, stored_terms
 from gateway.store.limits import limit_of, load_limits
 from gateway.store.queries import OrderStory, find_order_ids, order_story
@@ -106,7 +107,7 @@ def _table(findings: list[Finding], limits: Mapping[int, LimitRow], width: int) 
         Column("Version", lambda f: str(f.limit.limit_id), right=True),
         Column("Scope", lambda f: " ".join(f"{name}={part}" for name, part in f.limit.where.items())),
         Column("Value", lambda f: f.limit.text, right=True),
-        Column("Figures", lambda f: " ".join(f"{name}={_text(value)}" for name, value in f.figures.items())),
+        Column("Figures", lambda f: " ".join(_figures(f))),
         Column("Says", _says),
         Column("Set by", lambda f: limits[f.limit.limit_id].who, spare=True),
         Column("Why", lambda f: limits[f.limit.limit_id].why, spare=True),
@@ -122,8 +123,16 @@ def check_line(finding: Finding) -> str:
     """`MAX_ORDER_QTY 5 account=ACME: order_qty=0.1 passes`."""
     limit = finding.limit
     scope = "".join(f" {name}={part}" for name, part in limit.where.items())
-    figures = "".join(f" {name}={_text(value)}" for name, value in finding.figures.items())
-    return f"{limit.code} {limit.text}{scope}:{figures} {_says(finding)}"
+    return f"{limit.code} {limit.text}{scope}: {' '.join([*_figures(finding), _says(finding)])}"
+
+
+def _figures(finding: Finding) -> list[str]:
+    times = CONTROLS[finding.limit.code].times
+    return [f"{name}={_seconds(value) if name in times else _text(value)}" for name, value in finding.figures.items()]
+
+
+def _seconds(nanoseconds: Figure) -> str:
+    return f"{trim(Decimal(nanoseconds).scaleb(-9)):f}s" if nanoseconds is not None else _text(nanoseconds)
 
 
 def _says(finding: Finding) -> str:

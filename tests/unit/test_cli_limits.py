@@ -1,11 +1,14 @@
 """fixgw limits and fixgw explain, on a database written beside them."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from gateway.cli.explain import check_line
 from gateway.domain.events import OrderReceived
 from gateway.domain.risk import RuleBook
+from gateway.domain.risk.derive import derive
 from gateway.domain.totals import Scope
 from gateway.engine.limits import set_limit
 from gateway.store.batch import Batch
@@ -15,7 +18,7 @@ from gateway.store.limits import first_limits, limit_of
 from gateway.store.rows import DecisionRow, JournalRow
 from gateway.store.writer import BatchWriter
 from tests.fixtures.domain_desk import SESSION
-from tests.fixtures.risk import limited
+from tests.fixtures.risk import limit, limited, terms
 from tests.fixtures.store_rows import AT, ORDER
 from tests.unit.test_cli_queries import CONFIG, fixgw, json_lines
 
@@ -104,6 +107,20 @@ def test_explain_says_so_when_the_figures_say_otherwise(config: Path) -> None:
     told = fixgw(config, "explain", "O1")
     assert told.exit_code == 1
     assert "THE FIGURES SAY OTHERWISE" in told.stdout
+
+
+@pytest.mark.parametrize(
+    ("code", "value", "figures", "shown"),
+    [
+        ("DUPLICATE_ORDER", "2s", [1_234_567_890], "age=1.23456789s refuses"),
+        ("DUPLICATE_ORDER", "2s", [None], "age=- passes"),
+        ("PRICE_COLLAR", "5%", ["100", "0.01", 35_000_000], "reference=100 tick_size=0.01 age=0.035s passes"),
+        ("ORDER_RATE", "20/1s", [0], "until_full=0s passes"),
+    ],
+)
+def test_times_are_shown_in_seconds(code: str, value: str, figures: list[Any], shown: str) -> None:
+    [finding] = derive(terms(), {"1": figures}, {1: limit(code, value)})
+    assert check_line(finding) == f"{code} {value} account=ACME: {shown}"
 
 
 def test_explain_of_an_unknown_order(config: Path) -> None:

@@ -107,4 +107,5 @@ PRICE_COLLAR = Control(
     figures=("reference", "tick_size", "age"),
     measure=_reference,
     judge=_price_collar,
+    times=("age",),
 )

@@ -52,6 +52,7 @@ Judge = Callable[[OrderTerms, Limit, Any, Figures], Denial | None]
 class Control:
     """measure reads the figures; judge decides on them and a limit's value, and does nothing else.
 
+    times: those of the figures that are nanoseconds.
     value: what the limit's text is turned into, see parsing.py; raises BadLimitError.
     part: what so many percent of a value are, where a soft limit makes sense.
     tightest: of several limits that apply to one order, those that need be checked; None: each has figures of its own.
@@ -69,6 +70,7 @@ class Control:
     figures: tuple[str, ...]
     measure: Measure
     judge: Judge
+    times: tuple[str, ...] = ()
     reads: Reads = Reads.NOTHING
     tracker: Callable[[Limit], Tracker] | None = None
     part: Callable[[Any, int], Any] | None = None

@@ -60,6 +60,7 @@ ORDER_RATE = Control(
     figures=("until_full",),
     measure=_wait,
     judge=_order_rate,
+    times=("until_full",),
     reads=Reads.TRACKER,
     tracker=Bucket,
     shrinking=True,

@@ -114,6 +114,7 @@ DUPLICATE_ORDER = Control(
     figures=("age",),
     measure=_age,
     judge=_duplicate,
+    times=("age",),
     reads=Reads.TRACKER,
     tracker=Recent,
     keeps=(True, False, True),
