@@ -11,8 +11,8 @@ _FRAME = frozenset({8, 9, 10, 35})
 
 
 class ComplianceConfig(Section):
-    """redact: tags whose values no export has, neither as columns nor in messages. Where there is one, Text(58),
-    EncodedText(355) and the figures of decisions are left out too, since they quote other fields.
+    """redact: tags whose values no export and no page of an order has, neither as columns nor in messages. Where there
+    is one, Text(58), EncodedText(355) and the figures of decisions are left out too, since they quote other fields.
     access_log: where it is written who read the record; left out: access.jsonl in engine.directory.
     """
 

@@ -1,6 +1,7 @@
 """fixgw order: one order's story."""
 
 import json
+import re
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,15 +18,20 @@ from gateway.cli.exits import refuse
 from gateway.cli.options import DEFAULT_CONFIG, ConfigOption, ImportedOption
 from gateway.cli.order_page import order_page
 from gateway.cli.orders import order_object, orders_table
+from gateway.cli.redacted import redacted
 from gateway.cli.story import Entry, entries, entries_of_messages
 from gateway.cli.tables import console
 from gateway.cli.times import duration, local_date_time, local_time_exact, utc_text
+from gateway.compliance.export.columns import Redaction
 from gateway.compliance.retention.ledger import archived_days
 from gateway.compliance.search import messages_about
+from gateway.config import load_config
+from gateway.errors import GatewayError
 from gateway.store.limits import load_limits
 from gateway.store.queries import find_order_ids, find_order_ids_by_row, order_story
 from gateway.store.tables import meta
 from gateway.wire.readable import printable
+from gateway.wire.tags import CL_ORD_ID, ORDER_ID, SENDER_COMP_ID, TARGET_COMP_ID
 
 
 def order(
@@ -48,6 +54,7 @@ def order(
     fixgw order O4 --json
     fixgw order O4 --html order-O4.html
     """
+    hidden = _hidden(config, database) if html is not None else frozenset[int]()
     with reading(config, database) as connection:
         if database is None:
             record_access(config, "order", order_id=order_id, html=html)
@@ -57,15 +64,16 @@ def order(
         story = order_story(connection, found[0]) if found else None
         missing = missing_of(connection, story) if story is not None and database is None else ""
         if story is not None:
-            told = entries(story, {row.limit_id: row for row in load_limits(connection)})
+            told = entries(story, {row.limit_id: row for row in load_limits(connection)}, hidden)
         else:
-            told = list(entries_of_messages(messages_about(connection, order_id))) if database is not None else []
+            found_rows = messages_about(connection, order_id) if database is not None else []
+            told = list(entries_of_messages(found_rows, hidden))
         origin = _origin(connection)
     if not told and not missing:
         refuse(f"no order has the OrderID or ClOrdID {order_id!r}; fixgw orders lists them")
     row = story.order if story is not None else None
     if html is not None:
-        _write(html, order_id, origin, missing, row, told)
+        _write(html, order_id, origin, missing, row, told, hidden)
     elif as_json:
         typer.echo(json.dumps(_object(row, told) | ({"archived": missing} if missing else {})))
     else:
@@ -114,12 +122,36 @@ def _object(row: Row[Any] | None, story: list[Entry]) -> dict[str, object]:
     return {"order": None if row is None else order_object(row), "story": told}
 
 
-def _write(path: Path, name: str, origin: str, missing: str, row: Row[Any] | None, told: list[Entry]) -> None:
+def _hidden(config: Path, imported: Path | None) -> frozenset[int]:
+    """Tags whose values are not handed on. Beside an imported database there need not be a configuration."""
+    if imported is not None and not config.exists():
+        return frozenset()
+    try:
+        return Redaction(load_config(config).compliance.redact).tags
+    except GatewayError as error:
+        refuse(str(error))
+
+
+def _write(
+    path: Path,
+    name: str,
+    origin: str,
+    missing: str,
+    row: Row[Any] | None,
+    told: list[Entry],
+    hidden: frozenset[int],
+) -> None:
     title = f"Order {printable(name if row is None else row.order_id)}"
     about = f"Recorded by a FIX gateway ({origin}); written {utc_text(time.time_ns())}. All times are UTC. {missing}"
+    summary = {} if row is None else _summary(row)
+    if hidden:
+        title = "Order" if {ORDER_ID, CL_ORD_ID} & hidden else title
+        about = f"{about} Left out: the values of tags {', '.join(map(str, sorted(hidden)))}, and what quotes them."
+        summary = {label: value for label, value in summary.items() if not _is_hidden(label, hidden)}
+        told = [redacted(entry, hidden) for entry in told]
     try:
         path.touch(mode=0o600)  # a new one is its owner's alone, as the database is
-        path.write_text(order_page(title, about, {} if row is None else _summary(row), told), encoding="utf-8")
+        path.write_text(order_page(title, about, summary, told), encoding="utf-8")
     except OSError as error:
         refuse(f"{path}: {error.strerror}")
     typer.echo(f"written to {path}")
@@ -151,6 +183,13 @@ def _summary(row: Row[Any]) -> dict[str, str]:
     for moment in ("received_at", "updated_at"):  # the page says that they are UTC, and a line may break at the space
         values[moment] = values[moment].replace("T", " ").removesuffix("Z")
     return {name: printable(str(values[key])) for name, key in names.items() if values[key] not in (None, "")}
+
+
+def _is_hidden(label: str, hidden: frozenset[int]) -> bool:
+    tag = re.search(r"\((\d+)\)", label)
+    return (
+        int(tag[1]) in hidden if tag else label == "Session" and not hidden.isdisjoint({SENDER_COMP_ID, TARGET_COMP_ID})
+    )
 
 
 def _origin(connection: Connection) -> str:

@@ -1,6 +1,6 @@
 """One order's story as entries in time order: what came, what was decided, what was said to whom."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from decimal import Decimal
@@ -19,7 +19,7 @@ from gateway.domain.order import Order
 from gateway.domain.transitions import evolve
 from gateway.store.queries import OrderStory, Rows
 from gateway.store.rows import LimitRow
-from gateway.wire.raw import mask_secrets
+from gateway.wire.raw import mask_fields, mask_secrets
 from gateway.wire.readable import describe, meaning, message_name, printable
 from gateway.wire.tags import ORD_STATUS
 
@@ -51,10 +51,13 @@ class Entry:
     notes: tuple[str, ...] = ()
 
 
-def entries(story: OrderStory, limits: Mapping[int, LimitRow]) -> list[Entry]:
-    """Everything stored of the order, the earliest first. limits: every version, by its number."""
+def entries(story: OrderStory, limits: Mapping[int, LimitRow], hidden: Collection[int] = ()) -> list[Entry]:
+    """Everything stored of the order, the earliest first. limits: every version, by its number.
+
+    hidden: tags whose values no FIX message shows.
+    """
     parts = (
-        entries_of_messages(story.messages),
+        entries_of_messages(story.messages, hidden),
         _decisions(story, limits),
         _events(story),
         _venue_calls(story),
@@ -64,10 +67,10 @@ def entries(story: OrderStory, limits: Mapping[int, LimitRow]) -> list[Entry]:
     return sorted(everything, key=lambda entry: (entry.at, _RANKS[entry.kind]))  # stable: parts keep their order
 
 
-def entries_of_messages(rows: Rows) -> Iterator[Entry]:
-    """FIX messages, each with all its fields in its details."""
+def entries_of_messages(rows: Rows, hidden: Collection[int] = ()) -> Iterator[Entry]:
+    """FIX messages, each with all its fields in its details. hidden: tags whose values are asterisks."""
     for row in rows:
-        text = mask_secrets(row.raw.decode("utf-8", "surrogateescape"))
+        text = mask_fields(mask_secrets(row.raw.decode("utf-8", "surrogateescape")), hidden)
         values = {field.tag: field.value for field in describe(text)}
         words = [message_name(row.msg_type), *(short(field) for field in shown_fields(row.msg_type, text))]
         if row.poss_dup:

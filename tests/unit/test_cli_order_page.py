@@ -103,6 +103,39 @@ def test_the_page_stands_alone_and_escapes_what_others_wrote(config: Path, tmp_p
     assert "environment sim, deployment test" in told
 
 
+def test_the_page_has_nothing_of_what_is_kept_back(config: Path, tmp_path: Path) -> None:
+    def page(*tags: int) -> str:
+        config.write_text(f"{plain}\n[compliance]\nredact = {list(tags)}\n")
+        assert fixgw("order", "A", "--config", config, "--html", tmp_path / "A.html").exit_code == 0
+        return "\n".join(Page((tmp_path / "A.html").read_text()).texts)
+
+    plain = config.read_text()
+    told = page(44, 1, 14)
+    for value in (" Price=100", "(44)=100", "price", "TRADING", HOSTILE, "CumQty=1", "CumQty(14)=1", "MAX_POSITION"):
+        assert value not in told, value
+    assert "Left out: the values of tags 1, 14, 44, 58, 355, and what quotes them." in told
+    for words in (
+        "Price(44)=***",
+        "OrderQty(38)=2",
+        "risk passes",
+        "OrderFilled → PartiallyFilled",
+        "Order O1",
+        "DESK",
+    ):
+        assert words in told, words
+    told = page(37, 39, 49, 198)
+    for value in ("O1", "DESK", "→"):
+        assert value not in told, value
+    config.write_text(f"{plain}\n[compliance]\nredact = [44]\n")
+    refused = tmp_path / "BIG.html"
+    assert fixgw("order", "BIG", "--config", config, "--html", refused).exit_code == 0
+    assert "denied: MAX_ORDER_QTY" in refused.read_text()
+    assert "limit=5" not in refused.read_text()
+    assert '"Price": "100"' in fixgw("order", "A", "--config", config, "--json").stdout, (
+        "what is not handed on is whole"
+    )
+
+
 hostile = st.text() | st.sampled_from([HOSTILE, "<!--", "]]>", "</style>", "\x00", "&lt;"])
 
 
