@@ -8,9 +8,19 @@ from sqlalchemy import URL, Engine, select
 from sqlalchemy.exc import DBAPIError
 
 from gateway.errors import ConfigError
-from gateway.store.dialects import make_engine, open_error, parse_url, prepare_storage, use_write_ahead_log
+from gateway.store.dialects import (
+    make_engine,
+    one_moment,
+    open_error,
+    parse_url,
+    prepare_storage,
+    use_write_ahead_log,
+)
 from gateway.store.schema import check_schema, upgrade
 from gateway.store.tables import meta
+
+ONLY_READ = "only_read"
+"""In `meta`, of a file that is made to be read alone: what it is, in words for people."""
 
 _INSTANCE_LETTERS = string.ascii_lowercase + string.digits
 _INSTANCE_LENGTH = 4
@@ -29,6 +39,8 @@ def open_database(url: str, environment: str, deployment: str | None = None) -> 
     engine = make_engine(parsed)
     try:
         is_current = check_schema(engine)
+        if is_current:
+            refuse_only_read(engine)
         use_write_ahead_log(engine)
         if not is_current:
             with engine.begin() as connection:
@@ -71,8 +83,30 @@ def open_for_reading(url: str) -> Engine:
 
 
 def open_existing(url: str) -> Engine:
-    """A database that is there, as it is, to be written by other than the engine. Raises ConfigError when it is not."""
-    return make_engine(_existing(url))
+    """A database that is there, as it is, to be written by other than the engine.
+
+    Raises ConfigError when it is not, or is there to be read alone.
+    """
+    engine = make_engine(_existing(url))
+    refuse_only_read(engine)
+    return engine
+
+
+def refuse_only_read(engine: Engine) -> None:
+    """Raise ConfigError for a file that is no gateway's record. What cannot be read is not refused here."""
+    if engine.dialect.name != "sqlite":
+        return
+    try:
+        with one_moment(engine) as connection:
+            found = connection.execute(select(meta.c.value).where(meta.c.key == ONLY_READ)).scalar()
+    except DBAPIError:
+        return
+    if found is not None:
+        engine.dispose()
+        raise ConfigError(
+            f"database {engine.url.render_as_string()} is {found}: it is there to be read, no gateway runs on it and "
+            "nothing is written to it; name the gateway's own database"
+        )
 
 
 def upgrade_database(url: str) -> None:

@@ -132,7 +132,7 @@ def test_what_cannot_be_done_is_one_line_and_leaves_nothing(tmp_path: Path) -> N
     there = written(tmp_path / "there.db", b"mine")
     result = fixgw("replay", "import", log, "--into", there)
     assert (result.exit_code, there.read_bytes()) == (2, b"mine")
-    assert result.stderr.endswith("there.db is there already; an import needs a file of its own\n")
+    assert result.stderr.endswith("there.db is there already; name a new file\n")
     result = fixgw("replay", "import", log, tmp_path / "nix.log", "--into", tmp_path / "new.db")
     assert result.exit_code == 2
     assert result.stderr.endswith("nix.log: No such file or directory\n")

@@ -8,13 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Integer, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, Engine, Integer, MetaData, Table, Text
 
 from gateway.compliance.logs.read_logs import LogFile
 from gateway.compliance.search import TIME_DISORDER
-from gateway.errors import ConfigError
 from gateway.store.batch import Batch
-from gateway.store.database import open_database
+from gateway.store.new_file import new_file
 from gateway.store.rows import MessageRow, SessionRow, storable
 from gateway.store.tables import meta
 from gateway.store.writer import BatchWriter
@@ -54,8 +53,8 @@ import_faults = Table(
 class ImportedDatabase:
     """A database that is being filled."""
 
-    def __init__(self, path: Path) -> None:
-        self._engine = open_database(f"sqlite:///{path}", IMPORTED)
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
         _metadata.create_all(self._engine)
         self._writer = BatchWriter(self._engine)
         self._batch = Batch()
@@ -84,13 +83,8 @@ class ImportedDatabase:
                 connection.execute(import_files.insert().values(file=storable(str(file.path)), **values))
 
     def close(self) -> None:
-        """Whether finished or not. Without a write-ahead log, the file can be read where nobody may write."""
+        """Whether finished or not."""
         self._writer.close()
-        self._engine.dispose()  # it takes the only connection to change the journal's mode
-        raw = self._engine.raw_connection()
-        raw.cursor().execute("PRAGMA journal_mode=DELETE")
-        raw.close()
-        self._engine.dispose()
 
     def _flush(self) -> None:
         if self._batch.messages or self._batch.sessions:
@@ -105,21 +99,9 @@ class ImportedDatabase:
 @contextmanager
 def new_imported_database(path: Path) -> Iterator[ImportedDatabase]:
     """The file appears when all is in it. Raises ConfigError when it is there already."""
-    if path.exists():
-        raise ConfigError(f"{path} is there already; an import needs a file of its own")
-    partial = path.with_name(path.name + ".partial")
-    _remove(partial)
-    database = ImportedDatabase(partial)
-    try:
+    with new_file(path, IMPORTED) as engine:
+        database = ImportedDatabase(engine)
         try:
             yield database
         finally:
             database.close()
-        partial.replace(path)
-    finally:
-        _remove(partial)
-
-
-def _remove(path: Path) -> None:
-    for end in ("", "-wal", "-shm", "-journal"):
-        path.with_name(path.name + end).unlink(missing_ok=True)
