@@ -9,10 +9,12 @@ import time
 from pathlib import Path
 
 import typer
+from sqlalchemy import Connection
 
 from gateway.cli.database import EXIT_UNUSABLE
 from gateway.cli.exits import refuse
 from gateway.cli.times import utc_text
+from gateway.compliance.retention.opened import is_opened
 from gateway.config_shared import load_front
 from gateway.control.peer import login_name
 from gateway.errors import GatewayError
@@ -49,6 +51,14 @@ def record_access(config: Path, command: str, **asked: object) -> None:
             err=True,
         )
         raise typer.Exit(EXIT_UNUSABLE) from error
+
+
+def record_reading(connection: Connection, config: Path, command: str, database: Path | None, **asked: object) -> None:
+    """Likewise, where it may be read in a file of its own. What was imported, and copies, are nobody's record."""
+    if database is None:
+        record_access(config, command, **asked)
+    elif is_opened(connection):
+        record_access(config, command, database=database.resolve(), **asked)
 
 
 def _append(path: Path, line: str) -> None:

@@ -1,4 +1,6 @@
-"""What is not in the database any more since it was archived: commands say so rather than show less."""
+"""What a database does not have, since it was archived, or since a file of opened archives has some days alone:
+commands say so rather than show less.
+"""
 
 from collections.abc import Collection
 
@@ -7,7 +9,8 @@ from sqlalchemy import Connection
 
 from gateway.cli.exits import refuse
 from gateway.compliance.derive.window import Window
-from gateway.compliance.retention.ledger import archived_days, day_since
+from gateway.compliance.retention.ledger import archived_days, day_of, day_since
+from gateway.compliance.retention.opened import has_ends, is_opened, lacking, whole_days
 from gateway.domain.events import OrderReceived
 from gateway.engine.clock import DAY
 from gateway.store.queries import OrderStory
@@ -15,29 +18,59 @@ from gateway.store.queries import OrderStory
 
 def refuse_archived(connection: Connection, classes: Collection[str], window: Window, what: str) -> None:
     """End the program with one line where days of the window lack records of these classes. what: would lack them."""
-    archived = {name: _in(days, window) for name, days in archived_days(connection).items() if name in classes}
-    for name, days in sorted(archived.items()):
-        if days:
-            refuse(f"{name} {_span(days)} are archived, and {what} would lack them; choose other days")
+    for name in sorted(classes):
+        if is_opened(connection):
+            if days := lacking(connection, name, window):
+                refuse(f"{name} {_span(days)} are not in this file, and {what} would lack them; choose other days")
+        elif days := _in(archived_days(connection).get(name, []), window):
+            refuse(
+                f"{name} {_span(days)} are archived, and {what} would lack them; choose other days, or make a file "
+                "that has them: fixgw retention open"
+            )
 
 
 def say_archived(connection: Connection, record_class: str, window: Window) -> None:
     """A line beside the output where days of the window are archived."""
+    if is_opened(connection):
+        _say_opened(connection, record_class, window)
+        return
     days = _in(archived_days(connection).get(record_class, []), window)
     if days:
-        typer.echo(f"{record_class} {_span(days)} are archived, and not shown: see fixgw retention show", err=True)
+        there = "fixgw retention open makes a file that has them"
+        typer.echo(f"{record_class} {_span(days)} are archived, and not shown: {there}", err=True)
+
+
+def _say_opened(connection: Connection, record_class: str, window: Window) -> None:
+    if has_ends(window):
+        if days := lacking(connection, record_class, window):
+            typer.echo(f"{record_class} {_span(days)} are not in this file, and not shown", err=True)
+    else:
+        days = whole_days(connection, [record_class])
+        typer.echo(f"this file has {record_class} {_span(days) if days else 'of no day'}, and no others", err=True)
 
 
 PARTS = ("orders", "messages", "decisions", "venue_traffic")
 """The classes of records that tell of an order."""
 
 
-def missing_of(connection: Connection, story: OrderStory, wanted: Collection[str] = PARTS) -> str:
-    """Which parts of an order's story are archived, as a sentence; empty: none is.
+def may_lack(connection: Connection) -> bool:
+    """Whether there are orders of which other records are not here."""
+    return is_opened(connection) or bool(archived_days(connection))
 
-    An order that is in use keeps all its records, and what ended keeps none, so a part is there or it is not.
+
+def missing_of(connection: Connection, story: OrderStory, wanted: Collection[str] = PARTS) -> str:
+    """Which parts of an order's story are archived, or not in this file, as a sentence; empty: none is.
+
+    In the gateway's database an order that is in use keeps all its records, and what ended keeps none, so a part is
+    there or it is not.
     """
     window = Window(story.order.received_at // DAY * DAY, story.order.updated_at + 1)
+    if is_opened(connection):
+        spans = {name: _span(days) for name in wanted if (days := lacking(connection, name, window))}
+        if len(spans) == len(PARTS) and len(set(spans.values())) == 1:
+            told = f"this order's story goes from {day_of(window.since)} to {day_of(window.until)}"
+            return f"Not in this file: records {next(iter(spans.values()))}; {told}."
+        return f"Not in this file: {_listed(spans)}." if spans else ""
     parts = {
         "orders": [event for _, event in story.events if isinstance(event, OrderReceived)],
         "messages": story.messages,
@@ -45,12 +78,18 @@ def missing_of(connection: Connection, story: OrderStory, wanted: Collection[str
         "venue_traffic": story.venue_calls,
     }
     archived = archived_days(connection)
-    missing = [
-        f"{name} {_span(days)}"
+    missing = {
+        name: _span(days)
         for name, part in parts.items()
         if name in wanted and not part and (days := _in(archived.get(name, []), window))
-    ]
-    return f"Archived, and not shown here: {', '.join(missing)}." if missing else ""
+    }
+    if not missing:
+        return ""
+    return f"Archived, and not shown here: {_listed(missing)}; fixgw retention open makes a file that has them."
+
+
+def _listed(spans: dict[str, str]) -> str:
+    return ", ".join(f"{name} {span}" for name, span in spans.items())
 
 
 def _in(days: Collection[str], window: Window) -> list[str]:

@@ -18,6 +18,7 @@ from gateway.cli.database import reading
 from gateway.cli.exits import refuse
 from gateway.cli.options import DEFAULT_CONFIG, ConfigOption
 from gateway.cli.parent import stop_with_parent
+from gateway.cli.public_key import PublicKeyOption, named_public_key
 from gateway.cli.signals import Signals
 from gateway.cli.times import utc_text
 from gateway.cli.window import DateOption, FromOption, ToOption, asked_window
@@ -25,11 +26,9 @@ from gateway.compliance.audit.comparison import Finding
 from gateway.compliance.audit.cross_check import cross_check
 from gateway.compliance.audit.keys import (
     KEY_VARIABLE,
-    PublicKey,
     SealingKey,
     create_key,
     public_path,
-    read_public_key,
     sealing_key,
 )
 from gateway.compliance.audit.sealing import seal_all
@@ -121,9 +120,7 @@ def verify(
     archive: Annotated[
         Path | None, typer.Option(help="The directory of archives that fixgw retention wrote: verify these too.")
     ] = None,
-    public_key: Annotated[
-        Path | None, typer.Option(help=f"The public key's file; left out: beside the one that {KEY_VARIABLE} names.")
-    ] = None,
+    public_key: PublicKeyOption = None,
 ) -> None:
     r"""Check every seal, and hash every sealed record again. What was changed, left out, put in or moved is named.
 
@@ -140,7 +137,7 @@ def verify(
     settings = _settings(config)
     wire = offline if offline is not None and has_segments(offline) else settings.wire_log_directory
     try:
-        known = _public_key(public_key)
+        known = named_public_key(public_key)
         copies = list(copied_seals(offline)) if offline is not None else None
     except FileNotFoundError as error:
         refuse(
@@ -234,13 +231,3 @@ def _sealing_key() -> SealingKey | None:
         return sealing_key()
     except GatewayError as error:
         refuse(str(error))
-
-
-def _public_key(file: Path | None) -> PublicKey:
-    """Raises ConfigError."""
-    if file is None:
-        name = os.environ.get(KEY_VARIABLE)
-        if not name:
-            refuse(f"which key? give --public-key, or name the private one's file in {KEY_VARIABLE}")
-        file = public_path(Path(name))
-    return read_public_key(file)

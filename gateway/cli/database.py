@@ -19,14 +19,14 @@ EXIT_UNUSABLE = 2
 
 
 @contextmanager
-def reading(config: Path, imported: Path | None = None) -> Iterator[Connection]:
-    """A connection that cannot write, to an imported database where one is named, else to the configured one.
+def reading(config: Path, file: Path | None = None) -> Iterator[Connection]:
+    """A connection that cannot write, to this file where one is named, else to the configured database.
 
     What is read is of the moment of the first query: see one_moment.
     Ends the program with one line when there is nothing to read.
     """
     try:
-        url = load_config(config).database.url if imported is None else f"sqlite:///{imported}"
+        url = load_config(config).database.url if file is None else f"sqlite:///{file}"
         engine = open_for_reading(url)
     except GatewayError as error:
         refuse(str(error))

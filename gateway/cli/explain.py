@@ -10,11 +10,11 @@ import typer
 from rich.table import Table
 from sqlalchemy import Row
 
-from gateway.cli.access import record_access
+from gateway.cli.access import record_reading
 from gateway.cli.archived import missing_of
 from gateway.cli.database import reading
 from gateway.cli.exits import refuse
-from gateway.cli.options import DEFAULT_CONFIG, ConfigOption
+from gateway.cli.options import DEFAULT_CONFIG, ConfigOption, OpenedOption
 from gateway.cli.tables import Column, build_table, console
 from gateway.cli.times import local_date_time, utc_text
 from gateway.domain.events import OrderReceived
@@ -31,6 +31,7 @@ def explain(
     order_id: Annotated[str, typer.Argument(metavar="ID", help="OrderID(37), or ClOrdID(11) of it or a request.")],
     config: ConfigOption = DEFAULT_CONFIG,
     *,
+    database: OpenedOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a decision, times in UTC.")] = False,
 ) -> None:
     r"""Derive again why an order, and each replace of it, was accepted or refused: every limit with its figures.
@@ -39,16 +40,16 @@ def explain(
     fixgw explain O4
     fixgw explain 0131093000-a1b2-1 --json
     """
-    with reading(config) as connection:
-        record_access(config, "explain", order_id=order_id)
+    with reading(config, database) as connection:
+        record_reading(connection, config, "explain", database, order_id=order_id)
         found = find_order_ids(connection, order_id)
         story = order_story(connection, found[0]) if found else None
         limits = {row.limit_id: row for row in load_limits(connection)}
         missing = missing_of(connection, story, ("orders", "decisions")) if story is not None else ""
-    if missing:
-        refuse(missing)
     if story is None:
         refuse(f"no order has the OrderID or ClOrdID {order_id!r}; fixgw orders lists them")
+    if missing and not (story.decisions and any(isinstance(event, OrderReceived) for _, event in story.events)):
+        refuse(missing)
     same = True
     for number, decision in enumerate(story.decisions):
         findings = findings_of(story, decision, limits)
@@ -59,6 +60,8 @@ def explain(
         else:
             typer.echo("\n" * (number > 0), nl=False)
             _print(decision, findings, limits, agrees=agrees)
+    if missing:
+        typer.echo(missing, err=True)
     if not same:
         raise typer.Exit(1)
 

@@ -10,11 +10,11 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from gateway.cli.access import record_access
+from gateway.cli.access import record_reading
 from gateway.cli.archived import refuse_archived
 from gateway.cli.database import reading
 from gateway.cli.exits import refuse
-from gateway.cli.options import DEFAULT_CONFIG, ConfigOption
+from gateway.cli.options import DEFAULT_CONFIG, ConfigOption, OpenedOption
 from gateway.cli.tables import console
 from gateway.cli.times import utc_text
 from gateway.cli.window import DateOption, FromOption, ToOption, asked_window
@@ -51,6 +51,7 @@ def records(
     into: IntoOption,
     config: ConfigOption = DEFAULT_CONFIG,
     *,
+    database: OpenedOption = None,
     date: DateOption = None,
     since: FromOption = None,
     until: ToOption = None,
@@ -75,7 +76,7 @@ def records(
         refuse(f"--only {unknown[0]!r}: one of {', '.join(RECORDS)}")
     if shape is Format.FIX and names != [MESSAGES.name]:
         refuse("FIX text is of messages alone: leave --only out, or take csv or parquet")
-    _run(config, into, [RECORDS[name] for name in dict.fromkeys(names)], shape, _over(date, since, until))
+    _run(config, database, into, [RECORDS[name] for name in dict.fromkeys(names)], shape, _over(date, since, until))
 
 
 @export.command()
@@ -83,6 +84,7 @@ def rts24(
     into: IntoOption,
     config: ConfigOption = DEFAULT_CONFIG,
     *,
+    database: OpenedOption = None,
     date: DateOption = None,
     since: FromOption = None,
     until: ToOption = None,
@@ -98,7 +100,7 @@ def rts24(
     """
     if shape is Format.FIX:
         refuse("RTS 24 has fields, not messages: take csv or parquet")
-    _run(config, into, [RTS24], shape, _over(date, since, until))
+    _run(config, database, into, [RTS24], shape, _over(date, since, until))
 
 
 @export.command("rts24-fields")
@@ -125,7 +127,9 @@ def rts24_fields(
     console().print(table)
 
 
-def _run(config: Path, into: Path, datasets: Sequence[Dataset], shape: Format, window: Window) -> None:
+def _run(
+    config: Path, database: Path | None, into: Path, datasets: Sequence[Dataset], shape: Format, window: Window
+) -> None:
     count = total = 0
 
     def told(done: Written) -> None:
@@ -138,8 +142,9 @@ def _run(config: Path, into: Path, datasets: Sequence[Dataset], shape: Format, w
         settings = load_config(config)
         check_format(shape)
         asked = {"records": [dataset.name for dataset in datasets], "format": shape.value, "into": into}
-        with reading(config) as connection:
-            record_access(config, "export", since=utc_text(window.since), until=utc_text(window.until), **asked)
+        with reading(config, database) as connection:
+            span = {"since": utc_text(window.since), "until": utc_text(window.until)}
+            record_reading(connection, config, "export", database, **span, **asked)
             refuse_archived(connection, ("messages", "orders", "decisions"), window, "the export")
             redaction = Redaction(settings.compliance.redact)
             write_export(connection, into, datasets, shape, window, redaction, told)

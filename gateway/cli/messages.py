@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from sqlalchemy import Connection, Row
 
-from gateway.cli.access import record_access
+from gateway.cli.access import record_reading
 from gateway.cli.archived import say_archived
 from gateway.cli.database import reading, session_named
 from gateway.cli.exits import refuse
@@ -67,10 +67,10 @@ def messages(
     if after is not None and before is not None:
         refuse("give --before or --after, not both")
     with reading(config, database) as connection:
-        if database is None:
-            asked = {"types": types, "tags": tags, "text": text, "direction": direction, "all": everything}
-            pages = {"before": before, "after": after, "follow": follow}
-            record_access(config, "messages", date=date, since=since, until=until, session=session, **asked, **pages)
+        asked = {"types": types, "tags": tags, "text": text, "direction": direction, "all": everything}
+        pages = {"before": before, "after": after, "follow": follow}
+        span = {"date": date, "since": since, "until": until, "session": session}
+        record_reading(connection, config, "messages", database, **span, **asked, **pages)
         wanted = MessageFilter(
             session=None if session is None else session_named(connection, session),
             direction=direction,
@@ -88,7 +88,7 @@ def messages(
             last = _show(reversed(newest), show)
             if shape is Shape.TABLE and not follow:
                 _say_more(newest, limit)
-        if database is None and (everything or after is not None or window.since > 0 or not last):
+        if everything or after is not None or window.since > 0 or not last:
             say_archived(connection, "messages", window)
         if follow:
             _follow(connection, wanted, last, show)

@@ -10,6 +10,12 @@ ConfigOption = Annotated[
 ]
 ImportedOption = Annotated[
     Path | None,
-    typer.Option("--database", metavar="FILE", help="Read what fixgw replay import made, instead of the gateway's."),
+    typer.Option(
+        "--database", metavar="FILE", help="Read what fixgw retention open or replay import made, not the gateway's."
+    ),
+]
+OpenedOption = Annotated[
+    Path | None,
+    typer.Option("--database", metavar="FILE", help="Read what fixgw retention open made, not the gateway's."),
 ]
 DEFAULT_CONFIG = Path("config/sandbox.toml")

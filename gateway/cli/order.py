@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 from sqlalchemy import Connection, Row, select
 
-from gateway.cli.access import record_access
-from gateway.cli.archived import missing_of
+from gateway.cli.access import record_reading
+from gateway.cli.archived import may_lack, missing_of
 from gateway.cli.database import reading
 from gateway.cli.exits import refuse
 from gateway.cli.options import DEFAULT_CONFIG, ConfigOption, ImportedOption
@@ -23,7 +23,6 @@ from gateway.cli.story import Entry, entries, entries_of_messages
 from gateway.cli.tables import console
 from gateway.cli.times import duration, local_date_time, local_time_exact, utc_text
 from gateway.compliance.export.columns import Redaction
-from gateway.compliance.retention.ledger import archived_days
 from gateway.compliance.search import messages_about
 from gateway.config import load_config
 from gateway.errors import GatewayError
@@ -46,7 +45,8 @@ def order(
 ) -> None:
     r"""Tell one order's story in time order: FIX in and out, checks with their figures, states, venue calls.
 
-    An imported database has messages alone: the story is what names the order, one of its ids, or theirs.
+    An imported database has messages alone: the story is what names the order, one of its ids, or theirs. A file of
+    opened archives has some days: what it lacks of the story is said.
 
     \b
     fixgw order O4
@@ -56,13 +56,12 @@ def order(
     """
     hidden = _hidden(config, database) if html is not None else frozenset[int]()
     with reading(config, database) as connection:
-        if database is None:
-            record_access(config, "order", order_id=order_id, html=html)
+        record_reading(connection, config, "order", database, order_id=order_id, html=html)
         found = find_order_ids(connection, order_id)
-        if not found and database is None and archived_days(connection):
+        if not found and may_lack(connection):
             found = find_order_ids_by_row(connection, order_id)
         story = order_story(connection, found[0]) if found else None
-        missing = missing_of(connection, story) if story is not None and database is None else ""
+        missing = missing_of(connection, story) if story is not None else ""
         if story is not None:
             told = entries(story, {row.limit_id: row for row in load_limits(connection)}, hidden)
         else:

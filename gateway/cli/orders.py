@@ -9,9 +9,9 @@ import typer
 from rich.table import Table
 from sqlalchemy import Row
 
-from gateway.cli.access import record_access
+from gateway.cli.access import record_reading
 from gateway.cli.database import reading, session_named
-from gateway.cli.options import DEFAULT_CONFIG, ConfigOption
+from gateway.cli.options import DEFAULT_CONFIG, ConfigOption, OpenedOption
 from gateway.cli.tables import Column, build_table, console
 from gateway.cli.times import local_time, utc_text
 from gateway.domain.money import text_of, trim
@@ -25,6 +25,7 @@ _STYLES = {OrdStatus.FILLED: "green", OrdStatus.PARTIALLY_FILLED: "green", OrdSt
 def orders(
     config: ConfigOption = DEFAULT_CONFIG,
     *,
+    database: OpenedOption = None,
     only_open: Annotated[bool, typer.Option("--open", help="Only orders that can still execute.")] = False,
     session: Annotated[str | None, typer.Option(help="Only this client's, by its CompID, such as DESK.")] = None,
     symbol: Annotated[str | None, typer.Option(help="Only this symbol, such as BTCUSDT.")] = None,
@@ -38,8 +39,8 @@ def orders(
     fixgw orders --open --symbol BTCUSDT
     fixgw orders --session DESK --json
     """
-    with reading(config) as connection:
-        record_access(config, "orders", only_open=only_open, session=session, symbol=symbol)
+    with reading(config, database) as connection:
+        record_reading(connection, config, "orders", database, only_open=only_open, session=session, symbol=symbol)
         key = None if session is None else session_named(connection, session)
         rows = find_orders(connection, OrderFilter(session=key, symbol=symbol, is_open=only_open or None, limit=limit))
     if as_json:

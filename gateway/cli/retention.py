@@ -16,6 +16,7 @@ from gateway.cli.database import reading
 from gateway.cli.exits import refuse
 from gateway.cli.options import DEFAULT_CONFIG, ConfigOption
 from gateway.cli.retention_holds import hold
+from gateway.cli.retention_open import open_command
 from gateway.cli.tables import Column, build_table, console
 from gateway.cli.times import utc_text
 from gateway.compliance.audit.keys import KEY_VARIABLE, SealingKey, sealing_key
@@ -35,6 +36,7 @@ from gateway.store.space import give_back
 
 retention = typer.Typer(no_args_is_help=True, help="How long records stay, legal holds, and archives of whole days.")
 retention.add_typer(hold, name="hold")
+retention.command("open")(open_command)
 
 
 @retention.callback()

@@ -139,3 +139,64 @@ def test_what_passes_while_it_is_verified_is_no_finding(
     monkeypatch.setattr("gateway.cli.audit.verify_all", in_no_hurry)
     told = fixgw("audit", "verify", "--from", "2026-07-27")
     assert "61 records of the wire log" in told
+
+
+def exported(kept: Kept, into: str) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (kept.directory / into).glob("*.csv")}
+
+
+def test_opened_days_are_read_as_they_were(kept: Kept, fixgw: Fixgw) -> None:
+    order, gone = ("order", "O3", "--json"), ("messages", "--date", DAY, "--all", "--as", "raw")
+    reads = (order, gone, ("explain", "O3", "--json"), ("orders", "--json"))
+    before = [fixgw(*one) for one in reads]
+    day = ("export", "records", "--date", DAY, "--into")
+    fixgw(*day, str(kept.directory / "before"))
+    fixgw("retention", "archive", "--to", str(kept.to), "--delete")
+    assert "fixgw retention open" in fixgw(*gone), "how to read them is said"
+    file = kept.directory / "july.db"
+    told = fixgw("retention", "open", str(kept.to), "--into", str(file))
+    assert f"{DAY} orders: 109 records from archive {DAY}-orders (entry " in told
+    assert "2026-07-26 decisions: 1 records from the gateway's database" in told
+    database = ("--database", str(file))
+    assert [fixgw(*one, *database) for one in reads] == before
+    fixgw(*day, str(kept.directory / "after"), *database)
+    assert exported(kept, "after") == exported(kept, "before")
+    assert len(exported(kept, "after")) == 4
+    lines = [json.loads(line) for line in (kept.directory / "access.jsonl").read_text().splitlines()]
+    assert [line["command"] for line in lines[-6:]] == [
+        "retention open",
+        "order",
+        "messages",
+        "explain",
+        "orders",
+        "export",
+    ]
+    assert {line["asked"].get("database") for line in lines[-5:]} == {str(file)}
+    assert "is there already" in fixgw("retention", "open", str(kept.to), "--into", str(file), code=2)
+    assert "--only 'wire_log'" in fixgw("retention", "open", str(kept.to), "--into", "x", "--only", "wire_log", code=2)
+
+
+def test_what_an_opened_file_does_not_have_is_said(kept: Kept, fixgw: Fixgw) -> None:
+    fixgw("retention", "archive", "--to", str(kept.to), "--delete")
+    file = str(kept.directory / "day.db")
+    fixgw("retention", "open", str(kept.to), "--into", file, "--date", DAY)
+    database = ("--database", file)
+    missing = "Not in this file: records of 2026-07-26; this order's story goes from 2026-07-25 to 2026-07-26."
+    assert missing in fixgw("order", "O6", *database)
+    assert "orders of 2026-07-26, decisions of 2026-07-26." in fixgw("explain", "O6", *database)
+    assert "messages of 2026-07-26 are not in this file" in fixgw("messages", "--date", "2026-07-26", *database)
+    assert f"this file has messages of {DAY}, and no others" in fixgw("messages", "--tag", "11=NIX", *database)
+    into = ("--into", str(kept.directory / "export"))
+    assert "would lack them" in fixgw("export", "records", "--date", "2026-07-26", *into, *database, code=2)
+    only = str(kept.directory / "only.db")
+    fixgw("retention", "open", str(kept.to), "--into", only, "--only", "messages", "--date", DAY)
+    assert f"Not in this file: orders of {DAY}, decisions of {DAY}" in fixgw("order", "O3", "--database", only)
+    assert "decisions of" in fixgw("explain", "O3", "--database", only, code=2)
+
+
+def test_a_damaged_archive_is_not_opened(kept: Kept, fixgw: Fixgw) -> None:
+    fixgw("retention", "archive", "--to", str(kept.to), "--delete")
+    (kept.to / f"{DAY}-orders" / "journal.jsonl.gz").write_bytes(b"")
+    told = fixgw("retention", "open", str(kept.to), "--into", str(kept.directory / "july.db"), code=2)
+    assert f"archive {DAY}-orders journal.jsonl.gz: changed" in told
+    assert not list(kept.directory.glob("july.db*"))

@@ -172,6 +172,11 @@ def day_since(day: str) -> int:
     return int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()) * NANOSECONDS
 
 
+def day_of(at: int) -> str:
+    """The UTC day of a time, nanoseconds."""
+    return f"{datetime.fromtimestamp(at // NANOSECONDS, UTC):%Y-%m-%d}"
+
+
 def _fields(entry: Entry) -> dict[str, Any]:
     wire = entry.wire
     return {
