@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from loguru import logger
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from gateway.cli.access import record_access
 from gateway.cli.archives import show_archives
@@ -215,6 +215,8 @@ def _seal(settings: Config, sealer: SealingKey, wire_head: WireHead) -> int:
     database = open_existing(settings.database.url)
     try:
         return len(seal_all(database, sealer, time.time_ns(), directory=directory, wire_head=wire_head))
+    except IntegrityError as error:  # of the seal's number
+        raise GatewayError("another process made a seal at the same moment") from error
     finally:
         database.dispose()
 

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gateway.cli.main import app
+from gateway.compliance.audit.keys import SealingKey
 from gateway.compliance.audit.verify import Verified, verify
 from gateway.wire.records import Kind
 from tests.fixtures.retention import NOW, Kept
@@ -119,6 +120,20 @@ def test_commands_say_what_is_archived(kept: Kept, fixgw: Fixgw) -> None:
     assert "would lack them" in fixgw("export", "records", "--date", DAY, *into, code=2)
     assert "would lack them" in fixgw("replay", "inject", "--date", DAY, code=2)
     assert "were not derived" in fixgw("replay", "derive")
+
+
+def test_two_that_seal_at_once_make_one_seal(kept: Kept, fixgw: Fixgw, monkeypatch: pytest.MonkeyPatch) -> None:
+    signs = SealingKey.sign
+
+    def late(key: SealingKey, content: bytes) -> bytes:
+        monkeypatch.setattr(SealingKey, "sign", signs)
+        kept.seal()
+        return signs(key, content)
+
+    kept.change("INSERT INTO alerts (at, severity, code, text) VALUES (1, 'warning', 'X', '')")
+    monkeypatch.setattr(SealingKey, "sign", late)
+    assert fixgw("audit", "seal", code=2) == "not sealed: another process made a seal at the same moment\n"
+    assert "0 new seals" in fixgw("audit", "seal")
 
 
 def test_what_passes_while_it_is_verified_is_no_finding(
