@@ -43,6 +43,7 @@ from gateway.engine.recovery import recover
 from gateway.engine.schedules import Schedules
 from gateway.engine.session_actions import SessionActions
 from gateway.engine.session_use import SessionUse
+from gateway.engine.symbol_names import SymbolNames
 from gateway.engine.test_orders import TestOrders
 from gateway.engine.throttle import Throttle
 from gateway.engine.timers import timers_of
@@ -239,6 +240,7 @@ class EngineProcess:
                 ),
                 drainer=self.drainer,
                 front=self._front_link,
+                symbols=SymbolNames(state.book, venues.symbols),
                 owners=self._owners,
                 keys=KeyReloads({a.name for a in config.venue_accounts}, venues.reload_keys),
                 last_action_id=state.action_id,

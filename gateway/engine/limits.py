@@ -69,12 +69,18 @@ class LimitSetter:
                 raise OperationRefused(f"no {name} {given!r}; there are: {', '.join(sorted(known))}")
         if asked.valid_to is not None and asked.valid_to <= at:
             raise OperationRefused("it would be over already")
+        scope = Scope(asked.account, asked.session, asked.symbol)
+        if isinstance(asked, RemoveLimit) and not self._has(asked.limit.upper(), scope, at):
+            where = " ".join(f"{name}={part}" for name, part in scope._asdict().items() if part) or "firm"
+            raise OperationRefused(
+                f"there is no {asked.limit.upper()} of exactly {where}; fixgw limits show has what is in force"
+            )
         try:
             row = set_limit(
                 self._risk,
                 self._batch,
                 asked.limit.upper(),
-                Scope(asked.account, asked.session, asked.symbol),
+                scope,
                 asked.value if isinstance(asked, SetLimit) else None,
                 at=at,
                 who=who,
@@ -87,3 +93,14 @@ class LimitSetter:
             raise OperationRefused(str(error)) from error
         is_now = "none" if row.value is None else row.value
         return Outcome(done=True, text=f"{row.code} is {is_now}, version {row.limit_id}", result=row._asdict())
+
+    def _has(self, code: str, scope: Scope, at: int) -> bool:
+        """Whether it is in force or will be: a version is a limit, down to the newest that is there for good."""
+        for limit in reversed(self._risk.limits):
+            if (limit.code, limit.scope) != (code, scope) or (limit.valid_to is not None and limit.valid_to <= at):
+                continue
+            if limit.value is not None:
+                return True
+            if limit.valid_to is None and limit.valid_from <= at:
+                return False
+        return False

@@ -44,6 +44,7 @@ from gateway.engine.ports import FrontPort
 from gateway.engine.reconciler import Reconciler
 from gateway.engine.recorder import Recorder
 from gateway.engine.session_actions import NewEpoch, Numbers, SessionActions
+from gateway.engine.symbol_names import SymbolNames
 from gateway.store.codec import encode_json
 from gateway.store.readers import UNDER_WAY
 from gateway.store.rows import AdminActionRow, BreakRow, storable
@@ -67,6 +68,7 @@ class Operator:
         keys: KeyReloads,
         owners: Owners,
         front: FrontPort,
+        symbols: SymbolNames,
         last_action_id: int,
         cut_short: Iterable[AdminActionRow] = (),
     ) -> None:
@@ -84,6 +86,7 @@ class Operator:
         self._keys = keys
         self._owners = owners
         self._front = front
+        self._symbols = symbols
         self._effects: list[Callable[[], None]] = []  # after the commit
         self.keys_reloaded = keys.answered
         self._last_id = last_action_id
@@ -167,6 +170,7 @@ class Operator:
             case SetSessionNumbers() as asked:
                 self._set_numbers(asked, finish)
             case Kill() as asked:
+                self._symbols.check(asked.symbol)
                 self._kill_switch.kill(self._last_id, asked, item.caller, item.reason, finish)
             case Arm() as asked:
                 finish(self._kill_switch.arm(asked, item.caller, item.reason))
@@ -186,6 +190,8 @@ class Operator:
             case Drain() as asked:
                 self._drainer.drain(asked, finish)
             case SetLimit() | RemoveLimit() as asked:
+                if isinstance(asked, SetLimit):
+                    self._symbols.check(asked.symbol)
                 finish(self._limits.set(asked, at=item.at, who=storable(item.caller.who), why=storable(item.reason)))
 
     def _set_numbers(self, asked: SetSessionNumbers, finish: "partial[None]") -> None:

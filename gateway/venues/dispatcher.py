@@ -119,6 +119,11 @@ class VenueThread:
         venue = self._venues.get(venue_account)
         return {} if venue is None else venue.instruments
 
+    def symbols(self) -> frozenset[str]:
+        """Those of all venue accounts; none while some account's are not loaded yet."""
+        found = [venue.instruments for venue in self._venues.values()]
+        return frozenset().union(*found) if all(found) else frozenset()
+
     def quote(self, venue_account: str, symbol: str) -> Quote | None:
         """A symbol's best prices; None where it is not followed, or nothing was heard yet."""
         venue = self._venues.get(venue_account)

@@ -17,7 +17,7 @@ from gateway.domain.venue_reports import Operation as VenueOperation
 from gateway.engine import inbox as i
 from gateway.engine import kill_switch, withdrawals
 from gateway.engine.kill_switch import ARM_WITHIN, CONFIRM_WITHIN, GOES_ON_WITHIN
-from gateway.engine.operations import Arm, Caller, Kill, Operation, Outcome
+from gateway.engine.operations import Arm, Caller, Kill, Operation, Outcome, SetLimit
 from gateway.store.tables import admin_actions, alerts, decisions, halts
 from tests.fixtures.loop_world import World
 from tests.fixtures.processes import wait_until
@@ -109,6 +109,22 @@ def test_a_scope_that_is_nobodys_is_refused(world: KillWorld) -> None:
         assert not outcome.done
         assert says in outcome.text
     assert world.state() == {}
+
+
+def test_a_symbol_that_no_venue_has_is_a_slip(world: KillWorld) -> None:
+    """It must not pass for a halt, or for a limit, of the symbol that was meant."""
+    world.order("A")
+    world.start()
+    world.symbols = {"ETHUSDT", "LTCUSDT"}
+    slip = "no venue account has a symbol 'ethusd'; is it ETHUSDT"
+    for asked in (Kill(symbol="ethusd"), SetLimit(limit="MAX_POSITION", value="1", symbol="ethusd")):
+        outcome = world.done(asked)
+        assert (outcome.done, outcome.text[: len(slip)]) == (False, slip)
+    assert world.state() == {}
+    assert world.done(Kill(symbol="LTCUSDT", reduce_only=True)).done
+    assert world.done(Kill(symbol="BTCUSDT", reduce_only=True)).done, "an order of ours is open in it"
+    world.symbols = set()
+    assert world.done(Kill(symbol="ethusd", reduce_only=True)).done, "what a venue has is not known"
 
 
 def test_nothing_is_closed_while_orders_may_still_execute(world: KillWorld) -> None:

@@ -76,6 +76,7 @@ def test_an_operator_is_told_what_cannot_be_set() -> None:
         "no session 'OMS'; there are: DESK": SetLimit(limit="MAX_POSITION", value="1", session="OMS"),
         "it would be over already": RemoveLimit(limit="MAX_POSITION", valid_to=100),
         "MAX_POSITION: 'x'": SetLimit(limit="MAX_POSITION", value="x"),
+        "there is no MAX_POSITION of exactly account=ACME": RemoveLimit(limit="max_position", account="ACME"),
         "MAX_LUCK: no such limit": SetLimit(limit="max_luck", value="1"),
     }
     for text, asked in refused.items():
@@ -83,6 +84,28 @@ def test_an_operator_is_told_what_cannot_be_set() -> None:
             setter.set(asked, at=100, who="ann", why="a try")
     done = setter.set(SetLimit(limit="max_position", value="1", account="ACME"), at=100, who="ann", why="a try")
     assert (done.done, done.text) == (True, "MAX_POSITION is 1, version 1")
+
+
+def test_what_is_taken_away_was_there() -> None:
+    """Else a slip in the scope would pass for the end of a limit."""
+    setter = LimitSetter(RuleBook(), Batch(), ["ACME"], ["DESK"])
+
+    def ask(asked: SetLimit | RemoveLimit, at: int) -> bool:
+        try:
+            return setter.set(asked, at=at, who="ann", why="a try").done
+        except OperationRefused:
+            return False
+
+    firm = RemoveLimit(limit="MAX_POSITION")
+    assert ask(SetLimit(limit="MAX_POSITION", value="1"), 100)
+    assert not ask(RemoveLimit(limit="MAX_POSITION", account="ACME"), 110)
+    assert ask(RemoveLimit(limit="MAX_POSITION", valid_to=200), 120)
+    assert ask(firm, 130)  # which comes back at 200 otherwise
+    assert not ask(firm, 140)
+    assert ask(SetLimit(limit="MAX_POSITION", value="2", valid_to=200), 150)
+    assert not ask(firm, 200)
+    assert ask(SetLimit(limit="MAX_POSITION", value="3", valid_from=300), 210)
+    assert ask(firm, 220)
 
 
 def test_what_the_configuration_says_otherwise_later_is_told_and_not_taken() -> None:
