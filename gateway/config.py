@@ -42,7 +42,9 @@ class DatabaseConfig(Section):
 
     @field_validator("url")
     @classmethod
-    def _has_no_password(cls, url: str) -> str:
+    def _is_of_a_database_without_password(cls, url: str) -> str:
+        if not url.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
+            raise ValueError("write sqlite:///path or postgresql://user@host/name")
         parts = urlsplit(url)
         if parts.password or "password" in parts.query.lower():
             raise ValueError(

@@ -31,6 +31,11 @@ def _line(problem: Any, model: type[BaseModel]) -> str:
         return f"{key}: unknown key" + (f"; is it {near[0]}?" if near else "")
     if problem["type"] == "missing":
         return f"{key}: is missing"
+    if problem["type"] == "tuple_type":
+        is_table = _section_at(model, place) is not None
+        return f"{key}: " + (f"write it as [[{key}]], a table for each" if is_table else "write it as a list, in [ ]")
+    if problem["type"] == "path_type":
+        return f"{key}: write a path, in quotes (given: {problem['input']!r})"
     given = problem["input"]
     shown = f" (given: {given!r})" if isinstance(given, str | int | bool) and not _SECRET.search(key) else ""
     message = problem["msg"].removeprefix("Value error, ")
@@ -39,14 +44,19 @@ def _line(problem: Any, model: type[BaseModel]) -> str:
 
 def _keys(model: type[BaseModel], place: _Place) -> list[str]:
     """What the section at a place knows."""
+    section = _section_at(model, place)
+    return [] if section is None else list(section.model_fields)
+
+
+def _section_at(model: type[BaseModel], place: _Place) -> type[BaseModel] | None:
     for part in place:
         if isinstance(part, str):
             field = model.model_fields.get(part)
             section = None if field is None else _section(field.annotation)
             if section is None:
-                return []
+                return None
             model = section
-    return list(model.model_fields)
+    return model
 
 
 def _section(annotation: Any) -> type[BaseModel] | None:

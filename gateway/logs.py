@@ -14,6 +14,7 @@ import msgspec
 from loguru import logger
 
 from gateway.config import LogConfig
+from gateway.errors import ConfigError
 
 if TYPE_CHECKING:
     from loguru import Message, Record
@@ -32,12 +33,15 @@ def info_lines(text: Callable[[], str]) -> None:
 
 
 def setup_logging(config: LogConfig, process: str) -> None:
-    """Send all of this process's lines to the configured file, or to standard error."""
-    if config.file is not None:
-        config.file.parent.mkdir(parents=True, exist_ok=True)
-    # Unbuffered: a buffer would be written in pieces, and lines of several processes would mix.
+    """Send all of this process's lines to the configured file, or to standard error. Raises ConfigError."""
     target = sys.stderr.fileno() if config.file is None else config.file
-    out = open(target, "ab", buffering=0, closefd=config.file is not None)  # noqa: SIM115 - open while the process is
+    try:
+        if config.file is not None:
+            config.file.parent.mkdir(parents=True, exist_ok=True)
+        # Unbuffered: a buffer would be written in pieces, and lines of several processes would mix.
+        out = open(target, "ab", buffering=0, closefd=config.file is not None)  # noqa: SIM115 - open while the process is
+    except OSError as error:
+        raise ConfigError(f"log.file: {config.file}: cannot be written: {error.strerror}") from error
     shape = _json_lines if config.json_lines else _plain_lines
 
     def write(time: datetime, level: str, lines: list[str]) -> None:

@@ -25,7 +25,7 @@ def show_archives(
     for name in sorted(known.keys() | there.keys()):
         entry, path = known.get(name), there.get(name)
         if path is None:
-            found(Finding(f"archive {name}", "", f"missing in {directory}"))
+            found(Finding("archive", name, f"missing in {directory}"))
             continue
         if entry is None and not _overlaps(name[:10], window):
             continue

@@ -136,6 +136,8 @@ def verify(
     window = asked_window(date, since, until)
     settings = _settings(config)
     wire = offline if offline is not None and has_segments(offline) else settings.wire_log_directory
+    if archive is not None and not archive.is_dir():
+        refuse(f"--archive {archive}: no such directory; it wants the one that fixgw retention archive --to was given")
     try:
         known = named_public_key(public_key)
         copies = list(copied_seals(offline)) if offline is not None else None

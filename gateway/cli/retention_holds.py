@@ -20,8 +20,8 @@ from gateway.cli.tables import Column, build_table, console
 from gateway.cli.times import utc_text
 from gateway.cli.window import DateOption, FromOption, ToOption, asked_window
 from gateway.compliance.derive.window import Window
-from gateway.compliance.retention.holds import HoldRow, add_hold, all_holds, release_hold, standing
-from gateway.config import load_config
+from gateway.compliance.retention.holds import HoldRow, add_hold, all_holds, refuse_unknown, release_hold, standing
+from gateway.config import Config, load_config
 from gateway.control.peer import login_name
 from gateway.errors import GatewayError
 from gateway.store.database import open_existing
@@ -62,9 +62,13 @@ def add(
     fixgw retention hold add --from 2026-01-01 --to 2026-02-01 --account TRADING --reason "case 17"
     """
     window = asked_window(date, since, until)
-    record_access(config, "retention hold add", date=date, since=since, until=until, account=account, order=order)
+    _needs(reason)
+    asked_for = {"date": date, "since": since, "until": until, "account": account, "session": session, "order": order}
+    record_access(config, "retention hold add", **asked_for)
+    configured = {a.name for a in _load(config).accounts}
     with _writing(config) as connection:
         key = "" if session is None else session_named(connection, session)
+        refuse_unknown(connection, account, order, configured)
         asked = (account, key, order, os.getuid(), login_name(os.getuid()), reason)
         row = add_hold(connection, HoldRow(0, time.time_ns(), "", 0, window.since, window.until, *asked))
     typer.echo(f"hold {row.number} stands: {_about(row)}, {_span(row)}")
@@ -80,6 +84,7 @@ def release(
 
     Example: fixgw retention hold release 1 --reason "case 17 is closed"
     """
+    _needs(reason)
     record_access(config, "retention hold release", number=number)
     with _writing(config) as connection:
         release_hold(connection, number, time.time_ns(), os.getuid(), login_name(os.getuid()), reason)
@@ -115,6 +120,18 @@ def list_holds(
     ]
     screen = console()
     screen.print(build_table(columns, rows, screen.width) if rows else "no holds")
+
+
+def _needs(reason: str) -> None:
+    if not reason.strip():
+        refuse("--reason: it is empty; a hold is kept with why it was made, or released")
+
+
+def _load(config: Path) -> Config:
+    try:
+        return load_config(config)
+    except GatewayError as error:
+        refuse(str(error))
 
 
 def _about(row: HoldRow) -> str:

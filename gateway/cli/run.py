@@ -12,10 +12,11 @@ import typer
 
 from gateway.cli.exits import ENGINE_MISSING, EXIT_CONFIG, EXIT_DRAINED, refuse
 from gateway.cli.kill_signal import KillOnSignal
+from gateway.cli.options import DEFAULT_CONFIG
 from gateway.cli.signals import KILL_SWITCH, RELOAD_KEYS, Signals
 from gateway.cli.supervisor import Child, Supervisor
 from gateway.compliance.audit.keys import sealing_key
-from gateway.config import Config
+from gateway.config import Config, LogConfig
 from gateway.config_shared import SharedFront, gateways_of, load_front
 from gateway.engine.private_directory import make_private_directory
 from gateway.engine.pulse import GIVEN_UP
@@ -36,7 +37,7 @@ _KEY_VARIABLE = re.compile(
 
 
 def run(
-    config: Annotated[Path, typer.Option(help="The configuration file.")] = Path("config/sandbox.toml"),
+    config: Annotated[Path, typer.Option(envvar="FIXGW_CONFIG", help="The configuration file.")] = DEFAULT_CONFIG,
     *,
     allow_live: Annotated[bool, typer.Option("--live", help="Allow environment live: real money.")] = False,
     ready_file: Annotated[
@@ -71,19 +72,26 @@ def run(
     except ConfigError as error:
         refuse(str(error))
     if isinstance(settings, SharedFront):
-        setup_logging(settings.config.log, "run")
+        _log_to(settings.config.log, config)
         children = [_front(config, ready_file or settings.config.directory / "front.json")]
     else:
         if find_spec("quickfix") is None:
             refuse(ENGINE_MISSING)
         if ready_file is not None and settings.front.shared:
             refuse(f"--ready-file: {config} has front.shared, so that there is no port; give it to the front's own run")
-        setup_logging(settings.log, "run")
+        _log_to(settings.log, config)
         children = _children(settings, config, ready_file, live=allow_live, seals=seals)
     signals = Signals(*_stop_signals(), RELOAD_KEYS, KILL_SWITCH)
     kill_switches = [KillOnSignal(gateway.engine.control_socket) for gateway in gateways]
     code = Supervisor(children, signals, kill_switches).run()
     raise typer.Exit(0 if code == EXIT_DRAINED else code)
+
+
+def _log_to(log: LogConfig, config: Path) -> None:
+    try:
+        setup_logging(log, "run")
+    except ConfigError as error:
+        refuse(f"{config}: {error}")
 
 
 def _children(settings: Config, config: Path, ready_file: Path | None, *, live: bool, seals: bool) -> list[Child]:

@@ -155,13 +155,18 @@ def _tls(ca: Path | None, certificate: Path | None, key: Path | None) -> ssl.SSL
         if certificate is not None or key is not None:
             raise typer.BadParameter("is missing; with it TLS is spoken", param_hint="--tls-ca")
         return None
+    for option, file in (("--tls-ca", ca), ("--tls-certificate", certificate), ("--tls-key", key)):
+        if file is not None and not file.is_file():
+            raise typer.BadParameter(f"{file}: no such file", param_hint=option)
     try:
         context = ssl.create_default_context(cafile=ca)
         if certificate is not None:
             context.load_cert_chain(certificate, key)
     except OSError as error:
+        files = ", ".join(str(file) for file in (ca, certificate, key) if file is not None)
+        why = error.strerror or error
         raise typer.BadParameter(
-            f"cannot be used: {error}", param_hint="--tls-ca, --tls-certificate, --tls-key"
+            f"{files}: one of them cannot be used: {why}", param_hint="--tls-ca, --tls-certificate, --tls-key"
         ) from error
     return context
 
@@ -334,6 +339,8 @@ def _converse(
 
 def _hint(error: ClientError) -> str:
     """What to do about it, on a line of its own, where that can be told."""
+    if isinstance(error.__cause__, ssl.SSLError):
+        return "\nIs the gateway's certificate of the authority in --tls-ca, and does it speak TLS there at all?"
     if isinstance(error, CannotConnect):
         return "\nIs the gateway running (fixgw run), and is that its address? --host and --port say another"
     if isinstance(error, OrderNotRemembered):
@@ -343,6 +350,7 @@ def _hint(error: ClientError) -> str:
     if isinstance(error, LogonRefused) and "closed the connection" in str(error):
         return (
             "\nA gateway hangs up while it starts, and on whom it does not know: has it a session with this --sender, "
-            "--target and --version? Its log and fixgw wire say why"
+            "--target and --version? Does it want TLS (--tls-ca), or another certificate? Its log and "
+            "fixgw wire say why"
         )
     return ""

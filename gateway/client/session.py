@@ -125,7 +125,8 @@ class FixSession:
                 )
         except (OSError, TimeoutError) as error:
             self.store.release()
-            cause = os.strerror(error.errno) if error.errno and error.errno > 0 else error or "timeout"
+            number = 0 if isinstance(error, ssl.SSLError) else error.errno or 0  # TLS numbers its errors in its own way
+            cause = os.strerror(number) if number > 0 else error or "timeout"
             raise CannotConnect(f"cannot connect to {self.host} port {self.port}: {cause}") from error
         self._connection = connection
         self._inbox.begin()

@@ -273,7 +273,7 @@ def _row(
     venue_account: str, account: AccountBalances, change: Change, held: Mapping[str, Balance], at: int
 ) -> BreakRow:
     balance = held.get(change.asset) or Balance(change.asset, ZERO, ZERO)
-    ours = {"asset": change.asset, "expected": _plain(change.expected)} | _since(account, change.asset)
+    ours = {"asset": change.asset, "expected": _plain(change.expected)} | _since(account, change.asset, change.expected)
     theirs = {
         "total": _plain(add(balance.free, balance.locked)),
         "free": balance.free,
@@ -284,11 +284,16 @@ def _row(
     return BreakRow(0, at, venue_account, kind, None, change.asset, encode_json(ours), encode_json(theirs))
 
 
-def _since(account: AccountBalances, asset: str) -> dict[str, str]:
+def _since(account: AccountBalances, asset: str, expected: Decimal) -> dict[str, str]:
     baseline = account.baselines.get(asset)
     if baseline is None:
         return {}
-    return {"baseline": _plain(baseline.total), "moved_since": _plain(baseline.moved)}
+    executed = subtract(subtract(expected, baseline.total), baseline.moved)
+    return {
+        "baseline": _plain(baseline.total),
+        "executed_since": _plain(executed),
+        "moved_since": _plain(baseline.moved),
+    }
 
 
 def _plain(value: Decimal) -> str:

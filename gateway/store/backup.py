@@ -6,7 +6,7 @@ import sqlite3
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -188,7 +188,8 @@ def _beside(file: Path) -> Iterator[Path]:
         raise ConfigError(f"{file}: cannot be written: {error.strerror}") from error
     finally:
         for end in ("", "-wal", "-shm", "-journal"):
-            unfinished.with_name(unfinished.name + end).unlink(missing_ok=True)
+            with suppress(OSError):  # such as a file system that nothing can be written to, which was told above
+                unfinished.with_name(unfinished.name + end).unlink(missing_ok=True)
 
 
 def _sync(path: Path) -> None:

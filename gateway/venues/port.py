@@ -69,6 +69,7 @@ class Venues:
         self.release: Callable[[Sequence[Request]], None] = thread.release
         self.clock_ms = thread.clock_ms
         self.balances = thread.balances
+        self.symbols = thread.symbols
 
     def capabilities(self, venue_account: str) -> Capabilities:
         """What the account's venue can do; nothing, where the account is not configured."""

@@ -144,6 +144,8 @@ def test_settings_name_what_is_wrong_and_show_no_value() -> None:
     assert "self_trade_prevention" in text
     assert "api_key" in text
     assert "hidden" not in text
+    with pytest.raises(VenueSettingsError, match="'main': settings: base_ulr: unknown key; is it base_url"):
+        BinanceSettings.read("main", {"environment": "sim", "base_ulr": "http://127.0.0.1:1"})
 
 
 class TestKeyRights:

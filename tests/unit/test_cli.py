@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from gateway.cli.main import app
 from gateway.config import load_config
 
 ROOT = Path(__file__).parents[2]
@@ -101,3 +103,6 @@ def test_reading_what_is_not_there_yet_is_one_line(arguments: tuple[str, ...], t
 def test_a_configuration_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     shown = fixgw("run", "--config", "none.toml", cwd=tmp_path)
     assert (shown.returncode, shown.stderr) == (2, "none.toml: cannot be read: No such file or directory\n")
+    for command in ("run", "orders"):  # both look at the same gateway
+        result = CliRunner().invoke(app, [command], env={"FIXGW_CONFIG": "other.toml"})
+        assert "other.toml: cannot be read" in result.output

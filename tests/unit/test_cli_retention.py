@@ -64,8 +64,9 @@ def test_days_go_only_when_that_is_said(kept: Kept, fixgw: Fixgw) -> None:
     verified = fixgw("audit", "verify", "--archive", str(kept.to))
     assert "nothing was altered" in verified
     assert " archives, " in verified
+    assert "nowhere: no such directory" in fixgw("audit", "verify", "--archive", str(kept.to / "nowhere"), code=2)
     (kept.to / f"{DAY}-orders").rename(kept.directory / "elsewhere")
-    assert f"archive {DAY}-orders : missing in" in fixgw("audit", "verify", "--archive", str(kept.to), code=1)
+    assert f"archive {DAY}-orders: missing in" in fixgw("audit", "verify", "--archive", str(kept.to), code=1)
     assert "no free room" in fixgw("db", "compact")
     assert '"command": "retention archive"' in (kept.directory / "access.jsonl").read_text()
 
@@ -91,6 +92,12 @@ def test_holds_are_written_down_with_who_and_why(kept: Kept, fixgw: Fixgw) -> No
     fixgw(*hold, "add", "--reason", "everything")
     assert "case 17" in fixgw(*hold, "list")
     assert "nothing is due" in fixgw("retention", "archive", "--to", str(kept.to), "--delete")
+    for slip, says in (
+        (("--account", "TRADNG"), "no account 'TRADNG'"),
+        (("--order", "O999"), "no order has the OrderID 'O999'"),
+        (("--reason", " "), "--reason: it is empty"),
+    ):
+        assert says in fixgw(*hold, "add", "--reason", "a slip", *slip, code=2)
     fixgw(*hold, "release", "2", "--reason", "settled")
     assert "no hold 2" in fixgw(*hold, "release", "2", "--reason", "again", code=2)
     assert "everything" not in fixgw(*hold, "list")

@@ -15,6 +15,7 @@ import pytest
 from gateway.client import FixMessage
 from gateway.client.message import Fields, encode
 from gateway.wire.framing import parse_stream
+from tests.fixtures.certificates import Authority
 
 WAIT = 30  # seconds until a test gives up
 
@@ -178,6 +179,25 @@ async def test_where_nobody_listens_it_says_what_to_look_at(gateway: StandIn, en
     code, output = await run(environment, "buy", "1", "BTCUSDT", "--market", "--port", "1")
     assert code == 2
     assert "cannot connect to 127.0.0.1 port 1: Connection refused\nIs the gateway running" in output
+
+
+async def test_what_is_wrong_with_tls_is_named(environment: dict[str, str], tmp_path: Path) -> None:
+    async def speak_plainly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"this is no TLS\r\n")
+        writer.close()
+
+    ca = Authority(tmp_path).path
+    server = await asyncio.start_server(speak_plainly, "127.0.0.1", 0)
+    port = str(server.sockets[0].getsockname()[1])
+    code, output = await run(environment, "watch", "--port", port, "--tls-ca", str(ca))
+    server.close()
+    assert code == 2
+    assert "wrong version number" in output.lower().replace("_", " ")
+    assert "does it speak TLS there at all?" in output
+    code, output = await run(environment, "watch", "--tls-ca", "none.pem")
+    assert code == 2
+    assert "none.pem" in output
 
 
 async def test_lost_numbers_are_explained_and_reset_helps(gateway: StandIn, environment: dict[str, str]) -> None:

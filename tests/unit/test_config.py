@@ -106,6 +106,20 @@ def test_every_wrong_key_is_told_with_what_may_be_meant_and_nothing_that_follows
     ]
 
 
+def test_what_is_written_in_another_form_is_told_by_how_to_write_it(tmp_path: Path) -> None:
+    wrong = f"{GOOD}[database]\nurl = 'x.db'\n"
+    wrong = wrong.replace("[[accounts]]", "[accounts]").replace("[engine]", "[engine]\ndirectory = 5")
+    wrong = wrong.replace('accounts = ["TRADING"]', 'accounts = "TRADING"')
+    with pytest.raises(ConfigError) as refused:
+        read(tmp_path, wrong)
+    assert {line.partition(": ")[2] for line in str(refused.value).splitlines()} == {
+        "accounts: write it as [[accounts]], a table for each",
+        "sessions.1.accounts: write it as a list, in [ ]",
+        "engine.directory: write a path, in quotes (given: 5)",
+        "database.url: write sqlite:///path or postgresql://user@host/name",
+    }
+
+
 def test_no_sessions_at_all_are_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="sessions: Tuple should have at least 1 item"):
         read(tmp_path, GOOD.partition("[[sessions]]")[0].replace("[engine]", "sessions = []\n[engine]"))

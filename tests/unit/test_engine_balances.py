@@ -156,6 +156,10 @@ def test_executions_of_this_batch_and_of_before_explain_what_moved(vault: Vault)
     assert vault.breaks == {}
     vault.compare()
     assert vault.breaks == {"BNB": "0.1", "BTC": "-1", "USDT": "100"}, "it never was counted there"
+    (ours,) = (json.loads(row.ours) for row in vault.recorder.batch.breaks.values() if row.client_id == "BTC")
+    assert ours == ours | {"baseline": "10", "executed_since": "3", "moved_since": "0"}, (
+        "where what is expected is from"
+    )
 
 
 def test_a_difference_is_looked_at_again_soon_and_then_told(vault: Vault) -> None:

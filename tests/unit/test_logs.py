@@ -13,6 +13,7 @@ from loguru import logger
 
 from gateway import logs
 from gateway.config import LogConfig
+from gateway.errors import ConfigError
 from gateway.logs import info_lines, setup_logging
 
 HEAD = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z INFO    engine "
@@ -102,3 +103,10 @@ for number in range(40):
     lines = file.read_text().splitlines()
     assert len(lines) == 2 * 40 * 200
     assert all(re.search(r"Z INFO    (one|two)    \1{300} \d+$", line) for line in lines)
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for file in (tmp_path / "file" / "a.log", tmp_path):
+        with pytest.raises(ConfigError, match=rf"log\.file: {file}: cannot be written: "):
+            setup_logging(LogConfig(file=file), "run")

@@ -131,6 +131,12 @@ def test_nothing_is_overwritten(filled: str, tmp_path: Path) -> None:
         assert load_halts(connection) == []
 
 
+def test_where_nothing_can_be_written_is_told(filled: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=r"file/backup\.fixgw: cannot be written: Not a directory"):
+        backup_database(filled, tmp_path / "file" / "backup.fixgw")
+
+
 def test_what_is_no_backup_is_refused(elsewhere: str, tmp_path: Path) -> None:
     file = tmp_path / "letter.txt"
     file.write_text("Dear reader")

@@ -1,8 +1,9 @@
 """Legal holds: who wants which records kept, since when and why. A row is never changed; a release is another row."""
 
+from collections.abc import Collection
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, insert, or_, select
+from sqlalchemy import Column, Connection, func, insert, or_, select
 
 from gateway.compliance.retention.select import Hold
 from gateway.errors import ConfigError
@@ -53,6 +54,18 @@ def add_hold(connection: Connection, asked: HoldRow) -> HoldRow:
     row = asked._replace(number=number, hold=number, action=ADD)
     connection.execute(insert(holds).values(row._asdict()))
     return row
+
+
+def refuse_unknown(connection: Connection, account: str, order_id: str, configured: Collection[str]) -> None:
+    """Raises ConfigError for what neither the configuration nor the record has: a slip must not pass for a hold."""
+    if order_id and not _has(connection, orders.c.order_id, order_id):
+        raise ConfigError(f"no order has the OrderID {order_id!r}; fixgw orders lists them")
+    if account and account not in configured and not _has(connection, orders.c.account, account):
+        raise ConfigError(f"no account {account!r}, in no order either; there are: {', '.join(sorted(configured))}")
+
+
+def _has(connection: Connection, column: Column[str], value: str) -> bool:
+    return connection.execute(select(column).where(column == value).limit(1)).first() is not None
 
 
 def release_hold(connection: Connection, hold: int, at: int, uid: int, who: str, reason: str) -> HoldRow:

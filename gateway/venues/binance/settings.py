@@ -1,9 +1,11 @@
 """What configuration says about one Binance account."""
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from gateway.venues.base import VenueSettingsError
 from gateway.venues.binance.environments import Environment
@@ -64,5 +66,12 @@ class BinanceSettings(BaseModel):
         try:
             return cls.model_validate(dict(settings))
         except ValidationError as error:
-            wrong = "; ".join(f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors())
-            raise VenueSettingsError(f"venue account {venue_account!r}: {wrong}") from None
+            wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {_what_is_wrong(e)}" for e in error.errors())
+            raise VenueSettingsError(f"venue account {venue_account!r}: settings: {wrong}") from None
+
+
+def _what_is_wrong(problem: ErrorDetails) -> str:
+    if problem["type"] == "extra_forbidden":
+        near = get_close_matches(str(problem["loc"][-1]), BinanceSettings.model_fields, n=1)
+        return "unknown key" + (f"; is it {near[0]}?" if near else "")
+    return "write it as a list, in [ ]" if problem["type"] == "tuple_type" else problem["msg"]
