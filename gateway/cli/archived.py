@@ -5,15 +5,16 @@ commands say so rather than show less.
 from collections.abc import Collection
 
 import typer
-from sqlalchemy import Connection
+from sqlalchemy import Connection, exists, select
 
 from gateway.cli.exits import refuse
 from gateway.compliance.derive.window import Window
 from gateway.compliance.retention.ledger import archived_days, day_of, day_since
-from gateway.compliance.retention.opened import has_ends, is_opened, lacking, whole_days
+from gateway.compliance.retention.opened import has_ends, is_opened, lacking, spans_of, whole_days
 from gateway.domain.events import OrderReceived
 from gateway.engine.clock import DAY
 from gateway.store.queries import OrderStory
+from gateway.store.tables import journal, orders
 
 
 def refuse_archived(connection: Connection, classes: Collection[str], window: Window, what: str) -> None:
@@ -27,6 +28,26 @@ def refuse_archived(connection: Connection, classes: Collection[str], window: Wi
                 f"{name} {_span(days)} are archived, and {what} would lack them; choose other days, or make a file "
                 "that has them: fixgw retention open"
             )
+
+
+def refuse_begun_before(connection: Connection, window: Window, what: str) -> None:
+    """Likewise where orders of the window began on days that a file of opened archives does not have."""
+    if not is_opened(connection):
+        return
+    spans = spans_of(connection, ("orders",))
+    query = select(orders).where(orders.c.received_at < window.until, orders.c.updated_at >= window.since)
+    told = query.where(exists().where(journal.c.order_id == orders.c.order_id)).order_by(orders.c.received_at)
+    begun = [
+        row.order_id
+        for row in connection.execute(told)
+        if not any(s.since <= row.received_at and min(row.updated_at, window.until - 1) < s.until for s in spans)
+    ]
+    if begun:
+        some = ", ".join(begun[:5]) + (" …" if len(begun) > 5 else "")
+        refuse(
+            f"{len(begun):,} orders have days that this file does not have ({some}), and {what} would lack them; open "
+            "these days too"
+        )
 
 
 def say_archived(connection: Connection, record_class: str, window: Window) -> None:

@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from gateway.cli.access import record_reading
-from gateway.cli.archived import refuse_archived
+from gateway.cli.archived import refuse_archived, refuse_begun_before
 from gateway.cli.database import reading
 from gateway.cli.exits import refuse
 from gateway.cli.options import DEFAULT_CONFIG, ConfigOption, OpenedOption
@@ -146,6 +146,8 @@ def _run(
             span = {"since": utc_text(window.since), "until": utc_text(window.until)}
             record_reading(connection, config, "export", database, **span, **asked)
             refuse_archived(connection, ("messages", "orders", "decisions"), window, "the export")
+            if RTS24 in datasets:  # of each event it tells how the order stood
+                refuse_begun_before(connection, window, "the export")
             redaction = Redaction(settings.compliance.redact)
             write_export(connection, into, datasets, shape, window, redaction, told)
     except GatewayError as error:

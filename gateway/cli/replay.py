@@ -7,17 +7,20 @@ from collections.abc import Callable
 
 import typer
 
-from gateway.cli.access import record_access
+from gateway.cli.access import record_reading
+from gateway.cli.archived import refuse_archived
 from gateway.cli.database import reading
 from gateway.cli.exits import refuse
-from gateway.cli.options import DEFAULT_CONFIG, ConfigOption
+from gateway.cli.options import DEFAULT_CONFIG, ConfigOption, OpenedOption
 from gateway.cli.replay_import import import_command
 from gateway.cli.replay_inject import inject_command
 from gateway.cli.times import utc_text
 from gateway.cli.window import DateOption, FromOption, ToOption, asked_window
 from gateway.compliance.derive.difference import Difference
+from gateway.compliance.derive.left_out import CLASSES
 from gateway.compliance.derive.run import Derived
 from gateway.compliance.derive.run import derive as derive_again
+from gateway.compliance.retention.opened import is_opened
 from gateway.config import load_config
 from gateway.engine.clock import seconds_of_day
 from gateway.errors import GatewayError
@@ -41,6 +44,7 @@ replay.command("inject")(inject_command)
 def derive(
     config: ConfigOption = DEFAULT_CONFIG,
     *,
+    database: OpenedOption = None,
     date: DateOption = None,
     since: FromOption = None,
     until: ToOption = None,
@@ -50,11 +54,13 @@ def derive(
 
     Orders, executions, positions, decisions and reports are made again and compared; each stored row that is
     otherwise, missing, or made by nothing is named. Reads alone, beside the running gateway or without it. Positions
-    are compared where the span reaches the journal's end. Exit code 0: no difference; 1: some; 2: nothing to read.
+    are compared where the span reaches the journal's end. In a file of opened archives orders are left out that went on
+    on days which it does not have. Exit code 0: no difference; 1: some; 2: nothing to read.
 
     \b
     fixgw replay derive
     fixgw replay derive --date 2026-01-31
+    fixgw replay derive --database january.db
     """
     window = asked_window(date, since, until)
     try:
@@ -67,8 +73,10 @@ def derive(
     def found(difference: Difference) -> None:
         typer.echo(json.dumps(difference._asdict()) if as_json else str(difference))
 
-    with reading(config) as connection:
-        record_access(config, "replay derive", date=date, since=since, until=until)
+    with reading(config, database) as connection:
+        record_reading(connection, config, "replay derive", database, date=date, since=since, until=until)
+        if is_opened(connection):
+            refuse_archived(connection, CLASSES, window, "what is derived")
         derived = derive_again(connection, Codec(loaded.timestamp_precisions), window, day_end, found, _progress())
     _show(derived, time.monotonic() - started, as_json=as_json)
     if derived.differences:
@@ -94,7 +102,8 @@ def _show(derived: Derived, seconds: float, *, as_json: bool) -> None:
         "positions": derived.positions,
     }
     if as_json:
-        typer.echo(json.dumps({**counts, "not_derivable": derived.not_derivable, "differences": derived.differences}))
+        more = {"not_derivable": derived.not_derivable, "left_out": sorted(derived.left_out)}
+        typer.echo(json.dumps({**counts, **more, "differences": derived.differences}))
         return
     said = ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in counts.items() if number is not None)
     rate = derived.events / seconds if seconds else 0.0
@@ -105,6 +114,12 @@ def _show(derived: Derived, seconds: float, *, as_json: bool) -> None:
     if derived.archived_until:
         until = (utc_text(derived.archived_until) or "")[:10]
         typer.echo(f"days before {until} are archived (fixgw retention show), and were not derived")
+    if derived.left_out:
+        some = " ".join(sorted(derived.left_out)[:10]) + (" …" if len(derived.left_out) > 10 else "")
+        typer.echo(
+            f"not derived, as they went on, or may have, on days that this file does not have: {some} "
+            f"({len(derived.left_out):,} orders)"
+        )
     if derived.positions is None:
         typer.echo("positions were not compared: they stand as of the journal's end")
     typer.echo(f"{derived.differences:,} differences" if derived.differences else "no differences")

@@ -33,8 +33,8 @@ def open_command(
     ] = None,
     public_key: PublicKeyOption = None,
 ) -> None:
-    r"""Make archived days a database of their own, which messages, order, orders, explain and export read
-    with --database. Nothing is put back into the gateway's database, and no gateway runs on the file.
+    r"""Make archived days a database of their own, which messages, order, orders, explain, export and replay derive
+    read with --database. Nothing is put back into the gateway's database, and no gateway runs on the file.
 
     Whole UTC days: what is archived of them, each archive verified first, and what the gateway's database still has of
     them. Without a time: all days of which something is archived. The gateway may be running. It takes the audit key's

@@ -202,6 +202,8 @@ def test_what_an_opened_file_does_not_have_is_said(kept: Kept, fixgw: Fixgw) -> 
     fixgw("retention", "archive", "--to", str(kept.to), "--delete")
     file = str(kept.directory / "day.db")
     fixgw("retention", "open", str(kept.to), "--into", file, "--date", DAY)
+    second = str(kept.directory / "second.db")
+    fixgw("retention", "open", str(kept.to), "--into", second, "--date", "2026-07-26")
     database = ("--database", file)
     missing = "Not in this file: records of 2026-07-26; this order's story goes from 2026-07-25 to 2026-07-26."
     assert missing in fixgw("order", "O6", *database)
@@ -210,6 +212,11 @@ def test_what_an_opened_file_does_not_have_is_said(kept: Kept, fixgw: Fixgw) -> 
     assert f"this file has messages of {DAY}, and no others" in fixgw("messages", "--tag", "11=NIX", *database)
     into = ("--into", str(kept.directory / "export"))
     assert "would lack them" in fixgw("export", "records", "--date", "2026-07-26", *into, *database, code=2)
+    whole_day = ("export", "rts24", "--date", DAY, *into)
+    assert "1 orders have days that this file does not have (O6)" in fixgw(
+        "export", "rts24", "--from", "2026-07-26", "--to", "2026-07-27", *into, "--database", second, code=2
+    )
+    assert "records in 1 files" in fixgw(*whole_day, *database), "what comes of an order later is not asked for"
     only = str(kept.directory / "only.db")
     fixgw("retention", "open", str(kept.to), "--into", only, "--only", "messages", "--date", DAY)
     assert f"Not in this file: orders of {DAY}, decisions of {DAY}" in fixgw("order", "O3", "--database", only)
@@ -222,3 +229,56 @@ def test_a_damaged_archive_is_not_opened(kept: Kept, fixgw: Fixgw) -> None:
     told = fixgw("retention", "open", str(kept.to), "--into", str(kept.directory / "july.db"), code=2)
     assert f"archive {DAY}-orders journal.jsonl.gz: changed" in told
     assert not list(kept.directory.glob("july.db*"))
+
+
+@pytest.mark.parametrize(
+    ("days", "orders", "left_out"),
+    [([DAY, "2026-07-26"], 8, []), ([DAY], 6, ["O6"]), (["2026-07-26"], 1, ["O6"])],
+)
+def test_opened_days_are_derived_again(
+    kept: Kept, fixgw: Fixgw, days: list[str], orders: int, left_out: list[str]
+) -> None:
+    """And no difference is shown that is none: of an order that went on elsewhere nothing is derived."""
+    fixgw("retention", "archive", "--to", str(kept.to), "--delete")
+    file = kept.directory / "july.db"
+    dates = [argument for day in days for argument in ("--date", day)]
+    fixgw("retention", "open", str(kept.to), "--into", str(file), *dates)
+    derive = ("replay", "derive", "--database", str(file))
+    result = json.loads(fixgw(*derive, "--json"))
+    assert (result["differences"], result["orders"], result["left_out"]) == (0, orders, left_out)
+    assert result["positions"] is None
+    if left_out:
+        assert "days that this file does not have: O6" in fixgw(*derive)
+    assert "decisions of 2026-07-27 are not in this file" in fixgw(*derive, "--date", "2026-07-27", code=2)
+
+
+def test_what_does_not_come_of_the_archived_journal_is_named(kept: Kept, fixgw: Fixgw) -> None:
+    """Orders and executions stay in the database: an archive tells that they were altered there."""
+    fixgw("retention", "archive", "--to", str(kept.to), "--delete")
+    kept.change("UPDATE orders SET cum_qty = '0.9' WHERE order_id = 'O1'")
+    file = kept.directory / "july.db"
+    fixgw("retention", "open", str(kept.to), "--into", str(file), "--date", DAY)
+    assert "orders O1: cum_qty: stored 0.9, derived 1" in fixgw("replay", "derive", "--database", str(file), code=1)
+
+
+def test_days_apart_are_derived_without_what_is_between(kept: Kept, fixgw: Fixgw) -> None:
+    kept.day.next_day()
+    kept.day.new("Z", price="104")  # O9
+    kept.day.trade("O4", "30", "1")  # of the first day, and not of the second
+    kept.day.trade("O9", "31", "1", "104")
+    kept.day.new("Y", price="105")  # O10: the newest stays where it is
+    kept.day.asks_status("I")  # of the first day too, and nothing happened to it since
+    kept.day.commit()
+    kept.seal(NOW + 1)
+    fixgw("retention", "archive", "--to", str(kept.to), "--delete")
+    file = str(kept.directory / "apart.db")
+    fixgw("retention", "open", str(kept.to), "--into", file, "--date", DAY, "--date", "2026-07-27")
+    result = json.loads(fixgw("replay", "derive", "--database", file, "--json"))
+    assert (result["differences"], result["left_out"]) == (0, ["O4", "O6"])
+    assert result["orders"] == 7
+    last = str(kept.directory / "last.db")
+    fixgw("retention", "open", str(kept.to), "--into", last, "--date", "2026-07-27")
+    result = json.loads(fixgw("replay", "derive", "--database", last, "--json"))
+    assert (result["differences"], result["orders"], result["left_out"]) == (0, 2, ["O4"])
+    told = fixgw("order", "O4", "--database", file)
+    assert "Not in this file: records of 2026-07-26; this order's story goes from 2026-07-25 to 2026-07-27." in told

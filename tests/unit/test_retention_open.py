@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from gateway.engine.clock import DAY
 from gateway.errors import ConfigError
 from gateway.store.database import open_database, open_existing, open_for_reading
 from gateway.store.rows import MessageRow
-from gateway.store.tables import alerts, messages
+from gateway.store.tables import alerts, executions, messages
 from tests.fixtures.retention import Kept
 
 FIRST, SECOND = "2026-07-25", "2026-07-26"
@@ -39,6 +40,7 @@ def kept(database_url: str, tmp_path: Path) -> Iterator[Kept]:
     )  # fmt: skip
     with kept.database.begin() as connection:
         connection.execute(messages.insert().values(row._asdict()))
+        connection.execute(executions.update().where(executions.c.trade_id == "1").values(last_qty=Decimal("0.4000")))
         connection.execute(alerts.insert().values(at=day_since(FIRST) + 1, severity="warning", code="X", text="x"))
     kept.seal()
     yield kept

@@ -1,5 +1,6 @@
 """Decisions: made again from the figures stored with them, and held against what the journal says was done."""
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -23,10 +24,19 @@ _COLUMNS = ("order_id", "cl_ord_id", "session", "at")
 class Decisions:
     """Hears every event of the journal, in order."""
 
-    def __init__(self, connection: Connection, first: int, last: int, window: Window, found: Found) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        first: int,
+        last: int,
+        window: Window,
+        found: Found,
+        left_out: Collection[str] = (),
+    ) -> None:
+        """left_out: orders whose decisions are passed over."""
         self._found = found
         self._window = window
-        self._rows = Beside(connection, decisions, first, last, window, found)
+        self._rows = Beside(connection, decisions, first, last, window, found, left_out)
         self._limits: dict[int, Limit] = {row.limit_id: limit_of(row) for row in load_limits(connection)}
         self._new: Row[Any] | None = None  # on an order; the next event tells what came of it
         self.count = 0

@@ -5,7 +5,7 @@ order, which is held against the order as it stood then, and refusals of message
 """
 
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from itertools import islice
 from typing import Any
 
@@ -47,13 +47,17 @@ class Reports:
         codec: FixCodec,
         find_order: Callable[[str], Order | None],
         found: Found,
+        left_out: Collection[str] = (),
     ) -> None:
-        """rows: first and last report_id. find_order: an order as it is now."""
+        """rows: first and last report_id. find_order: an order as it is now. left_out: orders whose reports are passed
+        over.
+        """
         self._window = window
         self._codec = codec
         self._find_order = find_order
         self._found = found
-        self._stored = (row for row in stream(connection, reports, "report_id", *rows) if window.holds(row.at))
+        stored = stream(connection, reports, "report_id", *rows)
+        self._stored = (row for row in stored if window.holds(row.at) and row.order_id not in left_out)
         self._ahead: deque[Row[Any]] = deque()
         self._open: dict[str, list[Row[Any]]] = {}  # answers that do not fit the order, or not yet, by order
         self.count = 0

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, select
 from gateway.compliance.derive.archived import archived_before
 from gateway.compliance.derive.decisions import Decisions
 from gateway.compliance.derive.difference import Difference, Found, columns_that_differ
+from gateway.compliance.derive.left_out import left_out_of
 from gateway.compliance.derive.orders import Orders, folded
 from gateway.compliance.derive.positions import Positions
 from gateway.compliance.derive.reports import Reports
@@ -25,7 +26,7 @@ from gateway.domain.order import Order
 from gateway.domain.reports import report_of
 from gateway.domain.transitions import evolve
 from gateway.domain.values import CxlRejReason
-from gateway.engine.clock import day_start
+from gateway.engine.clock import DAY, day_start
 from gateway.engine.ports import FixCodec
 from gateway.store.codec import decode_event
 from gateway.store.projections import execution_row
@@ -49,6 +50,7 @@ class Derived:
     not_derivable: Counter[str] = field(default_factory=Counter)  # answers that no event stands for, by MsgType(35)
     positions: int | None = None  # None: they stand as of the journal's end, which was not reached
     differences: int = 0
+    left_out: set[str] = field(default_factory=set)  # orders that went on on days which this file does not have
     archived_until: int = 0  # nothing before was derived, since some of it is archived; nanoseconds UTC
 
 
@@ -86,15 +88,19 @@ class _Pass:
     ) -> None:
         self._connection = connection
         self._archived = archived_before(connection)
+        self._left_out = left_out = left_out_of(connection)
         self._window = window = Window(max(window.since, self._archived.until), window.until)
         self._day_end = day_end_seconds
         self._result = Derived(archived_until=self._archived.until)
         self._told = found
         self._first, self._last = rows_of(connection, journal.c.position, journal.c.at, window)
         self._first = max(self._first, self._archived.position + 1)
-        self._reaches_end = self._last == rows_of(connection, journal.c.position, journal.c.at, Window())[1]
+        self._reaches_end = (
+            not left_out.is_part and self._last == rows_of(connection, journal.c.position, journal.c.at, Window())[1]
+        )
         self._position = self._first - 1
-        self._orders = Orders(connection, window, self._found)
+        self._last_at = 0
+        self._orders = Orders(connection, window, self._found, left_out=left_out.orders)
         self._reports = Reports(
             connection,
             rows_of(connection, reports.c.report_id, reports.c.at, window),
@@ -102,8 +108,9 @@ class _Pass:
             codec,
             lambda order_id: self._orders.before(order_id, self._position + 1),
             self._found,
+            left_out.orders,
         )
-        rows = (self._first, self._last, window, self._found)
+        rows = (self._first, self._last, window, self._found, left_out.orders)
         self._decisions = Decisions(connection, *rows)
         self._executions = Beside(connection, executions, *rows)
         self._positions = Positions(day_end_seconds, self._found)
@@ -114,16 +121,24 @@ class _Pass:
         expected = self._first
         for row in stream(self._connection, journal, "position", self._first, self._last):
             position = row.position
-            if expected < position < expected + _RESTORED:
+            if expected < position < expected + _RESTORED and not self._lacks_days_before(row.at):
                 self._differs("journal", f"position {expected}", f"missing: the next is {position}")
-            expected, self._position = position + 1, position
+            expected, self._position, self._last_at = position + 1, position, row.at
             self._row(position, row.order_id, row.event_type, row.at, row.payload)
             if position % 10_000 == 0:
                 progress(position - self._first, self._last - self._first + 1)
         return self._finish()
 
+    def _lacks_days_before(self, at: int) -> bool:
+        """Whether days may be left out between the last row and the one of this time."""
+        return self._left_out.is_part and self._last_at // DAY != at // DAY
+
     def _row(self, position: int, order_id: str, event_type: str, at: int, payload: str) -> None:
         in_window = self._window.holds(at)
+        if order_id in self._left_out.orders:
+            if in_window:
+                self._result.left_out.add(order_id)
+            return
         self._result.events += in_window
         try:
             event = decode_event(event_type, payload)
@@ -169,6 +184,8 @@ class _Pass:
     def _report(self, position: int, event: e.Event, before: Order | None, after: Order | None) -> None:
         or_else = None
         if not event.order_id and isinstance(event, e.NewOrderRefused | e.RequestRefused):
+            if (event.session, event.at) in self._left_out.reports:
+                return
             known = self._known(position, event)
             or_else = report_of(position, event, None, None) if known is not None else None
             before = after = known

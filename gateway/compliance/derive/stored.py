@@ -1,6 +1,6 @@
 """Stored rows that stand beside journal positions, read once and in order."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -39,10 +39,19 @@ class Beside:
     """The rows of a table that is keyed by journal position, asked for in rising order."""
 
     def __init__(
-        self, connection: Connection, table: Table, first: int, last: int, window: Window, found: Found
+        self,
+        connection: Connection,
+        table: Table,
+        first: int,
+        last: int,
+        window: Window,
+        found: Found,
+        left_out: Collection[str] = (),
     ) -> None:
+        """left_out: orders whose rows are passed over."""
         self._name = table.name
-        self._rows = stream(connection, table, "position", first, last)
+        rows = stream(connection, table, "position", first, last)
+        self._rows = (row for row in rows if row.order_id not in left_out)
         self._head = next(self._rows, None)
         self._window = window
         self._found = found

@@ -75,6 +75,18 @@ def whole_days(connection: Connection, classes: Iterable[str]) -> list[str]:
     return sorted(day for day, names in there.items() if wanted <= names)
 
 
+def spans_of(connection: Connection, classes: Iterable[str]) -> list[Window]:
+    """The days of which the file has all of these classes; those that follow one another are one span."""
+    spans: list[Window] = []
+    for day in whole_days(connection, classes):
+        since = day_since(day)
+        if spans and spans[-1].until == since:
+            spans[-1] = Window(spans[-1].since, since + DAY)
+        else:
+            spans.append(Window(since, since + DAY))
+    return spans
+
+
 def has_ends(window: Window) -> bool:
     """Whether it begins and ends."""
     return window.since > Window().since and window.until < Window().until

@@ -29,7 +29,7 @@ from gateway.engine.clock import DAY
 from gateway.errors import ConfigError
 from gateway.store.dialects import one_moment
 from gateway.store.new_file import new_file
-from gateway.store.tables import executions, journal, limits, messages, meta, orders, sessions
+from gateway.store.tables import executions, journal, limits, messages, meta, orders, reports, sessions
 
 _ROWS_AT_ONCE = 2000
 _ORDERS_AT_ONCE = 500
@@ -157,7 +157,7 @@ class Opening:
             for table in (limits, sessions):
                 _insert(database, table, (row._asdict() for row in connection.execute(select(table))))
         with one_moment(database) as named:
-            query = union(select(journal.c.order_id), select(messages.c.order_id)).order_by("order_id")
+            query = union(*(select(table.c.order_id) for table in (journal, messages, reports))).order_by("order_id")
             order_ids = named.execute(query.execution_options(yield_per=_ORDERS_AT_ONCE)).scalars()
             with one_moment(self.reading) as connection:
                 _insert(database, orders, _orders(connection, order_ids))
