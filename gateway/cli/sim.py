@@ -33,7 +33,11 @@ def sim(
     maker: Annotated[bool, typer.Option("--maker/--no-maker", help="Whether a market maker quotes.")] = True,
     maker_interval_ms: Annotated[int, typer.Option(help="Milliseconds between the market maker's moves.")] = 250,
     accounts: Annotated[
-        Path | None, typer.Option(help="TOML file with the accounts, instead of the built-in ones.")
+        Path | None,
+        typer.Option(
+            help="TOML file with the accounts, instead of the built-in ones: [[account]] tables with name, api_key, "
+            "secret (or ed25519_public_key), and perhaps [account.balances] such as USDT = '1000'."
+        ),
     ] = None,
     ed25519: Annotated[
         list[str] | None,

@@ -70,8 +70,8 @@ class LimitSetter:
         if asked.valid_to is not None and asked.valid_to <= at:
             raise OperationRefused("it would be over already")
         scope = Scope(asked.account, asked.session, asked.symbol)
+        where = " ".join(f"{name}={part}" for name, part in scope._asdict().items() if part) or "firm"
         if isinstance(asked, RemoveLimit) and not self._has(asked.limit.upper(), scope, at):
-            where = " ".join(f"{name}={part}" for name, part in scope._asdict().items() if part) or "firm"
             raise OperationRefused(
                 f"there is no {asked.limit.upper()} of exactly {where}; fixgw limits show has what is in force"
             )
@@ -92,7 +92,9 @@ class LimitSetter:
         except BadLimitError as error:
             raise OperationRefused(str(error)) from error
         is_now = "none" if row.value is None else row.value
-        return Outcome(done=True, text=f"{row.code} is {is_now}, version {row.limit_id}", result=row._asdict())
+        return Outcome(
+            done=True, text=f"{row.code} of {where} is {is_now}, version {row.limit_id}", result=row._asdict()
+        )
 
     def _has(self, code: str, scope: Scope, at: int) -> bool:
         """Whether it is in force or will be: a version is a limit, down to the newest that is there for good."""

@@ -23,11 +23,12 @@ from gateway.front.engine_side import EngineSide, reach_engine
 from gateway.front.inbound import Inbound
 from gateway.front.logon import Logon, shown, take_logon
 from gateway.front.refused import Refused, rejection_of
+from gateway.front.sending_time import off_by
 from gateway.front.tls import Identity, identity_of
 from gateway.front.writing import write_at_once
 from gateway.wire.framing import FramingError
 from gateway.wire.records import Kind
-from gateway.wire.tags import SENDER_COMP_ID
+from gateway.wire.tags import SENDER_COMP_ID, SENDING_TIME
 
 if TYPE_CHECKING:  # it knows us too
     from gateway.front.state import FrontState
@@ -63,6 +64,8 @@ class ClientSide(asyncio.Protocol):
         """Whether it has the socket, and the place."""
         self.awaits_engine = False
         """Its Logon is not forwarded yet, since there is no engine."""
+        self.clock_off = ""
+        """What is to be said of its Logon's time if the engine does not answer."""
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done when the client's socket is closed."""
 
@@ -203,6 +206,7 @@ class ClientSide(asyncio.Protocol):
         self._engine = engine
         self._set_deadline_in(seconds, f"the engine did not answer the Logon within {seconds:g} s")
         engine.transport.set_write_buffer_limits(high=self._settings.max_buffered_bytes)
+        self.clock_off = off_by(logon.value(SENDING_TIME), time.time_ns())
         engine.transport.write(logon.masked())
         if self._tap and self._session:
             self._tap.logged_on(self._session)

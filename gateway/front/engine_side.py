@@ -76,7 +76,9 @@ class EngineSide(asyncio.Protocol):
             self._client.answer_received()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._client.close("INFO", f"the engine closed the connection{f' ({exc})' if exc else ''}")
+        why = f" ({exc})" if exc else ""
+        off = "" if self._answer is None else self._client.clock_off
+        self._client.close("WARNING" if off else "INFO", f"the engine closed the connection{why}{off}")
 
     def pause_writing(self) -> None:
         self.paused = True

@@ -12,7 +12,7 @@ from loguru import logger
 from gateway.engine.private_socket import ListenerError
 from gateway.front.control import FrontControl
 from gateway.front.listener import Listener
-from gateway.front.settings import FrontSettings, PasswordLogon
+from gateway.front.settings import FrontSettings, PasswordLogon, open_to_anybody
 from gateway.front.signatures import PublicKeyError
 from gateway.front.state import FrontState
 from gateway.front.tls import TlsError
@@ -73,6 +73,9 @@ class Front:
             raise FrontError(f"front.control_socket: {error}") from error
         if self._settings.tls is None and any(isinstance(s.logon, PasswordLogon) for s in self._settings.sessions):
             logger.warning("passwords come in clear text, since front.tls is not configured")
+        if anybodys := open_to_anybody(self._settings):
+            asks = "which ask for no password, certificate or address"
+            logger.warning("anybody who reaches this port may use {}, {}", ", ".join(anybodys), asks)
         engines = ", ".join(str(backend.engine_socket) for backend in self._state.backends)
         logger.info("front listens on {}:{}, engine at {}", host, self.port, engines)
 

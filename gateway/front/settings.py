@@ -1,6 +1,7 @@
 """What the front is told at start."""
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 
 from gateway.domain.session_names import session_key
@@ -45,6 +46,11 @@ class SessionPolicy:
 
     test: bool = False
     """Whether it is for tests, which are refused where the environment is live."""
+
+    @property
+    def is_open_to_anybody(self) -> bool:
+        """Whether nothing is asked of a client but the right CompIDs."""
+        return not (self.allow_from or self.certificates or self.logon)
 
     @property
     def logon_as(self) -> tuple[str, str, str]:
@@ -125,3 +131,12 @@ class FrontSettings:
     def sessions(self) -> tuple[SessionPolicy, ...]:
         """Of all backends."""
         return tuple(session for backend in self.backends for session in backend.sessions)
+
+
+def open_to_anybody(settings: FrontSettings) -> list[str]:
+    """The sessions that whoever reaches the port may use; none where that is this host alone."""
+    try:
+        is_of_this_host = settings.host == "localhost" or ip_address(settings.host).is_loopback
+    except ValueError:  # a name, or empty: all addresses
+        is_of_this_host = False
+    return [] if is_of_this_host else [session.key for session in settings.sessions if session.is_open_to_anybody]

@@ -4,10 +4,8 @@ TargetCompID(56), MsgSeqNum(34) and SendingTime(52), joined by SOH.
 
 import base64
 import binascii
-import re
 import time
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
@@ -16,12 +14,12 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from gateway.front.logon import Logon
 from gateway.front.refused import NOT_AUTHORIZED, Refused
+from gateway.front.sending_time import nanoseconds
 from gateway.wire.raw import SOH, to_bytes
 from gateway.wire.tags import MSG_SEQ_NUM, MSG_TYPE, RAW_DATA, SENDER_COMP_ID, SENDING_TIME, TARGET_COMP_ID
 
 _SIGNED = (MSG_TYPE, SENDER_COMP_ID, TARGET_COMP_ID, MSG_SEQ_NUM, SENDING_TIME)
 _NANOSECONDS = 1_000_000_000
-_TIME = re.compile(r"(\d{8}-\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?", re.ASCII)
 
 
 class PublicKeyError(ValueError):
@@ -56,7 +54,7 @@ class SignatureCheck:
 
     def check(self, keys: Iterable[Ed25519PublicKey], window_seconds: int, logon: Logon) -> None:
         """Raises Refused unless one of the keys has signed this Logon, lately and for the first time."""
-        sent_at, now = _nanoseconds(logon.value(SENDING_TIME)), self._now()
+        sent_at, now = nanoseconds(logon.value(SENDING_TIME)), self._now()
         if sent_at is None or abs(now - sent_at) > window_seconds * _NANOSECONDS:
             raise Refused(
                 f"SendingTime(52) is not within {window_seconds} s of our time",
@@ -81,15 +79,3 @@ def _has_signed(key: Ed25519PublicKey, logon: Logon) -> bool:
     except (InvalidSignature, binascii.Error, ValueError):
         return False
     return True
-
-
-def _nanoseconds(text: str) -> int | None:
-    """UTC nanoseconds of a UTCTimestamp, None if it is none."""
-    found = _TIME.fullmatch(text)
-    if found is None:
-        return None
-    try:
-        second = datetime.strptime(found[1], "%Y%m%d-%H:%M:%S").replace(tzinfo=UTC)
-    except ValueError:
-        return None
-    return int(second.timestamp()) * _NANOSECONDS + int((found[2] or "").ljust(9, "0"))

@@ -184,6 +184,9 @@ def _load_account(accounts: Accounts, table: dict[str, object]) -> None:
     unknown = set(table) - known
     if unknown:
         raise ValueError(f"unknown keys {sorted(unknown)}; allowed are {sorted(known)}")
+    missing = {"name", "api_key"} - set(table)
+    if missing:
+        raise ValueError(f"an [[account]] table lacks {', '.join(sorted(missing))}")
     name, api_key = str(table["name"]), str(table["api_key"])
     if name not in accounts.by_name:
         balances = table.get("balances")

@@ -55,7 +55,7 @@ async def test_limits_come_from_sql_and_what_was_counted_survives(exchange: Exch
         assert await told("K", "1") == "MAX_ORDERS_PER_DAY limit=4 today=4 account=TRADING"
         who = ("--account", "TRADING", "--reason", "a test", "--config", str(tmp_path / "gateway.toml"))
         result = await asyncio.to_thread(CliRunner().invoke, app, ["limits", "set", "max_orders_per_day", "9", *who])
-        assert result.stdout == "MAX_ORDERS_PER_DAY is 9, version 4\n", result.output
+        assert result.stdout == "MAX_ORDERS_PER_DAY of account=TRADING is 9, version 4\n", result.output
         assert await told("L", "1") == "0"
         result = await asyncio.to_thread(CliRunner().invoke, app, ["limits", "remove", "max_position", *who])
         assert await told("M", "100") == "0"

@@ -128,6 +128,7 @@ def test_account_file(tmp_path: Path) -> None:
         ('[[account]]\nname = "a"\napi_key = "k"', "needs secret"),
         ('[[account]]\nname = "a"\napi_key = "k"\nsecret = "s"\ncolour = 1', "colour"),
         ('[[account]]\nname = "a"\napi_key = "k"\nsecret = "s"\nbalances = {USDT = "much"}', "Invalid"),
+        ('[[account]]\nname = "a"\nsecret = "s"', "lacks api_key"),
         ("[[account", "accounts.toml"),
     ],
 )

@@ -83,7 +83,7 @@ def test_an_operator_is_told_what_cannot_be_set() -> None:
         with pytest.raises(OperationRefused, match=text.replace("'x'", "not a decimal number")):
             setter.set(asked, at=100, who="ann", why="a try")
     done = setter.set(SetLimit(limit="max_position", value="1", account="ACME"), at=100, who="ann", why="a try")
-    assert (done.done, done.text) == (True, "MAX_POSITION is 1, version 1")
+    assert (done.done, done.text) == (True, "MAX_POSITION of account=ACME is 1, version 1")
 
 
 def test_what_is_taken_away_was_there() -> None:

@@ -13,6 +13,7 @@ from gateway.front.addresses import Peer, is_in, peer_of, site
 from gateway.front.door import Door
 from gateway.front.proxy_protocol import read_header
 from gateway.front.refused import LineBudget, Refused
+from gateway.front.settings import open_to_anybody
 from tests.unit.front.support import (
     ANSWER,
     FORWARDED,
@@ -49,6 +50,17 @@ async def hang_up(side: Session) -> None:
     assert await is_closed(side.engine_reader)
     side.engine_writer.close()
     assert await is_closed(side.reader)
+
+
+def test_sessions_that_anybody_may_use_are_known(settings: FrontSettings) -> None:
+    policy = session("DESK")
+    certified = replace(session("OMS"), certificates=frozenset({"CN=oms"}))
+    near = replace(session("NEAR"), allow_from=(ip_network("192.0.2.0/24"),))
+    at = with_backend(settings, sessions=(policy, certified, near))
+    for host in ("0.0.0.0", "", "gateway.example", "::"):
+        assert open_to_anybody(replace(at, host=host)) == [policy.key]
+    for host in ("127.0.0.1", "::1", "localhost"):
+        assert open_to_anybody(replace(at, host=host)) == []
 
 
 # --- limits
