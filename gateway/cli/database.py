@@ -25,6 +25,8 @@ def reading(config: Path, file: Path | None = None) -> Iterator[Connection]:
     What is read is of the moment of the first query: see one_moment.
     Ends the program with one line when there is nothing to read.
     """
+    if file is not None and not file.is_file():
+        refuse(f"{file}: no such file")
     try:
         url = load_config(config).database.url if file is None else f"sqlite:///{file}"
         engine = open_for_reading(url)

@@ -84,4 +84,4 @@ def _say_what_it_is(into: Path, done: list[OpenedDay]) -> None:
         "verified: files, signatures and seals of each archive, and the signed entry that names it; each record, and "
         "the executions, against the seals of the gateway's database"
     )
-    typer.echo("not verified: orders, limits and sessions, which no seal covers, as the gateway's database has them")
+    typer.echo("not verified: orders as they stand, limits and sessions, which are as the gateway's database has them")

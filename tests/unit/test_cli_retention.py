@@ -194,6 +194,7 @@ def test_opened_days_are_read_as_they_were(kept: Kept, fixgw: Fixgw) -> None:
         "export",
     ]
     assert {line["asked"].get("database") for line in lines[-5:]} == {str(file)}
+    assert "nix.db: no such file" in fixgw("orders", "--database", "nix.db", code=2)
     assert "is there already" in fixgw("retention", "open", str(kept.to), "--into", str(file), code=2)
     assert "--only 'wire_log'" in fixgw("retention", "open", str(kept.to), "--into", "x", "--only", "wire_log", code=2)
 

@@ -2,7 +2,7 @@
 
 Each archive is verified first: its files' hashes, its signatures, its seals, which must be the database's own, and
 the signed entry that names it. What the database has is held against the same seals. Orders, limits and sessions are
-not sealed as a whole: they are as the database has them now.
+as the database has them now: other commands verify these.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -97,7 +97,9 @@ class Opening:
         known = sorted({day for day, name in archived if name in classes})
         days = sorted(set(known) if not windows else {day for one in windows for day in _days(one, known)})
         if not known or not set(known) & set(days):
-            raise ConfigError("nothing of these days is archived: the gateway's own database has them")
+            raise ConfigError(
+                "nothing of these days is archived; what there is of them is in the gateway's own database"
+            )
         newest = max(sealed, default="none")
         if days[-1] > newest:
             raise ConfigError(f"{days[-1]} is not sealed to its end yet; the newest day that is: {newest}")
