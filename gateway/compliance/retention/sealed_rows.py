@@ -69,8 +69,8 @@ def _check_columns(stream: Stream, columns: Sequence[str], where: str) -> None:
     if set(columns) != set(stream.columns):
         other = ", ".join(sorted(set(columns) ^ set(stream.columns)))
         raise ConfigError(
-            f"{where}: {stream.name} were recorded with another schema, which differs in: {other}; open it with the "
-            "release that archived it"
+            f"{where}: {stream.name} were recorded with another schema, which differs in: {other}; opening it takes "
+            "the release that archived it, and a backup of the database of then"
         )
 
 
