@@ -67,7 +67,7 @@ def wire(
         if session is not None and not printer.has_shown:
             _say_what_there_is(session, entries.seen | configured)
         elif not printer.has_shown and not follow:
-            typer.echo("nothing of that is in the wire log; what was archived is not (fixgw retention show)", err=True)
+            typer.echo("nothing of that is in the wire log; archived days left it (fixgw retention show)", err=True)
         while follow and not printer.is_over:
             time.sleep(_POLL_S)
             damaged = printer.run(follow=follow)
