@@ -360,6 +360,7 @@ class Engine:
         self._records.state_changed("venue", item.venue_account, state, item.at, item.reason)
         if item.available:
             self._reconciler.available(item.venue_account, item.at)
+            self._operator.venue_available(item.at)
         else:
             self._reconciler.unavailable(item.venue_account)
 

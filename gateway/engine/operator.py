@@ -87,6 +87,8 @@ class Operator:
         self._owners = owners
         self._front = front
         self._symbols = symbols
+        self._idle: set[int] = set()  # limits that were alerted
+        self._alert = recorder.alert
         self._effects: list[Callable[[], None]] = []  # after the commit
         self.keys_reloaded = keys.answered
         self._last_id = last_action_id
@@ -99,6 +101,14 @@ class Operator:
                 kill_switch.resume_unread(row.action_id, finish)
             else:
                 kill_switch.resume(row.action_id, asked, finish)
+
+    def venue_available(self, at: int) -> None:
+        """A venue account has told what can be traded: a limit that is for nothing of it is alerted, once."""
+        risk = self._book.risk
+        for limit, why in self._symbols.idle(risk.limits, at):
+            if limit.limit_id not in self._idle:
+                self._idle.add(limit.limit_id)
+                self._alert("LIMITS_NOTHING", f"version {limit.limit_id}, {limit.code} {limit.text}: {why}", at)
 
     def due(self, now: int) -> None:
         """Go on with what takes time."""

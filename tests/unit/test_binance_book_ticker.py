@@ -53,3 +53,26 @@ async def test_a_frame_that_breaks_the_connection_ends_in_another_one() -> None:
         await tickers.stop()
     await runner.cleanup()
     assert [code for code, _ in alerts] == ["VENUE_PRICES_LOST"]
+
+
+async def test_a_symbol_that_the_venue_has_not_is_alerted_and_spoils_no_question_for_the_others() -> None:
+    asked: asyncio.Queue[Sequence[str]] = asyncio.Queue()
+    alerts: list[str] = []
+
+    async def query(symbols: Sequence[str]) -> bytes:
+        asked.put_nowait(symbols)
+        return b"[]"
+
+    tickers = BookTickers(
+        "ws://127.0.0.1:9/stream",
+        ["BTCUSD", "BTCUSDT"],
+        query=query,
+        refresh_s=0.02,
+        now_ns=time.time_ns,
+        alert=lambda _, text: alerts.append(text),
+    )
+    async with aiohttp.ClientSession() as session:
+        tickers.start(session, {"BTCUSDT", "ETHUSDT"})
+        assert await asyncio.wait_for(asked.get(), 20) == ["BTCUSDT"]
+        await tickers.stop()
+    assert alerts[0] == "reference_symbols: the venue has no symbol 'BTCUSD', so no price of it"

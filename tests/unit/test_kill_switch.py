@@ -17,7 +17,7 @@ from gateway.domain.venue_reports import Operation as VenueOperation
 from gateway.engine import inbox as i
 from gateway.engine import kill_switch, withdrawals
 from gateway.engine.kill_switch import ARM_WITHIN, CONFIRM_WITHIN, GOES_ON_WITHIN
-from gateway.engine.operations import Arm, Caller, Kill, Operation, Outcome, SetLimit
+from gateway.engine.operations import Arm, Caller, Kill, Operation, Outcome, RemoveLimit, SetLimit
 from gateway.store.tables import admin_actions, alerts, decisions, halts
 from tests.fixtures.loop_world import World
 from tests.fixtures.processes import wait_until
@@ -125,6 +125,24 @@ def test_a_symbol_that_no_venue_has_is_a_slip(world: KillWorld) -> None:
     assert world.done(Kill(symbol="BTCUSDT", reduce_only=True)).done, "an order of ours is open in it"
     world.symbols = set()
     assert world.done(Kill(symbol="ethusd", reduce_only=True)).done, "what a venue has is not known"
+
+
+def test_a_limit_of_a_symbol_that_no_venue_has_is_alerted_once(world: KillWorld) -> None:
+    """It may be of the configuration, which is read before the venue tells what there is."""
+    world.start()
+    for symbol in ("ethusd", "LTCUSDT", "ETHUSDT", ""):
+        assert world.done(SetLimit(limit="MAX_POSITION", value="1", symbol=symbol)).done
+    assert world.done(SetLimit(limit="MAX_ORDER_QTY", value="2", symbol="nope")).done
+    assert world.done(RemoveLimit(limit="MAX_ORDER_QTY", symbol="nope")).done
+    world.symbols = {"ETHUSDT", "LTCUSDT"}
+    for _ in range(2):
+        world.inbox.put(i.AvailabilityChanged("main", True, "", world.time))
+    wait_until(lambda: world.inbox.is_empty, "both are handled")
+    assert world.done(SetLimit(limit="MAX_POSITION", value="3", symbol="LTCUSDT")).done
+    told = select(alerts.c.text).where(alerts.c.code == "LIMITS_NOTHING")
+    slip = "version 1, MAX_POSITION 1: no venue account has a symbol 'ethusd'; is it ETHUSDT"
+    (text,) = [row.text for row in world.rows(told)]
+    assert text.startswith(slip)
 
 
 def test_nothing_is_closed_while_orders_may_still_execute(world: KillWorld) -> None:

@@ -166,7 +166,7 @@ class BinanceVenue:
         self._refuse_anothers(uid)
         self._uid = uid
         self._stream.start(rest.session)
-        self._tickers.start(rest.session)
+        self._tickers.start(rest.session, None if self._settings.symbols else self._upkeep.instruments)
         self._spawn(self._upkeep.keep_clock())
         self._spawn(self._upkeep.keep_instruments())
         self._spawn(self._silence.run())

@@ -6,7 +6,7 @@ for again over REST, so that its age tells how long nobody confirmed it, be the 
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from decimal import Decimal
 
 import aiohttp
@@ -56,7 +56,7 @@ class BookTickers:
     ) -> None:
         """query: GET ticker/bookTicker of these symbols; refresh_s: when a price that was not heard of is asked for."""
         self.quotes: dict[str, Quote] = {}
-        self._url = f"{url}?streams={'/'.join(f'{symbol.lower()}@bookTicker' for symbol in symbols)}"
+        self._url = url
         self._symbols = symbols
         self._query = query
         self._refresh_s = refresh_s
@@ -64,8 +64,17 @@ class BookTickers:
         self._alert = alert
         self._tasks: list[asyncio.Task[None]] = []
 
-    def start(self, session: aiohttp.ClientSession) -> None:
-        """Begin, and go on until stop()."""
+    def start(self, session: aiohttp.ClientSession, listed: Collection[str] | None = None) -> None:
+        """Begin, and go on until stop(). listed: all symbols that the venue has; None: it is not known.
+
+        One that it has not is alerted and left out: it would have the venue refuse every question that names it.
+        """
+        for symbol in self._symbols:
+            if listed is not None and symbol not in listed:
+                self._alert(
+                    "UNKNOWN_SYMBOL", f"reference_symbols: the venue has no symbol {symbol!r}, so no price of it"
+                )
+        self._symbols = [symbol for symbol in self._symbols if listed is None or symbol in listed]
         if self._symbols:
             loop = asyncio.get_running_loop()
             self._tasks = [loop.create_task(self._follow(session)), loop.create_task(self._keep_fresh())]
@@ -77,11 +86,12 @@ class BookTickers:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _follow(self, session: aiohttp.ClientSession) -> None:
+        url = f"{self._url}?streams={'/'.join(f'{symbol.lower()}@bookTicker' for symbol in self._symbols)}"
         attempt = 0
         while True:
             reason = "it ended"
             try:
-                async with session.ws_connect(self._url, heartbeat=_SILENCE_S / 2, max_msg_size=1 << 20) as ws:
+                async with session.ws_connect(url, heartbeat=_SILENCE_S / 2, max_msg_size=1 << 20) as ws:
                     async for message in ws:
                         if message.type is aiohttp.WSMsgType.ERROR:  # such as a missed heartbeat
                             reason = str(message.data)
