@@ -8,6 +8,8 @@ import sys
 import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
+from io import FileIO
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -33,15 +35,15 @@ def info_lines(text: Callable[[], str]) -> None:
 
 
 def setup_logging(config: LogConfig, process: str) -> None:
-    """Send all of this process's lines to the configured file, or to standard error. Raises ConfigError."""
-    target = sys.stderr.fileno() if config.file is None else config.file
+    """Send all of this process's lines to the configured file, or to standard error: there too, if it cannot be opened.
+
+    What guards open orders does not end because of its log. Whoever starts it all asks check_log_file first.
+    """
+    problem = ""
     try:
-        if config.file is not None:
-            config.file.parent.mkdir(parents=True, exist_ok=True)
-        # Unbuffered: a buffer would be written in pieces, and lines of several processes would mix.
-        out = open(target, "ab", buffering=0, closefd=config.file is not None)  # noqa: SIM115 - open while the process is
+        out = _opened(config.file)
     except OSError as error:
-        raise ConfigError(f"log.file: {config.file}: cannot be written: {error.strerror}") from error
+        out, problem = _opened(None), f"log.file: {config.file}: cannot be written: {error.strerror}"
     shape = _json_lines if config.json_lines else _plain_lines
 
     def write(time: datetime, level: str, lines: list[str]) -> None:
@@ -64,6 +66,26 @@ def setup_logging(config: LogConfig, process: str) -> None:
     logger.add(sink, level=config.level, format="{message}")
     global _info  # there is one log, as there is one logger
     _info = info if logger.level(config.level).no <= logger.level("INFO").no else None
+    if problem:
+        logger.error("{}; lines go to standard error", problem)
+
+
+def check_log_file(config: LogConfig) -> None:
+    """Raises ConfigError where the configured file cannot be written."""
+    try:
+        _opened(config.file).close()
+    except OSError as error:
+        raise ConfigError(f"log.file: {config.file}: cannot be written: {error.strerror}") from error
+
+
+def _opened(file: Path | None) -> FileIO:
+    """Unbuffered: a buffer would be written in pieces, and lines of several processes would mix."""
+    if file is None:
+        return FileIO(sys.stderr.fileno(), "ab", closefd=False)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return FileIO(
+        file, "ab"
+    )  # unbuffered: a buffer would be written in pieces, and lines of several processes would mix
 
 
 def _plain_lines(time: str, level: str, process: str, lines: list[str]) -> str:

@@ -21,7 +21,7 @@ from gateway.config_shared import SharedFront, gateways_of, load_front
 from gateway.engine.private_directory import make_private_directory
 from gateway.engine.pulse import GIVEN_UP
 from gateway.errors import ConfigError
-from gateway.logs import setup_logging
+from gateway.logs import check_log_file, setup_logging
 
 ENGINE_STOP_S = 75.0
 """More than the engine's own deadlines for stopping take together."""
@@ -89,9 +89,10 @@ def run(
 
 def _log_to(log: LogConfig, config: Path) -> None:
     try:
-        setup_logging(log, "run")
+        check_log_file(log)
     except ConfigError as error:
         refuse(f"{config}: {error}")
+    setup_logging(log, "run")
 
 
 def _children(settings: Config, config: Path, ready_file: Path | None, *, live: bool, seals: bool) -> list[Child]:

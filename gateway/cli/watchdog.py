@@ -25,10 +25,10 @@ def watchdog(
     stop_with_parent(parent)
     try:
         settings = load_config(config)
-        setup_logging(settings.log, "watchdog")
     except ConfigError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(EXIT_CONFIG) from error
+    setup_logging(settings.log, "watchdog")
     try:
         uvloop.run(run_watchdog(settings, allow_live=allow_live))
     except OSError as error:

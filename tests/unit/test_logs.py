@@ -14,7 +14,7 @@ from loguru import logger
 from gateway import logs
 from gateway.config import LogConfig
 from gateway.errors import ConfigError
-from gateway.logs import info_lines, setup_logging
+from gateway.logs import check_log_file, info_lines, setup_logging
 
 HEAD = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z INFO    engine "
 
@@ -105,8 +105,16 @@ for number in range(40):
     assert all(re.search(r"Z INFO    (one|two)    \1{300} \d+$", line) for line in lines)
 
 
-def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_is_named_and_ends_no_process(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "file").touch()
     for file in (tmp_path / "file" / "a.log", tmp_path):
-        with pytest.raises(ConfigError, match=rf"log\.file: {file}: cannot be written: "):
-            setup_logging(LogConfig(file=file), "run")
+        problem = f"log.file: {file}: cannot be written: "
+        with pytest.raises(ConfigError, match=re.escape(problem)):
+            check_log_file(LogConfig(file=file))
+        setup_logging(LogConfig(file=file), "engine")
+        logger.info("on")
+        first, second = capfd.readouterr().err.splitlines()
+        assert f" ERROR   engine {problem}" in first
+        assert second.endswith(" INFO    engine on")
