@@ -308,5 +308,5 @@ def test_a_key_at_one_exchange_is_one_identity_and_not_shown() -> None:
 def test_the_registry_names_the_adapters_there_are() -> None:
     with pytest.raises(VenueSettingsError, match="'nasdaq'; there are binance"):
         build_venue("nasdaq", "main", {}, Engine())
-    with pytest.raises(VenueSettingsError, match="'main': environment"):
+    with pytest.raises(VenueSettingsError, match="'main': settings: environment"):
         build_venue("binance", "main", {}, Engine())
