@@ -34,10 +34,10 @@ def _line(problem: Any, model: type[BaseModel]) -> str:
     if problem["type"] == "tuple_type":
         is_table = _section_at(model, place) is not None
         return f"{key}: " + (f"write it as [[{key}]], a table for each" if is_table else "write it as a list, in [ ]")
-    if problem["type"] == "path_type":
-        return f"{key}: write a path, in quotes (given: {problem['input']!r})"
     given = problem["input"]
     shown = f" (given: {given!r})" if isinstance(given, str | int | bool) and not _SECRET.search(key) else ""
+    if problem["type"] == "path_type":
+        return f"{key}: write a path, in quotes{shown}"
     message = problem["msg"].removeprefix("Value error, ")
     return f"{key}: {message}{shown}" if key else message
 
