@@ -358,11 +358,8 @@ class Reconciler:
         if problem:
             code, text = problem.split(" ", 1)
             self._recorder.alert(code, text, now)
-        how = (
-            "applied and reported"
-            if len(self._book.executions) > executions
-            else f"not applied: {problem or 'the books have it'}"
-        )
+        is_applied = len(self._book.executions) > executions
+        how = "applied and reported" if is_applied else f"not applied: {problem or 'the books have it'}"
         found.append(self._breaks.found_and_ended(venue_account, difference, how, now))
 
     def _act(self, venue_account: str, difference: Difference, now: int, found: list[BreakRow]) -> None:
