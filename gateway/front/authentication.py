@@ -75,7 +75,7 @@ class PasswordCheck:
             user = None
         right = is_password(user.hash if user else None, logon.value(PASSWORD))
         if user is None:
-            raise Refused("unknown user", NOT_AUTHORIZED)
+            raise Refused("unknown user" if name else "no Username(553) was given", NOT_AUTHORIZED)
         failures = self._failures.setdefault((users.path, name), _Failures())
         if self._clock() < failures.locked_until:
             raise Refused(f"user {name} is locked after {self._max_failures} failures", NOT_AUTHORIZED)

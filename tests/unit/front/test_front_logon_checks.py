@@ -98,7 +98,7 @@ async def test_users_get_in_with_their_password_alone(
     refused = {
         "wrong password of user ann": password_logon("ann", WRONG),
         "unknown user": password_logon("ghost", GOOD),
-        "unknown user sender": fix("A", (98, "0"), (108, "30")),
+        "no Username(553) was given": fix("A", (98, "0"), (108, "30")),
         "user bob is disabled": password_logon("bob", GOOD),
         "user eve may not use the session": password_logon("eve", GOOD),
     }
@@ -109,7 +109,7 @@ async def test_users_get_in_with_their_password_alone(
         # Alike but for the second they were sent in.
         assert len({re.sub(rb"\x01(52|10)=[^\x01]*", b"", found.encode()) for found in answers}) == 1
         for reason in refused:
-            assert any(f"refused, {reason.removesuffix(' sender')}" in line for line in log)
+            assert any(f"refused, {reason}" in line for line in log)
         # as much work for each, whoever it was
         assert checked == [HASH, None, None, HASH, HASH]
         assert (await answer(front, engine, password_logon("ann", GOOD))).get(35) == b"A"
