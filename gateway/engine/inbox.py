@@ -176,11 +176,15 @@ class OwnerLearned(Struct, frozen=True):
 
 
 class KeysReloaded(Struct, frozen=True):
-    """A venue account has read its key again. problem: why it keeps the old one; empty when it does not."""
+    """A venue account has read its key again. problem: why it keeps the old one; empty when it does not.
+
+    unchanged: what it has read is the key that it was using already.
+    """
 
     request: int
     venue_account: str
     problem: str
+    unchanged: bool = False
 
 
 class SessionClosed(Struct, frozen=True):

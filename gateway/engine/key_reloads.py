@@ -13,7 +13,7 @@ Finish = Callable[[Outcome], None]
 class _Request:
     finish: Finish
     left: set[str]
-    problems: dict[str, str] = field(default_factory=dict)
+    answers: dict[str, KeysReloaded] = field(default_factory=dict)
 
 
 class KeyReloads:
@@ -49,13 +49,17 @@ class KeyReloads:
         if request is None:
             return
         request.left.discard(item.venue_account)
-        request.problems[item.venue_account] = item.problem
+        request.answers[item.venue_account] = item
         if request.left:
             return
         del self._requests[item.request]
-        results = {
-            account: f"kept its old key: {problem}" if problem else "moved to its new key"
-            for account, problem in sorted(request.problems.items())
-        }
+        results = {account: _result(answer) for account, answer in sorted(request.answers.items())}
         text = "; ".join(f"{account} {result}" for account, result in results.items())
-        request.finish(Outcome(done=not any(request.problems.values()), text=text, result=results))
+        is_done = not any(answer.problem for answer in request.answers.values())
+        request.finish(Outcome(done=is_done, text=text, result=results))
+
+
+def _result(answer: KeysReloaded) -> str:
+    if answer.problem:
+        return f"kept its old key: {answer.problem}"
+    return "has the same API key as before" if answer.unchanged else "moved to its new key"

@@ -142,8 +142,9 @@ class VenueThread:
         """Whether new orders can be sent."""
         return self._available.get(venue_account, False)
 
-    def reload_keys(self, venue_account: str, told: Callable[[str], None] = lambda _: None) -> None:
-        """Have an account read its key again. told: of why it keeps the old one, "" when it has moved.
+    def reload_keys(self, venue_account: str, told: Callable[[str, bool], None] = lambda *_: None) -> None:
+        """Have an account read its key again. told: why it keeps the old one, "" when it uses what it has read; and
+        whether that is the key that it had been using already.
 
         What is wrong is alerted, too.
         """
@@ -152,7 +153,7 @@ class VenueThread:
             asyncio.run_coroutine_threadsafe(reload, self._loop)
         except RuntimeError:  # the loop is closed
             reload.close()
-            told("the venues have stopped")
+            told("the venues have stopped", False)
 
     def sign_of_life(self) -> threading.Event:
         """Set when the thread has come by."""
@@ -256,8 +257,8 @@ class VenueThread:
         else:
             raise TypeError(f"not an intent: {intent!r}")
 
-    async def _reload_keys(self, venue: Venue, told: Callable[[str], None]) -> None:
-        problem = ""
+    async def _reload_keys(self, venue: Venue, told: Callable[[str, bool], None]) -> None:
+        problem, before = "", venue.identity
         others = {other.identity for other in self._venues.values() if other is not venue}
         try:
             await venue.reload_keys(others)
@@ -265,12 +266,13 @@ class VenueThread:
             problem = str(error)
         except Exception as error:  # an adapter's defect; its words may hold anything
             problem = f"the adapter failed: {type(error).__name__}"
-        if not problem and venue.venue_account in self._refused:
+        was_refused = venue.venue_account in self._refused
+        if not problem and was_refused:
             self._refused.discard(venue.venue_account)
             self._starts.append(self._loop.create_task(self._start(venue)))
         if problem:
             self._sinks.alert("VENUE_KEY_NOT_RELOADED", problem)
-        told(problem)
+        told(problem, not was_refused and venue.identity == before)
 
 
 class _Tap:

@@ -115,7 +115,8 @@ class Venues:
     def reload_keys(self, venue_account: str, request: int) -> None:
         """Have an account read its key again; how it went comes to the inbox, with the request's number."""
         self._thread.reload_keys(
-            venue_account, lambda problem: self._put(i.KeysReloaded(request, venue_account, problem))
+            venue_account,
+            lambda problem, unchanged: self._put(i.KeysReloaded(request, venue_account, problem, unchanged)),
         )
 
     def _taken(self, snapshot: VenueSnapshot) -> None:

@@ -202,12 +202,50 @@ def test_tells_what_adapters_know() -> None:
     assert instrument.base == "BTC"
     assert built.thread.instrument("a", "ETHUSDT") is None
     assert built.thread.instrument("nobody", "BTCUSDT") is None
-    told: list[str] = []
-    built.thread.reload_keys("a", told.append)
+    told: list[tuple[str, bool]] = []
+    built.thread.reload_keys("a", lambda *said: told.append(said))
     until(lambda: bool(told))
-    assert told[0].startswith("no such variable, and others have")
+    assert told[0][0].startswith("no such variable, and others have")
     assert "VENUE_KEY_NOT_RELOADED" in built.engine.alerts
     built.thread.stop()
+
+
+def test_a_key_read_again_is_told_from_a_new_one_and_from_one_that_was_refused() -> None:
+    class Keyed(FakeVenue):
+        key = there = "first"
+
+        @property
+        def identity(self) -> str:
+            return self.key
+
+        async def reload_keys(self, others: Collection[str] = ()) -> None:
+            self.key = self.there
+
+    venues: list[Keyed] = []
+
+    def keyed(sinks: Sinks) -> Venue:
+        venues.append(Keyed("a", sinks, starts=False))
+        return venues[0]
+
+    engine = Engine()
+    thread = VenueThread([keyed], engine)
+    thread.start()
+    until(lambda: "VENUE_NOT_STARTED" in engine.alerts)
+    told: list[tuple[str, bool]] = []
+
+    def reloaded() -> tuple[str, bool]:
+        before = len(told)
+        thread.reload_keys("a", lambda *said: told.append(said))
+        until(lambda: len(told) > before)
+        return told[-1]
+
+    venues[0].starts = True
+    assert reloaded() == ("", False), "it was not in use until now"
+    assert reloaded() == ("", True)
+    venues[0].there = "second"
+    assert reloaded() == ("", False)
+    assert reloaded() == ("", True)
+    thread.stop()
 
 
 def test_a_snapshot_is_tried_again_until_it_is_there() -> None:
@@ -257,9 +295,10 @@ def test_after_stop_nothing_is_sent_and_it_is_said() -> None:
     built.thread.stop()
     built.thread.release([place(1)])
     assert built.engine.alerts == ["VENUES_STOPPED"]
-    told: list[str] = []
-    built.thread.reload_keys("a", told.append)  # a request that was still waiting must not end the engine
-    assert told == ["the venues have stopped"]
+    told: list[tuple[str, bool]] = []
+    # A request that was still waiting must not end the engine.
+    built.thread.reload_keys("a", lambda *said: told.append(said))
+    assert told == [("the venues have stopped", False)]
     assert not built.venues["a"].asked
 
 
