@@ -1,6 +1,8 @@
 """`fixgw user`: who may log on with a password."""
 
+import getpass
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -102,15 +104,22 @@ def list_users(*, config: ConfigOption = DEFAULT_CONFIG) -> None:
 
 
 def _ask(*, stdin: bool) -> str:
-    password = (
-        sys.stdin.readline().rstrip("\n")
-        if stdin
-        else typer.prompt("Password", hide_input=True, confirmation_prompt=True)
-    )
+    password = sys.stdin.readline().rstrip("\n") if stdin else _asked_twice()
     try:
         return hash_password(password)
     except ValueError as error:
         refuse(str(error))
+
+
+def _asked_twice() -> str:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", getpass.GetPassWarning)  # else it goes on where it cannot hide what is typed
+        try:
+            while (password := getpass.getpass("Password: ")) != getpass.getpass("The same again: "):
+                typer.echo("the two are not the same", err=True)
+        except getpass.GetPassWarning:
+            refuse("there is no terminal to ask for the password: give it as a line of standard input, with --stdin")
+    return password
 
 
 def _load(config: Path) -> Config:

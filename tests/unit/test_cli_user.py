@@ -1,5 +1,8 @@
 """`fixgw user`: users are made, changed, disabled and listed, and no password is shown or kept."""
 
+import getpass
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,11 +48,14 @@ def fixgw(config: Path, *arguments: str, given: str = "", code: int = 0) -> str:
     return result.output
 
 
-def test_a_user_s_life(config: Path, tmp_path: Path) -> None:
+def test_a_user_s_life(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     users = UserFile(tmp_path / "users.json")
     assert fixgw(config, "list") == f"no users in {users.path}; fixgw user add NAME makes one\n"
     assert "user ann added" in fixgw(config, "add", "ann", "--stdin", given=f"{FIRST}\n")
-    assert "user bob added" in fixgw(config, "add", "bob", given=f"{FIRST}\n{FIRST}\n")  # asked for twice
+    typed = iter((SECOND, FIRST, FIRST, FIRST))  # until it is the same twice
+    monkeypatch.setattr(getpass, "getpass", lambda _prompt: next(typed))
+    assert fixgw(config, "add", "bob").startswith("the two are not the same\nuser bob added")
+    assert is_password(users.users()["bob"].hash, FIRST)
     assert is_password(users.users()["ann"].hash, FIRST)
     assert "new password" in fixgw(config, "passwd", "ann", "--stdin", given=f"{SECOND}\n")
     assert is_password(users.users()["ann"].hash, SECOND)
@@ -71,3 +77,13 @@ def test_mistakes_are_named(config: Path) -> None:
     assert "1 to 64 printable" in fixgw(config, "add", "a\nb", code=2)
     fixgw(config, "add", "ann", "--stdin", given=f"{FIRST}\n")
     assert "there already" in fixgw(config, "add", "ann", code=2)
+
+
+def test_without_a_terminal_a_password_is_not_asked_for(config: Path) -> None:
+    for given in ("", f"{FIRST}\n{FIRST}\n"):
+        command = [sys.executable, "-m", "gateway", "user", "add", "ann", "--config", str(config)]
+        done = subprocess.run(command, input=given, capture_output=True, text=True, check=False, start_new_session=True)
+        assert (done.returncode, done.stdout) == (2, "")
+        said = "there is no terminal to ask for the password: give it as a line of standard input, with --stdin\n"
+        assert done.stderr == said
+    assert fixgw(config, "list").startswith("no users in ")
