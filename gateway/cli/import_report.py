@@ -7,6 +7,7 @@ from typing import Any
 from gateway.cli.tables import Column, build_table, console
 from gateway.cli.times import duration, utc_text
 from gateway.compliance.logs.import_logs import ImportReport, SessionReport
+from gateway.domain.wording import counted
 from gateway.wire.readable import message_name, printable
 
 _SHOWN_GAPS = 20
@@ -16,6 +17,8 @@ def print_report(report: ImportReport, into: Path) -> None:
     """Sessions, answering times, then what is wrong."""
     screen = console()
     print(f"{report.messages:,} messages of {len(report.sessions)} sessions in {into}; times are UTC")
+    for empty in (file for file in report.files if not file.messages):
+        print(f"{empty.path}: no FIX message in its {counted(empty.lines, 'line')}")
     if report.without_line_time:
         print(f"{report.without_line_time:,} have no time in the log: theirs is SendingTime(52), the sender's clock")
     if report.sessions:

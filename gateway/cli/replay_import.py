@@ -27,20 +27,22 @@ def import_command(
     of their own, and report sessions, gaps, duplicates, faults and answering times.
 
     What stands between messages is passed over. Several logs are merged by time. No gateway runs on such a database.
+    Where no message is found at all, none is made (exit code 2).
 
     \b
     fixgw replay import FIX.4.4-US-THEM.messages.current.log --into friday.db
     fixgw replay import in.log out.log --we US --into friday.db
     fixgw messages --database friday.db --tag 11=ABC
     """
-    # The bar goes to standard error: the report alone is the output.
+    errors = Console(stderr=True)  # where the bar goes: the report alone is the output
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         DownloadColumn(),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=errors,
         transient=True,
+        disable=not errors.is_terminal,
     )
     try:
         with bar:
@@ -52,5 +54,3 @@ def import_command(
         typer.echo(json.dumps(report_object(report)))
     else:
         print_report(report, into)
-    if not report.messages:
-        typer.echo("no FIX message was found: are these message logs?", err=True)

@@ -142,6 +142,22 @@ def test_what_cannot_be_done_is_one_line_and_leaves_nothing(tmp_path: Path) -> N
     assert sorted(path.name for path in tmp_path.iterdir()) == ["directory", "it.log", "there.db"]
 
 
-def test_a_log_of_nothing_is_an_import_of_nothing(tmp_path: Path) -> None:
-    report, rows = imported(tmp_path / "it.db", written(tmp_path / "it.log", b"\x00\xff" * 1000))
-    assert (report["messages"], rows) == (0, [])
+def test_logs_without_a_message_make_nothing_and_say_what_was_read(tmp_path: Path) -> None:
+    one = written(tmp_path / "one.log", b"\x00\xff" * 1000)
+    other = written(tmp_path / "other.log", b"started\n8=FIX.4.4|9=50|35=0|34=7|\n")
+    result = fixgw("replay", "import", one, other, "--into", tmp_path / "it.db", "--json")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == (
+        f"no FIX message was found (1 begun, without an end), so {tmp_path / 'it.db'} was not made; "
+        f"read were {one}: 1 line, 2,000 bytes, {other}: 2 lines, 34 bytes. Are these message logs?\n"
+    )
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one.log", "other.log"]
+
+
+def test_a_log_without_a_message_is_named_beside_others(tmp_path: Path) -> None:
+    empty = written(tmp_path / "none.log", b"started\nstopped")
+    log = written(tmp_path / "it.log", quickfix_log(conversation()))
+    result = fixgw("replay", "import", empty, log, "--into", tmp_path / "it.db")
+    assert result.exit_code == 0
+    assert f"{empty}: no FIX message in its 2 lines\n" in result.stdout
+    assert f"{log}: no" not in result.stdout

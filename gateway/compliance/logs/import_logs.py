@@ -8,8 +8,10 @@ from pathlib import Path
 from gateway.compliance.logs.imported import ImportedDatabase, new_imported_database
 from gateway.compliance.logs.latency import Latencies
 from gateway.compliance.logs.read_logs import LogFile, LogMessage, Partners, read_logs
+from gateway.compliance.logs.scan import INCOMPLETE
 from gateway.compliance.logs.sequence import Gap, Placed
 from gateway.compliance.logs.sequence import Sequence as Numbers
+from gateway.domain.wording import counted
 from gateway.errors import ConfigError
 from gateway.store.rows import MessageRow, SessionRow, storable
 from gateway.wire.raw import mask_secrets, to_bytes, to_text
@@ -59,12 +61,14 @@ def import_logs(
     """Read the logs, write the database, report.
 
     ours: CompIDs of the side that kept the logs. progress: told bytes as they are read.
-    Raises ConfigError when the database is there already or a log cannot be read.
+    Raises ConfigError when the database is there already, a log cannot be read, or there is no message in any of them.
     """
     try:
         report = ImportReport([LogFile(path, path.stat().st_size) for path in paths])
         with new_imported_database(into) as database:
             _Import(report, database, Partners(ours)).run(progress)
+            if not report.messages:
+                raise ConfigError(_nothing(report, into))
     except OSError as error:
         raise ConfigError(f"{error.filename or into}: {error.strerror}") from error
     return report
@@ -158,6 +162,12 @@ class _Import:
         self._database.add_fault(
             kind="gap", text=text, session=session, direction=gap.direction, epoch=gap.epoch, msg_seq_num=gap.first
         )
+
+
+def _nothing(report: ImportReport, into: Path) -> str:
+    read = ", ".join(f"{f.path}: {counted(f.lines, 'line')}, {counted(f.size, 'byte')}" for f in report.files)
+    cut = f" ({report.faults[INCOMPLETE]:,} begun, without an end)" if report.faults[INCOMPLETE] else ""
+    return f"no FIX message was found{cut}, so {into} was not made; read were {read}. Are these message logs?"
 
 
 def _id(text: str | None) -> str | None:

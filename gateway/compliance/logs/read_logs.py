@@ -24,6 +24,7 @@ class LogFile:
     path: Path
     size: int
     sha256: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+    lines: int = 0
     messages: int = 0
 
 
@@ -50,15 +51,18 @@ def read_logs(files: Sequence[LogFile], progress: Callable[[int], None]) -> Iter
 
 
 def _read(file: LogFile, progress: Callable[[int], None]) -> Iterator[LogMessage]:
-    scanner, at = Scanner(), 0
+    scanner, at, last = Scanner(), 0, b"\n"
     with file.path.open("rb") as log:
         while piece := log.read(_PIECE):
             file.sha256.update(piece)
+            file.lines += piece.count(b"\n")
+            last = piece[-1:]
             for found in scanner.feed(piece):
                 message = _message(file, found, at)
                 at = message.at
                 yield message
             progress(len(piece))
+    file.lines += last != b"\n"
     for found in scanner.finish():
         message = _message(file, found, at)
         at = message.at
