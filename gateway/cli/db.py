@@ -101,7 +101,7 @@ def backup(
 ) -> None:
     """Copy the database, as of one moment, to a file. The gateway may be running.
 
-    On PostgreSQL this needs pg_dump, of the server's version.
+    On PostgreSQL this needs pg_dump, at least of the server's version.
 
     Example: fixgw db backup /backups/monday.fixgw
     """

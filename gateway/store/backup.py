@@ -1,9 +1,7 @@
 """Copies of a database, and a database from a copy: SQLite's online backup, PostgreSQL's own dump tools."""
 
 import os
-import shutil
 import sqlite3
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -15,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from gateway.errors import ConfigError
 from gateway.store.dialects import make_engine, open_error, parse_url, use_write_ahead_log
+from gateway.store.postgres_tools import run_tool
 from gateway.store.restored import begin_anew
 from gateway.store.schema import upgrade
 
@@ -42,7 +41,7 @@ def backup_database(url: str, file: Path) -> None:
         if parsed.get_backend_name() == "sqlite":
             _copy_sqlite(Path(str(parsed.database)), unfinished)
         else:
-            _run("pg_dump", ["--format=custom", "--no-owner", "--no-privileges", f"--file={unfinished}"], parsed)
+            run_tool("pg_dump", ["--format=custom", "--no-owner", "--no-privileges", f"--file={unfinished}"], parsed)
         _sync(unfinished)
         unfinished.replace(file)
         _sync(file.parent)
@@ -128,8 +127,10 @@ def _restore_postgresql(url: URL, file: Path, restored: Restored) -> None:
         raise open_error(url, error) from error
     finally:
         engine.dispose()
-    contents = _run("pg_restore", ["--list", str(file)])
-    version = _run("pg_restore", ["--data-only", f"--table={_VERSION_TABLE}", "--file=-", str(file)])
+    contents = run_tool("pg_restore", ["--list", str(file)], url, connects=False)
+    version = run_tool(
+        "pg_restore", ["--data-only", f"--table={_VERSION_TABLE}", "--file=-", str(file)], url, connects=False
+    )
     revisions = [line for line in version.splitlines() if line.isdigit()]
     if len(revisions) != 1:
         raise ConfigError(f"{file} holds no gateway's database: it has no schema version")
@@ -138,26 +139,8 @@ def _restore_postgresql(url: URL, file: Path, restored: Restored) -> None:
         listed.write("\n".join(wanted) + "\n")
         listed.flush()
         options = ["--no-owner", "--no-privileges", "--single-transaction", "--exit-on-error"]
-        _run("pg_restore", [*options, f"--use-list={listed.name}", str(file)], url)
+        run_tool("pg_restore", [*options, f"--use-list={listed.name}", str(file)], url)
     _begin_anew(url, restored, file, revisions[0])
-
-
-def _run(tool: str, arguments: list[str], url: URL | None = None) -> str:
-    path = shutil.which(tool)
-    if path is None:
-        raise ConfigError(
-            f"{tool} is not on this machine: install PostgreSQL's client programs, of the server's version"
-        )
-    env = dict(os.environ)
-    if url is not None:
-        if url.password:
-            env["PGPASSWORD"] = str(url.password)
-        plain = url.set(drivername="postgresql")._replace(password=None).render_as_string()
-        arguments = [f"--dbname={plain}", *arguments]
-    done = subprocess.run([path, *arguments], capture_output=True, text=True, env=env, check=False)  # noqa: S603 -- PostgreSQL's own tools
-    if done.returncode != 0:
-        raise ConfigError(f"{tool} failed: {done.stderr.strip()}")
-    return done.stdout
 
 
 # --- both

@@ -1,6 +1,7 @@
 """A copy of the database, and what becomes of it when it is restored: the same on both stores."""
 
 import os
+import re
 import sqlite3
 import subprocess
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from gateway.store import restored
 from gateway.store.backup import Restored, backup_database, restore_database
 from gateway.store.batch import Batch
 from gateway.store.database import instance_of, open_database, open_for_reading
+from gateway.store.postgres_tools import version_hint
 from gateway.store.readers import load_halts, load_sessions
 from gateway.store.rows import SessionRow
 from gateway.store.tables import alerts, journal, leases, messages, orders
@@ -176,6 +178,65 @@ def test_trouble_with_the_dump_tools_is_one_sentence(
     with pytest.raises(ConfigError, match="pg_dump is not on this machine: install PostgreSQL's client programs"):
         backup_database(filled, tmp_path / "another.fixgw")
     assert {path.name for path in tmp_path.glob("*fixgw*")} == {"backup.fixgw", "other.fixgw", "cut.fixgw"}
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_tools_of_another_version_are_named_with_the_server_s(
+    filled: str, elsewhere: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What PostgreSQL 15's say to a server, and to a backup, of 18."""
+    mismatch = "pg_dump: error: aborting because of server version mismatch"
+    for tool, said in (("pg_dump", mismatch), ("pg_restore", "pg_restore: error: unsupported version (1.16)")):
+        script = tmp_path / "old" / tool
+        script.parent.mkdir(exist_ok=True)
+        answer = f'[ "$1" = --version ] && echo "{tool} (PostgreSQL) 9.6.24 (Debian)" && exit'
+        script.write_text(f"#!/bin/sh\n{answer}\necho '{said}' >&2; exit 1\n")
+        script.chmod(0o755)
+    file = tmp_path / "backup.fixgw"
+    backup_database(filled, file)
+    monkeypatch.setenv("PATH", f"{tmp_path}/old:{os.environ['PATH']}")
+    hint = (
+        r"version 9\.6\.24, the server \d\d\.\d+: install PostgreSQL's client programs at least of the server's version"
+    )
+    with pytest.raises(ConfigError, match=rf"version mismatch; pg_dump has {hint}$"):
+        backup_database(filled, tmp_path / "another.fixgw")
+    with pytest.raises(ConfigError, match=rf"unsupported version \(1\.16\); pg_restore has {hint}$"):
+        restore_database(elsewhere, file, BY)
+
+
+@pytest.mark.parametrize(
+    ("said", "tool", "own", "server", "hint"),
+    [
+        ("no such table", "pg_dump", "18.6", "18.1", ""),
+        ("no such table", "pg_dump", "18.6", "15.1", ""),
+        (
+            "falsche Version",
+            "pg_dump",
+            "15.1",
+            "18.6",
+            "has version 15.1, the server 18.6: .* at least of the server's",
+        ),
+        (
+            "server version: 18",
+            "pg_dump",
+            "15.1",
+            "",
+            "has version 15.1, the server unknown: .* at least of the server's",
+        ),
+        ("no connection", "pg_dump", "15.1", "", ""),
+        (
+            "unrecognized parameter",
+            "pg_restore",
+            "18.6",
+            "15.1",
+            "has version 18.6, the server 15.1: .* of the server's",
+        ),
+        ("unsupported version (1.16)", "pg_restore", "15.1", "15.2", "of the pg_dump that made the backup"),
+    ],
+)
+def test_versions_are_spoken_of_where_they_matter(said: str, tool: str, own: str, server: str, hint: str) -> None:
+    found = version_hint(said, tool, own, server)
+    assert re.search(hint, found) if hint else not found
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
