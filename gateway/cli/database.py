@@ -12,8 +12,9 @@ from gateway.config import load_config
 from gateway.domain.session_names import OWN_SESSION, find_session
 from gateway.errors import GatewayError
 from gateway.store.database import open_for_reading
-from gateway.store.dialects import one_moment
+from gateway.store.dialects import one_moment, parse_url
 from gateway.store.readers import load_sessions
+from gateway.store.unchanging import unchanging
 
 EXIT_UNUSABLE = 2
 
@@ -30,11 +31,14 @@ def reading(config: Path, file: Path | None = None) -> Iterator[Connection]:
     try:
         url = load_config(config).database.url if file is None else f"sqlite:///{file}"
         engine = open_for_reading(url)
+        alone = unchanging(parse_url(url))
     except GatewayError as error:
         refuse(str(error))
     try:
         with one_moment(engine) as connection:
             yield connection
+        if alone is not None and alone.has_changed():
+            refuse(f"the database was written to while it was read, so what was shown may be wrong: {alone.file}")
     except DBAPIError as error:
         refuse(f"the database cannot be read: {error.orig}")
     finally:

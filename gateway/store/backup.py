@@ -16,6 +16,7 @@ from gateway.store.dialects import make_engine, open_error, parse_url, use_write
 from gateway.store.postgres_tools import run_tool
 from gateway.store.restored import begin_anew
 from gateway.store.schema import upgrade
+from gateway.store.unchanging import unchanging
 
 _SQLITE, _POSTGRESQL = b"SQLite format 3\x00", b"PGDMP"
 _VERSION_TABLE = "alembic_version"
@@ -99,9 +100,11 @@ def _restore_sqlite(url: URL, file: Path, restored: Restored) -> None:
 def _copy_sqlite(source: Path, target: Path) -> None:
     if not source.is_file():
         raise ConfigError(f"database {source}: nothing there")
+    alone = unchanging(URL.create("sqlite", database=str(source)))
+    uri = alone.uri if alone else f"{source.absolute().as_uri()}?mode=ro"
     try:
         with (
-            closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as here,
+            closing(sqlite3.connect(uri, uri=True)) as here,
             closing(sqlite3.connect(target)) as there,
         ):
             here.backup(there)
@@ -111,6 +114,8 @@ def _copy_sqlite(source: Path, target: Path) -> None:
         raise ConfigError(f"{source} cannot be copied to {target}: {error}") from error
     if found != "ok":
         raise ConfigError(f"{source} is damaged: {found}")
+    if alone and alone.has_changed():
+        raise ConfigError(f"{source} was written to while it was copied: copy it again")
 
 
 # --- PostgreSQL

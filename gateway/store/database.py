@@ -18,6 +18,7 @@ from gateway.store.dialects import (
 )
 from gateway.store.schema import check_schema, upgrade
 from gateway.store.tables import meta
+from gateway.store.unchanging import unchanging
 
 ONLY_READ = "only_read"
 """In `meta`, of a file that is made to be read alone: what it is, in words for people."""
@@ -67,10 +68,12 @@ def database_file(url: str) -> Path | None:
 def open_for_reading(url: str) -> Engine:
     """The database for looking only: its own connections, which the engine does not wait for and which cannot write.
 
-    Raises ConfigError when there is no such database, or it has another schema.
+    A file in a directory that cannot be written to is taken for one that does not change: see unchanging.py.
+    Raises ConfigError when there is no such database, it has another schema, or cannot be read where it is.
     """
     parsed = _existing(url)
-    engine = make_engine(parsed, read_only=True)
+    alone = unchanging(parsed)
+    engine = make_engine(parsed, read_only=True, uri=alone.uri if alone else "")
     try:
         is_current = check_schema(engine)
     except BaseException:

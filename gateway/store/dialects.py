@@ -86,10 +86,13 @@ def open_error(url: URL, error: DBAPIError) -> GatewayError:
     return kind(f"database {url.render_as_string()} cannot be opened: {text}")
 
 
-def make_engine(url: URL, *, read_only: bool = False) -> Engine:
-    """An engine whose transactions are real on either database (Python's sqlite3 starts them late otherwise)."""
+def make_engine(url: URL, *, read_only: bool = False, uri: str = "") -> Engine:
+    """An engine whose transactions are real on either database (Python's sqlite3 starts them late otherwise).
+
+    uri: for SQLite, how to open the file that the URL names, where that is not the usual way.
+    """
     if url.get_backend_name() == "sqlite":
-        return _sqlite_engine(url, read_only=read_only)
+        return _sqlite_engine(url, read_only=read_only, uri=uri)
     # Tells the connections of this engine from all others: see leases.py.
     options = [
         *_POSTGRES_SETTINGS,
@@ -111,8 +114,14 @@ sqlite3.register_adapter(bool, int)
 sqlite3.register_adapter(bytes, lambda raw: raw)
 
 
-def _sqlite_engine(url: URL, *, read_only: bool) -> Engine:
+def _sqlite_engine(url: URL, *, read_only: bool, uri: str) -> Engine:
     engine = create_engine(url, connect_args={"cached_statements": 256})
+    if uri:
+
+        @event.listens_for(engine, "do_connect")
+        def connect(_dialect: Any, _record: Any, _arguments: Any, named: dict[str, Any]) -> sqlite3.Connection:
+            connection: sqlite3.Connection = sqlite3.connect(uri, **{**named, "uri": True})
+            return connection
 
     @event.listens_for(engine, "connect")
     def configure(dbapi_connection: Any, _record: Any) -> None:
