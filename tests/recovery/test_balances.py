@@ -54,7 +54,9 @@ async def test_every_difference_is_found_and_explained_or_accepted(tmp_path: Pat
         first = await rest(client, "2")
         await exchange.control("fill", clientOrderId="test-O1-1")
         await client.expect("8", {11: first, 150: "F"})
-        await asyncio.to_thread(wait_until, lambda: baseline(gateway), "a baseline")  # committed after it is logged
+        await asyncio.to_thread(
+            wait_until, lambda: bool(baseline(gateway)), "a baseline"
+        )  # committed after it is logged
         assert baseline(gateway) == {"BNB", "BTC", "ETH", "LTC", "USDT"}
 
         # Executions explain themselves, whatever the commission is taken from; so does a deposit that is told.
