@@ -18,7 +18,7 @@ def show_archives(
     directory: Path, key: PublicKey, found: Callable[[Finding], None], window: Window, entries: Collection[Entry]
 ) -> None:
     """Verify those of the window's days. entries: what the database says was archived; each must be there."""
-    known = {entry.name: entry for entry in entries if _overlaps(entry.day, window)}
+    known = {entry.name: entry for entry in entries if overlaps(entry.day, window)}
     found_here = (path.parent for path in directory.glob(f"*/{MANIFEST}"))
     there = {path.name: path for path in found_here if path.suffix != UNFINISHED}
     records = wire_records = count = 0
@@ -27,7 +27,7 @@ def show_archives(
         if path is None:
             found(Finding("archive", name, f"missing in {directory}"))
             continue
-        if entry is None and not _overlaps(name[:10], window):
+        if entry is None and not overlaps(name[:10], window):
             continue
         checked = check_archive(path, key, found)
         if entry is not None and entry.manifest != checked.manifest:
@@ -36,9 +36,10 @@ def show_archives(
     typer.echo(f"{count:,} archives, {records:,} records and {wire_records:,} of the wire log hashed again")
 
 
-def _overlaps(day: str, window: Window) -> bool:
+def overlaps(day: str, window: Window) -> bool:
+    """Whether some of the UTC day is looked at; of what is none, such as another archive's name, it may be."""
     try:
         since = day_since(day)
     except ValueError:
-        return True  # no archive of ours by its name: to be looked at
+        return True
     return since < window.until and window.since < since + DAY

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from gateway.cli.access import record_access
-from gateway.cli.archives import show_archives
+from gateway.cli.archives import overlaps, show_archives
 from gateway.cli.database import reading
 from gateway.cli.exits import refuse
 from gateway.cli.options import DEFAULT_CONFIG, ConfigOption
@@ -125,7 +125,7 @@ def verify(
     r"""Check every seal, and hash every sealed record again. What was changed, left out, put in or moved is named.
 
     All seals are checked always; of the records those that were sealed in the time that is asked for. Reads alone.
-    Exit code 0: all is as it was sealed; 1: something is not; 2: it could not be told.
+    Exit code 0: all is as it was sealed; 1: something is not; 2: it could not be told, as of a day that has no seal.
 
     \b
     fixgw audit verify
@@ -168,9 +168,17 @@ def verify(
         show_archives(archive, known, found, window, verified.entries.values())
     elif verified.entries:
         typer.echo(f"{len(verified.entries):,} archives have the rest; --archive DIR verifies them as well")
-    typer.echo(f"{findings:,} findings, named above" if findings else "nothing was altered")
     if findings:
+        typer.echo(f"{findings:,} findings, named above")
         raise typer.Exit(1)
+    if not any(overlaps(day, window) for day in verified.days):
+        refuse(f"nothing is sealed of that time, so nothing can be told of it; {_days(verified.days)}")
+    typer.echo("nothing was altered")
+
+
+def _days(days: list[str]) -> str:
+    """What there is instead; some seal has a day."""
+    return f"seals are of {days[0]}" if len(days) == 1 else f"seals are of {len(days):,} days, {days[0]} to {days[-1]}"
 
 
 def _verify_wire(

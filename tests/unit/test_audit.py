@@ -243,6 +243,12 @@ def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FIXGW_AUDIT_KEY_FILE", str(key_file))
     assert "new seals" in fixgw("seal", "--config", str(config))
     assert "nothing was altered" in fixgw("verify", "--config", str(config), "--offline", str(tmp_path / "audit"))
+    assert "nothing was altered" in fixgw("verify", "--config", str(config), "--date", "2026-07-26")
+    for time in (("--date", "2026-07-27"), ("--date", "2026-07-24"), ("--to", "2026-07-25"), ("--from", "2026-07-27")):
+        told = fixgw("verify", "--config", str(config), *time, code=2)
+        assert "altered" not in told
+        assert "nothing is sealed of that time" in told
+        assert told.endswith("seals are of 2 days, 2026-07-25 to 2026-07-26\n")
     run(database, "DELETE FROM journal WHERE position = 5")
     monkeypatch.delenv("FIXGW_AUDIT_KEY_FILE")
     assert "which key?" in fixgw("verify", "--config", str(config), code=2)

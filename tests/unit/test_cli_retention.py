@@ -159,7 +159,7 @@ def test_what_passes_while_it_is_verified_is_no_finding(
         return verified
 
     monkeypatch.setattr("gateway.cli.audit.verify_all", in_no_hurry)
-    told = fixgw("audit", "verify", "--from", "2026-07-27")
+    told = fixgw("audit", "verify", "--from", "2026-07-26")
     assert "61 records of the wire log" in told
 
 

@@ -21,9 +21,10 @@ _ALL_TIME = 1 << 62
 
 @dataclass(slots=True)
 class Verified:
-    """What was looked at. unsealed: records after the last seal, by table."""
+    """What was looked at. unsealed: records after the last seal, by table. days: UTC days of which there are seals."""
 
     seals: int = 0
+    days: list[str] = field(default_factory=list)
     records: int = 0
     last_seal: Seal | None = None
     unsealed: dict[str, int] = field(default_factory=dict)
@@ -94,6 +95,8 @@ class _Verification:
         if not self._key.has_signed(seal.content.encode(), signature):
             self._finds("seals", which, f"not signed by the key {self._key.key_id} (it says {seal.key_id})")
             return False
+        if content["day"] not in self._result.days[-1:]:
+            self._result.days.append(content["day"])
         if (content["number"], content["at"]) != (seal.number, seal.at):
             self._finds("seals", which, f"signed as seal {content['number']} of {content['at']}")
         if content["previous"] != (last.hash if last is not None else ""):
