@@ -159,7 +159,7 @@ def test_what_passes_while_it_is_verified_is_no_finding(
         return verified
 
     monkeypatch.setattr("gateway.cli.audit.verify_all", in_no_hurry)
-    told = fixgw("audit", "verify", "--from", "2026-07-26")
+    told = fixgw("audit", "verify", "--from", "2026-07-27", code=2)  # nothing is sealed of it; with findings it were 1
     assert "61 records of the wire log" in told
 
 
