@@ -74,6 +74,10 @@ class Scenario:
             self._ids[name] = FixClient.new_cl_ord_id()
         return self._ids[name]
 
+    def forget(self) -> None:
+        """X, Y and Z are other ids from now on."""
+        self._ids.clear()
+
     # --- the client
 
     def order(
@@ -305,13 +309,13 @@ class Scenario:
             assert time.monotonic() < deadline, f"not logged: {text}"
             await asyncio.sleep(0.01)
 
-    async def until_row(self, **columns: object) -> None:
-        """SQL has the order with these values."""
+    async def until_row(self, **columns: object) -> Row[Any]:
+        """The order's row, once SQL has it with these values."""
         deadline = time.monotonic() + DEADLINE_S
         while True:
             with self.gateway.sql() as sql:
                 found = sql.execute(select(orders).where(orders.c.first_cl_ord_id == self.id("X"))).one_or_none()
             if found is not None and all(getattr(found, name) == value for name, value in columns.items()):
-                return
+                return found
             assert time.monotonic() < deadline, f"SQL does not have {columns}: {found}"
             await asyncio.sleep(0.01)

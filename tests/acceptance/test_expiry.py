@@ -7,7 +7,7 @@ import pytest
 
 from gateway.client.message import utc_timestamp
 from tests.acceptance.conftest import DIALECTS, SESSIONS
-from tests.acceptance.scenario import SYMBOL, Scenario
+from tests.acceptance.scenario import DEADLINE_S, SYMBOL, Scenario
 from tests.fixtures.processes import Exchange, Gateway
 
 
@@ -15,9 +15,20 @@ def _soon(seconds: float) -> str:
     return utc_timestamp(time.time_ns() + int(seconds * 1e9))
 
 
-async def _ends(s: Scenario) -> None:
+async def _rests_a_moment(s: Scenario) -> None:
+    """A good-till-date order that rests. Its time may be over before it is there: then another gets more."""
+    for seconds in (0.5, 5, 20):
+        s.order("X", 10_000, tif="GTD", expire_time=_soon(seconds))
+        if (await s.until_row()).ord_status != "8":
+            break
+        assert (await s.next())[58].startswith("EXPIRE_TIME_PASSED")
+        s.forget()
     await s.sees("X", "New/New", 10_000, 0, 10_000)
+
+
+async def test_good_till_date(s: Scenario) -> None:
     await s.holds("order.cancel")
+    await _rests_a_moment(s)
     await s.fills(1_000)
     await s.sees("X", "Trade/PartiallyFilled", 10_000, 1_000, 9_000, 1_000)
     await s.until_held("order.cancel")  # its time is over, and that is not the client's business yet
@@ -28,23 +39,16 @@ async def _ends(s: Scenario) -> None:
     await s.agrees()
 
 
-async def test_good_till_date(s: Scenario) -> None:
-    s.order("X", 10_000, tif="GTD", expire_time=_soon(1))
-    await _ends(s)
-
-
 async def test_expires_after_the_exchange_refused_the_cancel(s: Scenario) -> None:
     await s.exchange.control("reject", op="order.cancel", code=-2011, msg="Order was not canceled due to restrictions.")
-    s.order("X", 10_000, tif="GTD", expire_time=_soon(0.5))
-    await s.sees("X", "New/New", 10_000, 0, 10_000)
+    await _rests_a_moment(s)
     await s.sees("X", "Expired/Expired", 10_000, 0, 0)
     await s.agrees()
 
 
 async def test_fills_before_its_time_is_over_at_the_exchange(s: Scenario) -> None:
     await s.holds("order.cancel")
-    s.order("X", 10_000, tif="GTD", expire_time=_soon(0.5))
-    await s.sees("X", "New/New", 10_000, 0, 10_000)
+    await _rests_a_moment(s)
     await s.until_held("order.cancel")
     await s.fills(10_000)
     await s.sees("X", "Trade/Filled", 10_000, 10_000, 0, 10_000)
@@ -54,8 +58,7 @@ async def test_fills_before_its_time_is_over_at_the_exchange(s: Scenario) -> Non
 
 async def test_client_cancels_what_is_expiring(s: Scenario) -> None:
     await s.holds("order.cancel")
-    s.order("X", 10_000, tif="GTD", expire_time=_soon(0.5))
-    await s.sees("X", "New/New", 10_000, 0, 10_000)
+    await _rests_a_moment(s)
     await s.until_held("order.cancel")
     s.cancel("Y,X")
     await s.sees("Y,X", "PendingCancel/PendingCancel", 10_000, 0, 10_000)
@@ -94,7 +97,7 @@ async def _ends_with_the_day(gateway: Gateway, exchange: Exchange, end: float) -
     if time.time() > end:
         return False
     for s in scenarios:
-        await s.sees("X", "Expired/Expired", 10_000, 0, 0)
+        await s.sees("X", "Expired/Expired", 10_000, 0, 0, within=DEADLINE_S + max(0.0, end - time.time()))
         await s.agrees()
         await s.client.logout()
     return True
