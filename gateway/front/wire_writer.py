@@ -227,15 +227,15 @@ class WireWriter:
             self._file = -1
 
     def _fails(self, error: OSError) -> None:
-        if not self._log.failing:
+        is_news, self._log.failing = not self._log.failing, error.strerror or "it cannot be written"
+        if is_news:  # said when it is so
             then = "new Logons are refused" if self._settings.on_full == "refuse_logons" else "clients go on unrecorded"
             logger.error("wire log cannot be written, {}: {}: {}", then, self._directory, error.strerror)
-        self._log.failing = error.strerror or "it cannot be written"
 
     def _works(self) -> None:
-        if self._log.failing:
+        was_failing, self._log.failing = self._log.failing, ""
+        if was_failing:
             logger.warning("wire log is written again: {}", self._directory)
-            self._log.failing = ""
 
 
 def _locked(directory: Path) -> int:

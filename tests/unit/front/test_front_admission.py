@@ -192,8 +192,9 @@ async def test_an_unknown_session_is_refused(
 
 
 async def test_the_second_connection_of_a_session_is_told_why_and_the_first_lives(
-    settings: FrontSettings, engine: Engine, log: list[str]
+    settings: FrontSettings, engine: Engine, log: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("gateway.front.backend._ENDING_S", WAIT)
     async with running(settings) as front:
         first = await log_on(front, engine)
         answer = simplefix.FixParser()

@@ -68,6 +68,8 @@ async def test_a_dripping_client_times_out_and_others_go_on(
 ) -> None:
     async with running(replace(settings, logon_deadline_seconds=0.4)) as front:
         slow_reader, slow_writer = await connect(front)
+        await until(lambda: any("accepted" in line for line in log))
+        front._state.settings = settings  # the other's Logon need not be there as soon
         dripping = asyncio.create_task(_drip(slow_writer))
         session = await log_on(front, engine)
         assert await is_closed(slow_reader)

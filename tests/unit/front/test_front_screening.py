@@ -134,6 +134,8 @@ async def test_a_message_that_does_not_end_ends_the_connection(
 ) -> None:
     async with running(replace(settings, message_deadline_seconds=0.2)) as front:
         session, other = await log_on(front, engine), await log_on(front, engine, "DESK01")
+        in_time = front._state.backends[0].sessions["FIX.4.4:FIXGW->DESK01"]
+        in_time._settings = settings
         wrong_length = ORDER.replace(b"9=", b"9=1", 1)
         session.writer.write(ORDER + wrong_length + ORDER)
         other.writer.write(ORDER[:-1])
@@ -142,4 +144,5 @@ async def test_a_message_that_does_not_end_ends_the_connection(
         assert await is_closed(session.reader)
         other.writer.write(ORDER)
         assert await exactly(other.engine_reader, ORDER + ORDER)
+        assert in_time._deadline is None
     assert any("a message was not complete within 0.2 s" in line for line in log)
