@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 DEADLINE = 30.0
+PATIENCE_MS = 30_000  # one of them waits for a second by itself, and then sends it again
 KEY, SECRET = "sim-main-key", "sim-main-secret"
 SYMBOL = "LTCUSDT"
 
@@ -172,7 +173,8 @@ def test_sdk_rest(address: str) -> None:
     from binance_common.errors import BadRequestError
     from binance_sdk_spot.spot import Spot
 
-    rest: Any = Spot(ConfigurationRestAPI(api_key=KEY, api_secret=SECRET, base_path=f"http://{address}")).rest_api
+    config = ConfigurationRestAPI(api_key=KEY, api_secret=SECRET, base_path=f"http://{address}", timeout=PATIENCE_MS)
+    rest: Any = Spot(config).rest_api
     symbols = {one.symbol: one for one in rest.exchange_info().data().symbols}
     assert symbols[SYMBOL].amend_allowed is True
     placed = rest.new_order(SYMBOL, "BUY", "LIMIT", time_in_force="GTC", quantity=2, price=70.5).data()
@@ -206,7 +208,10 @@ async def test_sdk_websocket_with_logon_and_user_data(address: str, private_key:
     from binance_sdk_spot.spot import Spot
 
     config = ConfigurationWebSocketAPI(
-        api_key="main-ed25519", private_key=str(private_key), stream_url=f"ws://{address}/ws-api/v3"
+        api_key="main-ed25519",
+        private_key=str(private_key),
+        stream_url=f"ws://{address}/ws-api/v3",
+        timeout=PATIENCE_MS,
     )
     client: Any = Spot(config_ws_api=config).websocket_api
     await client.create_connection()
@@ -235,15 +240,18 @@ async def test_sdk_websocket_with_logon_and_user_data(address: str, private_key:
 @pytest.fixture
 async def python_binance(address: str) -> AsyncIterator[Any]:
     from binance import AsyncClient
+    from binance.ws.constants import WSListenerState
     from binance.ws.websocket_api import WebsocketAPI
 
     client = AsyncClient(KEY, SECRET)
     client.API_URL = f"http://{address}/api"
     client.ws_api = WebsocketAPI(url=f"ws://{address}/ws-api/v3")
-    client.ws_api.TIMEOUT = 0.2  # how long its closing waits for one more message
     try:
         yield client
     finally:
+        if client.ws_api.ws is not None:  # or its closing waits ten seconds for one more message
+            client.ws_api.ws_state = WSListenerState.EXITING
+            await client.ws_api.ws.close()
         await client.close_connection()
 
 
