@@ -25,11 +25,12 @@ from gateway.compliance.audit.wire import WireHead
 from gateway.compliance.retention.choose import Choice
 from gateway.compliance.retention.classes import WIRE_LOG
 from gateway.compliance.retention.ledger import archived_days, in_force, nothing_left
-from gateway.compliance.retention.measure import Measured, measure
+from gateway.compliance.retention.measure import ENOUGH, Measured, count_orders, measure
 from gateway.compliance.retention.run import Archiving, Who
 from gateway.compliance.retention.wire_days import wire_files
 from gateway.config import Config, load_config
 from gateway.control.peer import login_name
+from gateway.domain.wording import counted
 from gateway.errors import ConfigError, GatewayError
 from gateway.store.database import open_existing, open_for_reading
 from gateway.store.space import give_back
@@ -57,7 +58,7 @@ def show(
     settings = _settings(config)
     with reading(config) as connection:
         try:
-            measured = measure(connection, settings.wire_log_directory)
+            measured, orders = measure(connection, settings.wire_log_directory), count_orders(connection)
             over = nothing_left(in_force(connection).values())
             due = _due(Choice(connection, _keep_days(settings), time.time_ns(), None), settings, over)
         except (GatewayError, OSError) as error:
@@ -79,8 +80,7 @@ def show(
         Column("ARCHIVED DAYS", lambda one: str(len(archived.get(one.record_class, ()))), right=True),
     ]
     screen.print(build_table(columns, measured, screen.width))
-    total = sum(one.per_million for one in measured if one.per_million is not None)
-    screen.print(f"\nfor a million orders like those recorded: {_size(total)}; of the wire log, files are counted")
+    screen.print("\n" + _for_a_million(measured, orders))
     for name, found in due.items():
         if found.reasons:
             reasons = ", ".join(f"{count:,} {why}" for why, count in sorted(found.reasons.items()))
@@ -170,6 +170,15 @@ def _due(choice: Choice, settings: Config, over: Collection[tuple[str, str]]) ->
             break
         due[WIRE_LOG].goes = len(wire_files(settings.wire_log_directory, day))
     return due
+
+
+def _for_a_million(measured: list[Measured], orders: int) -> str:
+    if orders < ENOUGH:
+        return f"what a million orders take is reckoned from {ENOUGH:,} on; recorded so far: {counted(orders, 'order')}"
+    if any(one.bytes is None for one in measured):
+        return "this SQLite cannot tell what tables take (it has no dbstat)"
+    total = sum(one.per_million for one in measured if one.per_million is not None)
+    return f"for a million orders like those recorded: {_size(total)} bytes; of the wire log, files are counted"
 
 
 def _keep_days(settings: Config) -> dict[str, int]:

@@ -71,7 +71,14 @@ def test_days_go_only_when_that_is_said(kept: Kept, fixgw: Fixgw) -> None:
     assert '"command": "retention archive"' in (kept.directory / "access.jsonl").read_text()
 
 
-def test_what_is_there_is_measured(kept: Kept, fixgw: Fixgw) -> None:
+def test_what_is_there_is_measured(kept: Kept, fixgw: Fixgw, monkeypatch: pytest.MonkeyPatch) -> None:
+    too_few = [json.loads(line) for line in fixgw("retention", "show", "--json").splitlines()]
+    assert {one["bytes_per_million_orders"] for one in too_few} == {None}
+    said = f"what a million orders take is reckoned from 1,000 on; recorded so far: {kept.count('orders')} orders"
+    assert said in fixgw("retention", "show")
+    for module in ("gateway.compliance.retention.measure", "gateway.cli.retention"):
+        monkeypatch.setattr(f"{module}.ENOUGH", 1)
+    assert "for a million orders like those recorded: " in fixgw("retention", "show")
     classes = {one["class"]: one for one in map(json.loads, fixgw("retention", "show", "--json").splitlines())}
     assert classes["orders"]["would_go"] > 0
     assert classes["orders"]["stay"]["of an order that goes on"] > 0

@@ -13,6 +13,9 @@ from gateway.store.tables import digests, metadata, orders
 from gateway.wire.segments import segment_files
 
 MILLION = 1_000_000
+ENOUGH = 1_000
+"""Orders from which on it is reckoned: below, what a database has in any case weighs more than what orders take."""
+
 ALWAYS = "kept always"
 
 # Each page of a table and its indexes is counted; this reads the whole file.
@@ -23,7 +26,7 @@ _POSTGRESQL = "SELECT relname, pg_total_relation_size(oid) FROM pg_class WHERE r
 class Measured(NamedTuple):
     """A class. rows, bytes: that are there now, indexes included. oldest: nanoseconds UTC; None: there is nothing.
 
-    per_million: bytes for a million orders, with all that was ever recorded of them; None: nothing to reckon from.
+    per_million: bytes for a million orders, with all that was ever recorded of them; None: too few to reckon from.
     bytes: None where SQLite was built without the means to tell.
     """
 
@@ -37,7 +40,8 @@ class Measured(NamedTuple):
 def measure(connection: Connection, wire_directory: Path) -> list[Measured]:
     """Every class, the wire log, and what is kept always. Raises OSError."""
     sizes = _sizes(connection)
-    count = connection.execute(select(func.count()).select_from(orders)).scalar_one()
+    count = count_orders(connection)
+    is_enough = count >= ENOUGH
     measured = []
     for name, tables in {**CLASSES, ALWAYS: KEPT_ALWAYS}.items():
         if name == WIRE_LOG:
@@ -46,12 +50,17 @@ def measure(connection: Connection, wire_directory: Path) -> list[Measured]:
         for table in tables:
             there = connection.execute(select(func.count()).select_from(metadata.tables[table])).scalar_one()
             rows += there
-            if there and count and sizes is not None:
+            if there and is_enough and sizes is not None:
                 per_million += sizes[table] / there * max(_ever(connection, table), there) / count * MILLION
         size = sum(sizes[table] for table in tables) if sizes is not None else None
-        reckoned = round(per_million) if count and sizes is not None else None
+        reckoned = round(per_million) if is_enough and sizes is not None else None
         measured.append(Measured(name, rows, size, _oldest(connection, tables), reckoned))
     return [*measured, _wire(wire_directory, count)]
+
+
+def count_orders(connection: Connection) -> int:
+    """All that were ever recorded: none is deleted."""
+    return int(connection.execute(select(func.count()).select_from(orders)).scalar_one())
 
 
 def _sizes(connection: Connection) -> Counter[str] | None:
@@ -88,4 +97,4 @@ def _wire(directory: Path, count: int) -> Measured:
     """Files; of those that were archived nothing is reckoned."""
     files = segment_files(directory) if directory.is_dir() else []
     size = sum(path.stat().st_size for path in files)
-    return Measured(WIRE_LOG, len(files), size, None, round(size / count * MILLION) if count else None)
+    return Measured(WIRE_LOG, len(files), size, None, round(size / count * MILLION) if count >= ENOUGH else None)
