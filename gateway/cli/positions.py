@@ -15,9 +15,11 @@ from gateway.cli.exits import refuse
 from gateway.cli.operate import operate
 from gateway.cli.operate import show as show_answer
 from gateway.cli.options import DEFAULT_CONFIG, ConfigOption
-from gateway.cli.positions_file import PositionsFileError, read_positions
+from gateway.cli.positions_file import read_positions
 from gateway.cli.tables import Column, build_table, console
+from gateway.config import load_config
 from gateway.domain.money import avg_px, text_of, trim
+from gateway.errors import GatewayError
 from gateway.store.positions import find_positions
 from gateway.store.rows import PositionRow
 
@@ -48,8 +50,8 @@ def import_file(
     Example: fixgw positions import positions.csv --reason "start of day"
     """
     try:
-        lines = read_positions(file)
-    except PositionsFileError as error:
+        lines = read_positions(file, {account.name for account in load_config(config).accounts})
+    except GatewayError as error:
         refuse(str(error))
     asked = {"file": file.name, "lines": [asdict(line) for line in lines], "intraday": intraday, "reason": reason}
     show_answer(operate(config, "positions.import", asked), as_json=as_json)
