@@ -138,7 +138,7 @@ async def _restarted(exchange: Exchange, gateway: Gateway) -> None:
     await under_way.until_row(ord_status="0", is_unknown=False)
     told = (venue_calls.c.order_id == rests.order_id) & (venue_calls.c.operation == "settle")
     told &= (venue_calls.c.direction == "in") & venue_calls.c.text.contains('"commission"')  # its trades, told last
-    await _until(lambda: _count(gateway, select(venue_calls.c.id).where(told)) == 1)  # orders are taken from now on
+    await _until(lambda: _count(gateway, select(venue_calls.c.id).where(told)) > 0)  # orders are taken from now on
     events = select(venue_calls.c.id).where(venue_calls.c.operation == "event")
     before = _count(gateway, events)
     await exchange.control("release")

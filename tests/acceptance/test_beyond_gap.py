@@ -45,6 +45,7 @@ async def flood(writer: asyncio.StreamWriter) -> None:
         for first in range(3, 3 + FLOOD, 500):
             writer.write(orders(first, 500))
             await writer.drain()
+            await asyncio.sleep(0)  # which it does not do by itself: what comes is to be read meanwhile
 
 
 async def all_of(reader: asyncio.StreamReader) -> bytes:
