@@ -76,8 +76,8 @@ async def test_no_more_is_bound_than_the_exchange_says_is_there(exchange: Exchan
         assert await s.told("buy", "5.001") == denied
         seen = len(gateway.log())
         await exchange.control("drop_connections")
-        for text in ("available=False", "reconciled account=main"):
-            await s.until_logged(text, seen)
+        await s.until_logged("available=False", seen)
+        await s.until_logged("reconciled account=main", gateway.log().index("available=False", seen))
         assert await s.told("buy", "5.001") == denied
         seen = len(gateway.log())
         s.client.abort()
