@@ -12,6 +12,7 @@ from gateway.compliance.derive.window import Window
 from gateway.compliance.retention.ledger import archived_days, day_of, day_since
 from gateway.compliance.retention.opened import has_ends, is_opened, lacking, spans_of, whole_days
 from gateway.domain.events import OrderReceived
+from gateway.domain.wording import counted
 from gateway.engine.clock import DAY
 from gateway.store.queries import OrderStory
 from gateway.store.tables import journal, orders
@@ -45,8 +46,8 @@ def refuse_begun_before(connection: Connection, window: Window, what: str) -> No
     if begun:
         some = ", ".join(begun[:5]) + (" …" if len(begun) > 5 else "")
         refuse(
-            f"{len(begun):,} orders have days that this file does not have ({some}), and {what} would lack them; open "
-            "these days too"
+            f"this file does not have all days of {counted(len(begun), 'order')} ({some}), and {what} would lack them; "
+            "open these days too"
         )
 
 

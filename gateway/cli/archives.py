@@ -11,6 +11,7 @@ from gateway.compliance.derive.window import Window
 from gateway.compliance.retention.archive import MANIFEST, UNFINISHED
 from gateway.compliance.retention.check import check_archive
 from gateway.compliance.retention.ledger import Entry, day_since
+from gateway.domain.wording import counted
 from gateway.engine.clock import DAY
 
 
@@ -33,7 +34,9 @@ def show_archives(
         if entry is not None and entry.manifest != checked.manifest:
             found(Finding(f"archive {name}", MANIFEST, f"not the one that entry {entry.number} of archives names"))
         count, records, wire_records = count + 1, records + checked.records, wire_records + checked.wire_records
-    typer.echo(f"{count:,} archives, {records:,} records and {wire_records:,} of the wire log hashed again")
+    typer.echo(
+        f"{counted(count, 'archive')}, {counted(records, 'record')} and {wire_records:,} of the wire log hashed again"
+    )
 
 
 def overlaps(day: str, window: Window) -> bool:

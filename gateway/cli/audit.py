@@ -40,6 +40,7 @@ from gateway.compliance.derive.window import Window
 from gateway.compliance.retention.classes import TABLES, WIRE_LOG
 from gateway.compliance.retention.ledger import archived_until, newest_wire
 from gateway.config import Config, load_config
+from gateway.domain.wording import counted
 from gateway.errors import GatewayError
 from gateway.logs import setup_logging
 from gateway.store.database import open_existing
@@ -88,7 +89,7 @@ def seal(
     wire_head = WireHead(settings.wire_log_directory)
     if every is None:
         try:
-            typer.echo(f"{_seal(settings, sealer, wire_head)} new seals, by the key {sealer.public.key_id}")
+            typer.echo(f"{counted(_seal(settings, sealer, wire_head), 'new seal')}, by the key {sealer.public.key_id}")
         except (GatewayError, DBAPIError, OSError) as error:
             refuse(f"not sealed: {error}")
         return
@@ -167,9 +168,9 @@ def verify(
     if archive is not None:
         show_archives(archive, known, found, window, verified.entries.values())
     elif verified.entries:
-        typer.echo(f"{len(verified.entries):,} archives have the rest; --archive DIR verifies them as well")
+        typer.echo(f"the rest is in {counted(len(verified.entries), 'archive')}; --archive DIR verifies that as well")
     if findings:
-        typer.echo(f"{findings:,} findings, named above")
+        typer.echo(f"{counted(findings, 'finding')}, named above")
         raise typer.Exit(1)
     if not any(overlaps(day, window) for day in verified.days):
         refuse(f"nothing is sealed of that time, so nothing can be told of it; {_days(verified.days)}")
@@ -200,7 +201,7 @@ def _verify_wire(
     except OSError as error:
         found(Finding("wire log", str(error.filename), f"cannot be read: {error.strerror}"))
         return
-    typer.echo(f"{count:,} records of the wire log; {both.matched:,} messages are in it and in SQL")
+    typer.echo(f"{counted(count, 'record')} of the wire log; in it and in SQL: {counted(both.matched, 'message')}")
     for name, counts in (("wire log", both.wire_alone), ("SQL", both.sql_alone)):
         if counts:
             typer.echo(f"in the {name} alone: " + ", ".join(f"{n:,} {why}" for why, n in sorted(counts.items())))
@@ -210,13 +211,16 @@ def _verify_wire(
 
 def _show(verified: Verified, seconds: float) -> None:
     rate = verified.records / seconds if seconds else 0.0
-    typer.echo(f"{verified.seals:,} seals, {verified.records:,} records hashed again, {rate:,.0f} records/s")
+    seals, records = counted(verified.seals, "seal"), counted(verified.records, "record")
+    typer.echo(f"{seals}, {records} hashed again, {rate:,.0f} records/s")
     if verified.archived:
-        typer.echo(f"{verified.archived:,} records are archived, and gone as their signed entries say")
+        typer.echo(f"archived, and gone as signed entries say: {counted(verified.archived, 'record')}")
     if verified.last_seal is not None:
         unsealed = sum(verified.unsealed.values())
         last = verified.last_seal
-        typer.echo(f"last seal {last.number}, {utc_text(last.at)}; {unsealed:,} records since are not sealed yet")
+        typer.echo(
+            f"last seal {last.number}, {utc_text(last.at)}; not sealed yet, since then: {counted(unsealed, 'record')}"
+        )
 
 
 def _seal(settings: Config, sealer: SealingKey, wire_head: WireHead) -> int:

@@ -27,6 +27,7 @@ from gateway.compliance.export.run import MOST_DAYS, Written
 from gateway.compliance.export.run import export as write_export
 from gateway.compliance.export.writers import Format, check_format
 from gateway.config import load_config
+from gateway.domain.wording import counted
 from gateway.engine.clock import DAY
 from gateway.errors import GatewayError
 
@@ -136,7 +137,7 @@ def _run(
         nonlocal count, total
         count, total = count + 1, total + done.records
         if done.records:  # a month has many files without
-            typer.echo(f"{done.name}: {done.records:,} records{', there already' if done.kept else ''}")
+            typer.echo(f"{done.name}: {counted(done.records, 'record')}{', there already' if done.kept else ''}")
 
     try:
         settings = load_config(config)
@@ -154,7 +155,7 @@ def _run(
         refuse(str(error))
     except OSError as error:
         refuse(f"{error.filename}: {error.strerror}")
-    typer.echo(f"{total:,} records in {count} files; {into}/manifest.json has their hashes")
+    typer.echo(f"{counted(total, 'record')} in {counted(count, 'file')}; {into}/manifest.json has the hashes")
 
 
 def _over(date: str | None, since: str | None, until: str | None) -> Window:

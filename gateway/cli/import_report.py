@@ -16,11 +16,14 @@ _SHOWN_GAPS = 20
 def print_report(report: ImportReport, into: Path) -> None:
     """Sessions, answering times, then what is wrong."""
     screen = console()
-    print(f"{report.messages:,} messages of {len(report.sessions)} sessions in {into}; times are UTC")
+    print(
+        f"{counted(report.messages, 'message')} of {counted(len(report.sessions), 'session')} in {into}; times are UTC"
+    )
     for empty in (file for file in report.files if not file.messages):
         print(f"{empty.path}: no FIX message in its {counted(empty.lines, 'line')}")
     if report.without_line_time:
-        print(f"{report.without_line_time:,} have no time in the log: theirs is SendingTime(52), the sender's clock")
+        without = counted(report.without_line_time, "message")
+        print(f"{without} without a time in the log, for which SendingTime(52) stands, the sender's clock")
     if report.sessions:
         screen.print(build_table(_SESSION_COLUMNS, report.sessions.values(), screen.width))
     if any(one.is_guessed for one in report.sessions.values()):
@@ -31,7 +34,7 @@ def print_report(report: ImportReport, into: Path) -> None:
         print("\nFrom a request to its first answer:")
         rows = sorted(report.latencies.by_type.items())
         screen.print(build_table(_LATENCY_COLUMNS, rows, screen.width))
-        print(f"{report.latencies.unanswered:,} requests without an answer")
+        print(f"{counted(report.latencies.unanswered, 'request')} without an answer")
     faults = dict(report.faults)
     print(f"\nFaults: {', '.join(f'{kind} {count:,}' for kind, count in faults.items()) or 'none'}")
     for example in report.examples:

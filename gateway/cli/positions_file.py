@@ -61,7 +61,7 @@ def _read(path: Path, rows: "csv.DictReader[str]", accounts: Collection[str]) ->
     if is_wrong:
         raise PositionsFileError("\n".join(problems))
     if len(lines) > _MOST_LINES:
-        raise PositionsFileError(f"{path}: {len(lines)} lines; at most {_MOST_LINES} at once")
+        raise PositionsFileError(f"{path}: {len(lines):,} lines; at most {_MOST_LINES:,} at once")
     return lines
 
 

@@ -22,6 +22,7 @@ from gateway.compliance.derive.run import Derived
 from gateway.compliance.derive.run import derive as derive_again
 from gateway.compliance.retention.opened import is_opened
 from gateway.config import load_config
+from gateway.domain.wording import counted
 from gateway.engine.clock import seconds_of_day
 from gateway.errors import GatewayError
 from gateway.fix.codec import Codec
@@ -105,7 +106,11 @@ def _show(derived: Derived, seconds: float, *, as_json: bool) -> None:
         more = {"not_derivable": derived.not_derivable, "left_out": sorted(derived.left_out)}
         typer.echo(json.dumps({**counts, **more, "differences": derived.differences}))
         return
-    said = ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in counts.items() if number is not None)
+    said = ", ".join(
+        counted(number, name.replace("_", " ").removesuffix("s"))
+        for name, number in counts.items()
+        if number is not None
+    )
     rate = derived.events / seconds if seconds else 0.0
     typer.echo(f"derived {said}; {rate:,.0f} events/s")
     if derived.not_derivable:
@@ -118,8 +123,8 @@ def _show(derived: Derived, seconds: float, *, as_json: bool) -> None:
         some = " ".join(sorted(derived.left_out)[:10]) + (" …" if len(derived.left_out) > 10 else "")
         typer.echo(
             f"not derived, as they went on, or may have, on days that this file does not have: {some} "
-            f"({len(derived.left_out):,} orders)"
+            f"({counted(len(derived.left_out), 'order')})"
         )
     if derived.positions is None:
         typer.echo("positions were not compared: they stand as of the journal's end")
-    typer.echo(f"{derived.differences:,} differences" if derived.differences else "no differences")
+    typer.echo(counted(derived.differences, "difference") if derived.differences else "no differences")

@@ -25,6 +25,7 @@ from gateway.compliance.inject.compare import ReportDifference, compare
 from gateway.compliance.inject.not_replayable import ThereIs
 from gateway.compliance.inject.record import Record, read_record, read_reports
 from gateway.config import Config, load_config
+from gateway.domain.wording import counted
 from gateway.errors import GatewayError
 from gateway.simulator.symbols import default_symbols
 from gateway.store.tables import meta
@@ -122,14 +123,23 @@ def _show(record: Record, differences: int, seconds: float, *, as_json: bool) ->
         more = {"not_replayable": record.left_out, "limits_not_given": record.limits_not_given}
         typer.echo(json.dumps({**counts, **more, "not_repeated": record.not_again, "differences": differences}))
         return
-    said = ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in counts.items())
-    typer.echo(f"went through {said}; {seconds:.1f} s")
+    typer.echo(f"went through {_said(counts)}; {seconds:.1f} s")
     _show_left_out(record, as_json=as_json)
     if record.limits_not_given:
         typer.echo(f"limits that the scratch gateway does not have: {', '.join(record.limits_not_given)}")
     if record.not_again:
         typer.echo(f"what operators asked for and is not repeated: {', '.join(record.not_again)}")
-    typer.echo(f"{differences:,} differences" if differences else "no differences")
+    typer.echo(counted(differences, "difference") if differences else "no differences")
+
+
+def _said(counts: dict[str, int]) -> str:
+    left_out = " left out"
+    texts = []
+    for name, count in counts.items():
+        what = name.replace("_", " ")
+        thing = what.removesuffix(left_out).removesuffix("s")
+        texts.append(counted(count, thing) + (left_out if what.endswith(left_out) else ""))
+    return ", ".join(texts)
 
 
 def _show_left_out(record: Record, *, as_json: bool) -> None:

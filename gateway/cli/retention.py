@@ -133,9 +133,9 @@ def _archive(settings: Config, key: SealingKey, to: Path) -> None:
         count = 0
         for done in archiving.run():
             count += 1
-            what = "segments" if done.record_class == WIRE_LOG else "records"
-            stay = f", {done.kept:,} stay" if done.kept else ""
-            typer.echo(f"{done.name}: archived and verified, {done.records:,} {what} deleted{stay}")
+            what = "segment" if done.record_class == WIRE_LOG else "record"
+            stay = f", {done.kept:,} left" if done.kept else ""
+            typer.echo(f"{done.name}: archived and verified, {counted(done.records, what)} deleted{stay}")
         if not count:
             typer.echo("nothing is due")
             return
@@ -187,7 +187,7 @@ def _keep_days(settings: Config) -> dict[str, int]:
 
 def _kept(settings: Config, record_class: str) -> str:
     days = _keep_days(settings).get(record_class)
-    return "always" if days is None else f"{days} days"
+    return "always" if days is None else counted(days, "day")
 
 
 def _object(one: Measured, settings: Config, due: _Due, archived: dict[str, list[str]]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from gateway.cli.window import FromOption, ToOption, asked_window
 from gateway.compliance.retention.opened import IN_A_FILE, OpenedDay
 from gateway.compliance.retention.opening import Opening
 from gateway.config import load_config
+from gateway.domain.wording import counted
 from gateway.errors import GatewayError
 from gateway.store.database import open_for_reading
 
@@ -73,13 +74,14 @@ def open_command(
 
 def _say(one: OpenedDay) -> None:
     source = f"archive {one.archive} (entry {one.entry})" if one.archive else "the gateway's database"
-    typer.echo(f"{one.day} {one.record_class}: {one.records:,} records from {source}")
+    typer.echo(f"{one.day} {one.record_class}: {counted(one.records, 'record')} from {source}")
 
 
 def _say_what_it_is(into: Path, done: list[OpenedDay]) -> None:
     days = sorted({one.day for one in done})
     span = days[0] if len(days) == 1 else f"{len(days)} days from {days[0]} to {days[-1]}"
-    typer.echo(f"{into}: {sum(one.records for one in done):,} records of {span}, to be read with --database {into}")
+    records = counted(sum(one.records for one in done), "record")
+    typer.echo(f"{into}: {records} of {span}, to be read with --database {into}")
     typer.echo(
         "verified: files, signatures and seals of each archive, and the signed entry that names it; each record, and "
         "the executions, against the seals of the gateway's database"

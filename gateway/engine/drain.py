@@ -12,6 +12,7 @@ from loguru import logger
 
 from gateway.domain.book import Book
 from gateway.domain.order import LegState, Order
+from gateway.domain.wording import counted
 from gateway.engine.clock import NANOSECONDS, Clock
 from gateway.engine.numbers import SessionState
 from gateway.engine.operations import Drain, Outcome
@@ -116,7 +117,7 @@ class Drainer:
         orders = (self._book.orders[order_id] for order_id in sorted(self._book.working))
         left = [f"order {order.order_id} of {order.session}" for order in orders if _unsettled(order)]
         waiting = [state for state in self._states.values() if state.logged_on and state.waiting]
-        return left + [f"{len(state.waiting)} reports to {state.key}" for state in waiting]
+        return left + [f"{counted(len(state.waiting), 'report')} to {state.key}" for state in waiting]
 
 
 def _unsettled(order: Order) -> bool:

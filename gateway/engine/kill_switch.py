@@ -19,6 +19,7 @@ from gateway.domain.order import Order, Phase
 from gateway.domain.reconcile import OrderAtVenue, VenueSnapshot
 from gateway.domain.session_names import OWN_SESSION, session_name
 from gateway.domain.session_profile import Account
+from gateway.domain.wording import counted
 from gateway.engine.clock import NANOSECONDS, Clock, is_due
 from gateway.engine.flattening import Flattening
 from gateway.engine.mass_cancels import MassCancels, Place
@@ -394,4 +395,4 @@ def _why(scope: HaltScope) -> str:
 
 
 def _were_open(count: int) -> str:
-    return "1 order was open" if count == 1 else f"{count} orders were open"
+    return f"{counted(count, 'order')} {'was' if count == 1 else 'were'} open"

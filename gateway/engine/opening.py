@@ -17,6 +17,7 @@ from gateway.domain.money import ZERO, add, multiply, parse_decimal, subtract, t
 from gateway.domain.positions import Position
 from gateway.domain.reconcile import VenueSnapshot, missed_trades
 from gateway.domain.session_profile import Account
+from gateway.domain.wording import counted
 from gateway.engine.clock import Clock
 from gateway.engine.operations import HeldLine, ImportPositions, OperationRefused, Outcome, PositionsFromVenue
 from gateway.engine.ports import VenuePort
@@ -135,7 +136,7 @@ class OpeningPositions:
         count = sum(order.is_open or order.is_unknown for order in orders)
         if count:
             raise OperationRefused(
-                f"{count} orders are open at {venue_account}: what they execute meanwhile could count twice"
+                f"{counted(count, 'order')} open at {venue_account}: what executes meanwhile could count twice"
             )
 
     def _taken(
@@ -249,5 +250,5 @@ class OpeningPositions:
             self._ledger.set(event)
             self._book.risk.totals.hold(event.account, event.symbol, more)
         same = len(held) - len(told)
-        positions = f"{len(told)} position{'s' if len(told) != 1 else ''} set"
-        return Outcome(done=True, text=f"{positions}, {same} as they were", result={"set": told, "unchanged": same})
+        positions = counted(len(told), "position")
+        return Outcome(done=True, text=f"{positions} set, {same} as before", result={"set": told, "unchanged": same})

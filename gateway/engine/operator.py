@@ -11,6 +11,7 @@ from functools import partial
 import msgspec
 from loguru import logger
 
+from gateway.domain.wording import counted
 from gateway.engine.drain import Drainer
 from gateway.engine.inbox import OperatorRequest
 from gateway.engine.key_reloads import KeyReloads
@@ -252,7 +253,7 @@ class _Comparisons:
             self._compared += 1
         if not self._left:
             count = len(self._breaks)
-            found_text = [f"{count} {'break' if count == 1 else 'breaks'} found"] if self._compared else []
+            found_text = [f"{counted(count, 'break')} found"] if self._compared else []
             text = "; ".join([*found_text, *self._problems])
             result = {"breaks": [row._asdict() for row in self._breaks], "problems": self._problems}
             self._finish(Outcome(done=not self._problems, text=text, result=result))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gateway.domain.book import Book
+from gateway.domain.wording import counted
 from gateway.engine.inbox import OwnerLearned
 from gateway.engine.operations import OperationRefused
 from gateway.store.batch import Batch
@@ -51,8 +52,8 @@ class Owners:
         left = sorted(order.order_id for order in working if order.venue_account == venue_account)
         if left:
             raise OperationRefused(
-                f"{len(left)} orders are open at account {self._known[venue_account]}, such as {left[0]}: start with "
-                "its key and end them first"
+                f"{counted(len(left), 'order')} still open at account {self._known[venue_account]}, such as {left[0]}: "
+                "start with its key until none is"
             )
         self._known[venue_account] = owner
         self.learned(OwnerLearned(venue_account, owner), batch)

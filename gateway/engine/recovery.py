@@ -12,6 +12,7 @@ from gateway.domain.halts import Halt, HaltScope, TradingState
 from gateway.domain.order import LegState, Order
 from gateway.domain.risk import BadLimitError, RuleBook
 from gateway.domain.session_names import OWN_SESSION, session_name
+from gateway.domain.wording import counted
 from gateway.engine.clock import Clock, day_start
 from gateway.engine.disconnects import DISCONNECT
 from gateway.engine.numbers import RESERVE, SessionState
@@ -159,8 +160,8 @@ def _refuse_left_behind(book: Book, unsent: Mapping[str, int], configured: Confi
             orders[f"session {order.session}"] += order.session not in (*configured.sessions, OWN_SESSION)
             orders[f"account {order.account}"] += order.account not in configured.accounts
             orders[f"venue account {order.venue_account}"] += order.venue_account not in configured.venue_accounts
-    left = [f"{name} has {count} open or unknown orders" for name, count in orders.items() if count]
-    left += [f"session {key} has {count} unsent reports" for key, count in unsent.items() if count]
+    left = [f"{name} has {counted(count, 'open or unknown order')}" for name, count in orders.items() if count]
+    left += [f"session {key} has {counted(count, 'unsent report')}" for key, count in unsent.items() if count]
     if left:
         raise ConfigError(
             f"the configuration lacks what the database still needs: {'; '.join(left)}. "

@@ -12,6 +12,7 @@ from functools import partial
 from loguru import logger
 
 from gateway.domain.session_names import find_session
+from gateway.domain.wording import counted
 from gateway.engine.clock import Clock
 from gateway.engine.crash_points import crash_point
 from gateway.engine.inbox import SessionClosed
@@ -159,7 +160,7 @@ class SessionActions:
         self._effects.append(partial(self._hand_over, state.key, now, change))
         return (
             f"session {state.key} begins epoch {state.epoch}: next_in={state.next_in} next_out={state.next_out}, "
-            f"{len(state.waiting)} reports to be sent"
+            f"{counted(len(state.waiting), 'report')} to be sent"
         )
 
     def _hand_over(self, session: str, created_at: int, change: NewEpoch) -> None:

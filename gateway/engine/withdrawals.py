@@ -7,6 +7,7 @@ from loguru import logger
 
 from gateway.domain.halts import Halt, HaltScope, TradingState
 from gateway.domain.order import Order
+from gateway.domain.wording import counted
 from gateway.engine.desk import Desk
 from gateway.engine.disconnects import Disconnects
 from gateway.engine.emergency import Aftermath
@@ -46,7 +47,9 @@ class Withdrawals:
             orders = book.working_of(session)
             if orders:
                 text = self.disconnects.text(session)
-                self._alert("CANCEL_ON_DISCONNECT", "warning", f"{len(orders)} open orders: {text}", now, session)
+                self._alert(
+                    "CANCEL_ON_DISCONNECT", "warning", f"{counted(len(orders), 'open order')}: {text}", now, session
+                )
                 self.later(orders, text)
         for _ in range(min(AT_ONCE, len(self._left))):
             order_id, text = self._left.popleft()
@@ -70,7 +73,7 @@ class Withdrawals:
         listed = emergency.orders + aftermath.found
         known = [orders[order.order_id] for order in listed if order.order_id in orders]
         text = (
-            f"{len(listed)} open orders, {len(over)} of them over before this start, "
+            f"{counted(len(listed), 'open order')}, {len(over)} of them over before this start, "
             f"file={aftermath.path.name} cause={emergency.cause}"
         )
         self._alert("EMERGENCY_CANCEL", "critical", text, emergency.at)

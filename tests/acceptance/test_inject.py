@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway.client import FixClient
+from gateway.domain.wording import counted
 from tests.acceptance.inject_causes import CAUSES, record_causes
 from tests.acceptance.scenario import SYMBOL, Scenario
 from tests.fixtures.processes import ROOT, Exchange, Gateway
@@ -163,7 +164,7 @@ async def test_a_recorded_flow_gives_the_same_reports_but_for_what_was_altered(t
     assert f"went through {orders} orders, " in out
     assert "not replayable" not in out
     assert code == 1
-    assert told[-1] == f"{len(told) - 2} differences"
+    assert told[-1] == counted(len(told) - 2, "difference")
     assert "LastPx(31): recorded 50, now 51" in out
     for line in told[:-2]:
         where, _, tags = line.partition(": ")

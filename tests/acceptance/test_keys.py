@@ -149,7 +149,7 @@ async def test_a_key_of_another_account_of_the_exchange_is_refused_over_a_restar
     code, _, err = await gateway.fixgw("keys", "reload")
     assert (code, "refused: main kept its old key: the key is of the exchange's account 2" in err) == (1, True)
     code, _, err = await gateway.fixgw("keys", "accept", "main", "--reason", "moved")
-    assert (code, "1 orders are open at account 1, such as O1" in err) == (1, True)
+    assert (code, "1 order still open at account 1, such as O1" in err) == (1, True)
 
     have("main")
     seen = len(gateway.log())

@@ -138,7 +138,7 @@ async def archived(
     assert gateway.one(f"SELECT count(*) FROM journal WHERE order_id = '{over}'") == 0, (before, now)
     verified = await gateway.told("audit", "verify")
     assert "nothing was altered" in verified
-    assert "records are archived" in verified
+    assert "archived, and gone as signed entries say" in verified
     again = json.loads(gateway.look("order", resting, "--json"))
     assert again == whole, "an open order's story is whole"
     assert "Archived, and not shown here: orders of" in await gateway.told("order", over)

@@ -62,6 +62,6 @@ def test_what_has_open_orders_cannot_be_removed(config: str, directory: Path, wh
     )
     assert started.returncode == 2, started.stderr
     name = {"session": "FIX.4.4:FIXGW->DESK", "account": "TRADING", "venue account": "main"}[what]
-    assert f"{what} {name} has 1 open or unknown orders" in started.stderr
-    unsent = "session FIX.4.4:FIXGW->DESK has 1 unsent reports"
+    assert f"{what} {name} has 1 open or unknown order" in started.stderr
+    unsent = "session FIX.4.4:FIXGW->DESK has 1 unsent report"
     assert (unsent in started.stderr) == (what == "session")

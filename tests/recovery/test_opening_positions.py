@@ -41,9 +41,9 @@ async def test_positions_from_a_file(exchange: Exchange, gateway: Gateway) -> No
     assert "line 7: an average cost above zero is needed, in quote currency; given: ''" in said
     assert held(gateway) == {}
 
-    assert await take(gateway, GOOD) == (0, "2 positions set, 0 as they were")
+    assert await take(gateway, GOOD) == (0, "2 positions set, 0 as before")
     assert held(gateway) == {"BTCUSDT": ("2.5", "60000"), "ETHUSDT": ("-10", "2000.5")}
-    assert await take(gateway, GOOD) == (0, "0 positions set, 2 as they were")
+    assert await take(gateway, GOOD) == (0, "0 positions set, 2 as before")
     scope = ("--account", "TRADING", "--symbol", "BTCUSDT")
     await gateway.fixgw("limits", "set", "MAX_POSITION", "3", *scope, "--reason", "to see")
     s = Scenario(gateway.client(), exchange, gateway)
@@ -75,14 +75,14 @@ async def test_positions_from_a_file(exchange: Exchange, gateway: Gateway) -> No
     code, said = await take(gateway, GOOD)
     assert (code, "line 2: TRADING has traded BTCUSDT today; --intraday, if" in said) == (1, True)
     assert held(gateway) == held_now
-    assert await take(gateway, GOOD, "--intraday") == (0, "1 position set, 1 as they were")
+    assert await take(gateway, GOOD, "--intraday") == (0, "1 position set, 1 as before")
     assert held(gateway)["BTCUSDT"] == ("2.5", "60000")
     code, out, _ = await gateway.fixgw("replay", "derive")
     assert code == 0, out
     with gateway.sql() as connection:
         taken = list(connection.execute(select(admin_actions.c.reason, admin_actions.c.outcome)))
         given = list(connection.execute(select(journal.c.payload).where(journal.c.event_type == "PositionSet")))
-    assert ("start of day", "2 positions set, 0 as they were") in [tuple(row) for row in taken]
+    assert ("start of day", "2 positions set, 0 as before") in [tuple(row) for row in taken]
     assert len(given) == 3
 
 
@@ -102,7 +102,7 @@ async def test_positions_from_the_venues_balances(tmp_path: Path) -> None:
         s.client.new_order(cl_ord_id=s.id("A"), **terms)
         assert (await s.next())[150] == "0"
         code, _, err = await gateway.fixgw(*trading)
-        assert (code, err.startswith("refused: 1 orders are open at main: ")) == (1, True)
+        assert (code, err.startswith("refused: 1 order open at main: ")) == (1, True)
         s.client.cancel(cl_ord_id=s.id("B"), orig_cl_ord_id=s.id("A"), symbol="LTCUSDT", side="buy", order_qty="1")
         assert [(await s.next())[150] for _ in range(2)] == ["6", "4"]
         await take(gateway, HEAD + "TRADING,LTC,400000,70\nOTHER,LTC,100000,75\n")
@@ -114,13 +114,13 @@ async def test_positions_from_the_venues_balances(tmp_path: Path) -> None:
             assert "no symbol with USDT and a reference price: " in err
             assert time.monotonic() < deadline
             await asyncio.sleep(0.1)
-        assert out == "2 positions set, 0 as they were\n"
+        assert out == "2 positions set, 0 as before\n"
         found = held(gateway)
         assert {symbol: qty for symbol, (qty, _) in found.items()} == {"LTCUSDT": "900000", "BTCUSDT": "10000"}
         assert 80 < float(found["LTCUSDT"][1]) < 95  # 400,000 at 70 and 500,000 at the market's
         code, out, _ = await gateway.fixgw(*trading)
         assert code == 0
-        assert out.startswith("0 positions set, 2 as they were; left out, having no symbol with USDT and a reference")
+        assert out.startswith("0 positions set, 2 as before; left out, having no symbol with USDT and a reference")
         assert out.endswith("BNB, ETH\n")
         code, _, err = await gateway.fixgw("positions", "from-venue", "nowhere", "--reason", "x")
         assert (code, "no account trades through a venue account 'nowhere'" in err) == (1, True)
