@@ -55,6 +55,12 @@ def test_the_help_gives_an_example(path: tuple[str, ...]) -> None:
     assert [words for words in given if words[: len(path)] == list(path)], COMMANDS[path].help
 
 
+def test_brackets_of_an_option_s_help_are_shown() -> None:
+    shown = " ".join(CliRunner(env={"COLUMNS": "400", "TERM": "dumb"}).invoke(app, ["sim", "--help"]).output.split())
+    assert "[[account]] tables" in shown
+    assert "perhaps [account.balances] such as" in shown
+
+
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
 def test_each_example_is_taken_as_it_is_written(path: tuple[str, ...]) -> None:
     for words in examples(COMMANDS[path]):
