@@ -97,6 +97,8 @@ def show(
     with reading(config) as connection:
         record_access(config, "positions", account=account)
         rows = [row for row in find_positions(connection) if not account or row.account == account]
+    if account and not rows and account not in (known := sorted(one.name for one in load_config(config).accounts)):
+        refuse(f"no account {account!r}; there are: {', '.join(known)}")
     if as_json:
         for row in rows:
             typer.echo(json.dumps(_object(row)))

@@ -147,6 +147,13 @@ def test_an_unknown_session_is_answered_with_those_there_are(config: Path) -> No
     assert result.stderr == f"no session 'NIX'; there are: {OTHER}, {SESSION}\n"
 
 
+def test_an_account_that_there_is_not_is_told_from_one_without_positions(config: Path) -> None:
+    there = fixgw(config, "positions", "--account", "ACME")
+    assert (there.exit_code, there.output) == (0, "no positions\n")
+    slip = fixgw(config, "positions", "--account", "ACNE", "--json")
+    assert (slip.exit_code, slip.output) == (2, "no account 'ACNE'; there are: ACME\n")
+
+
 def test_sessions_shows_state_and_numbers(config: Path) -> None:
     _, oms, desk = fixgw(config, "sessions").stdout.splitlines()
     assert desk.split()[:3] == [SESSION, "logged", "on"]
