@@ -75,7 +75,7 @@ def show(
         Column("RECORDS", lambda one: f"{one.rows:,}", right=True),
         Column("BYTES", lambda one: _size(one.bytes), right=True),
         Column("OLDEST", lambda one: (utc_text(one.oldest) or "")[:10]),
-        Column("FOR A MILLION ORDERS", lambda one: _size(one.per_million), right=True),
+        *([_FOR_A_MILLION] if any(one.per_million is not None for one in measured) else []),
         Column("WOULD GO", lambda one: f"{due[one.record_class].goes:,}", right=True),
         Column("ARCHIVED DAYS", lambda one: str(len(archived.get(one.record_class, ()))), right=True),
     ]
@@ -170,6 +170,9 @@ def _due(choice: Choice, settings: Config, over: Collection[tuple[str, str]]) ->
             break
         due[WIRE_LOG].goes = len(wire_files(settings.wire_log_directory, day))
     return due
+
+
+_FOR_A_MILLION = Column("FOR A MILLION ORDERS", lambda one: _size(one.per_million), right=True)
 
 
 def _for_a_million(measured: list[Measured], orders: int) -> str:

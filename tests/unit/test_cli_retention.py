@@ -75,10 +75,14 @@ def test_what_is_there_is_measured(kept: Kept, fixgw: Fixgw, monkeypatch: pytest
     too_few = [json.loads(line) for line in fixgw("retention", "show", "--json").splitlines()]
     assert {one["bytes_per_million_orders"] for one in too_few} == {None}
     said = f"what a million orders take is reckoned from 1,000 on; recorded so far: {kept.count('orders')} orders"
-    assert said in fixgw("retention", "show")
+    shown = fixgw("retention", "show")
+    assert said in shown
+    assert "FOR A MILLION ORDERS" not in shown
     for module in ("gateway.compliance.retention.measure", "gateway.cli.retention"):
         monkeypatch.setattr(f"{module}.ENOUGH", 1)
-    assert "for a million orders like those recorded: " in fixgw("retention", "show")
+    shown = fixgw("retention", "show")
+    assert "for a million orders like those recorded: " in shown
+    assert "FOR A MILLION ORDERS" in shown
     classes = {one["class"]: one for one in map(json.loads, fixgw("retention", "show", "--json").splitlines())}
     assert classes["orders"]["would_go"] > 0
     assert classes["orders"]["stay"]["of an order that goes on"] > 0
