@@ -12,6 +12,7 @@ import pytest
 from gateway.client import ClientError, ExpectTimeout, FixClient, FixMessage, LogonRefused, NotConnected
 from gateway.client.message import Fields, encode
 from gateway.wire.framing import parse_stream
+from tests.fixtures.patient import PatientClient
 
 WAIT = 30  # seconds until a test gives up
 NOW = "20260105-10:00:00.000"
@@ -80,7 +81,7 @@ async def acceptor() -> AsyncIterator[Acceptor]:
 
 
 def new_client(acceptor: Acceptor, *, store: Path | None = None, begin_string: str = "FIX.4.4") -> FixClient:
-    return FixClient(
+    return PatientClient(
         "127.0.0.1",
         acceptor.port,
         sender_comp_id="DESK",
@@ -150,8 +151,9 @@ async def test_a_connection_closed_on_logon_is_a_refusal(client: FixClient, acce
 
 
 async def test_no_answer_to_the_logon(client: FixClient, acceptor: Acceptor) -> None:
+    await client.open(WAIT)
     with pytest.raises(ClientError, match=r"no answer to the Logon within 0\.05 s"):
-        await client.connect(0.05)
+        await client.logon(0.05)
     assert not client.connected
 
 
@@ -350,12 +352,15 @@ async def test_messages_in_pieces_and_several_at_once(client: FixClient, peer: P
     assert [(await client.expect("8"))[17] for _ in range(38)] == [f"e{seq}" for seq in range(2, 40)]
 
 
-async def test_heartbeats_and_a_silent_peer(acceptor: Acceptor) -> None:
-    client = new_client(acceptor)
-    client.heart_bt_int = 1
-    peer = await log_on(client, acceptor)
+async def test_heartbeats_and_a_silent_peer(client: FixClient, peer: Peer) -> None:
+    """No time has to pass: what the connection noted is made older than it is."""
+    connection = client._connection
+    assert connection is not None
+    connection._last_sent -= 30
     await peer.receive("0")
+    connection._last_received -= 37
     await peer.receive("1")
+    connection._last_received -= 36
     assert "not even after a TestRequest" in await client.wait_closed(WAIT)
 
 

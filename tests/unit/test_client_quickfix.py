@@ -10,6 +10,7 @@ import pytest
 
 from gateway.client import FixClient, LogonRefused
 from gateway.front import BackendSettings, Front, FrontSettings, SessionPolicy
+from tests.fixtures.patient import PatientClient
 
 # Echoes each NewOrderSingle as a report with its ClOrdID; stops when stdin closes.
 ACCEPTOR = """
@@ -87,7 +88,7 @@ async def front(engine_socket: Path) -> AsyncIterator[Front]:
 
 
 def new_client(front: Front, begin_string: str = "FIX.4.4", store: Path | None = None) -> FixClient:
-    return FixClient(
+    return PatientClient(
         "127.0.0.1",
         front.port,
         begin_string=begin_string,

@@ -164,7 +164,7 @@ async def test_replace_and_status(gateway: StandIn, environment: dict[str, str])
 
 
 async def test_no_answer_exits_with_3_and_says_how_to_ask(gateway: StandIn, environment: dict[str, str]) -> None:
-    code, output = await run(environment, "buy", "1", "SILENT", "--market", "--id", "c1", "--timeout", "0.2")
+    code, output = await run(environment, "buy", "1", "SILENT", "--market", "--id", "c1", "--timeout", "2")
     assert code == 3
     assert "fixgw send status c1" in output
 

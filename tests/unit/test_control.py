@@ -33,8 +33,13 @@ def asked() -> SimpleQueue[OperatorRequest]:
 
 
 @pytest.fixture
-def path(tmp_path: Path, asked: SimpleQueue[OperatorRequest]) -> Iterator[Path]:
-    server = ControlServer(tmp_path / "control.sock", asked.put, answer_s=1)
+def answer_s() -> float:
+    return 60
+
+
+@pytest.fixture
+def path(tmp_path: Path, asked: SimpleQueue[OperatorRequest], answer_s: float) -> Iterator[Path]:
+    server = ControlServer(tmp_path / "control.sock", asked.put, answer_s=answer_s)
     server.start()
     yield tmp_path / "control.sock"
     server.stop()
@@ -68,6 +73,7 @@ def test_the_caller_is_who_the_kernel_says_and_hears_the_outcome(
     assert seen[0].operation == Reconcile()
 
 
+@pytest.mark.parametrize("answer_s", [0.05])
 async def test_what_is_not_understood_never_reaches_the_engine(path: Path, asked: SimpleQueue[OperatorRequest]) -> None:
     connector = aiohttp.UnixConnector(str(path))
     async with aiohttp.ClientSession(connector=connector) as http:
@@ -131,7 +137,7 @@ def test_the_way_to_the_socket_may_be_long(
     directory = tmp_path / ("d" * 100)
     directory.mkdir()
     monkeypatch.chdir(directory)
-    server = ControlServer(Path("control.sock"), asked.put, answer_s=1)
+    server = ControlServer(Path("control.sock"), asked.put, answer_s=60)
     server.start()
     monkeypatch.chdir(tmp_path)
     seen: list[OperatorRequest] = []

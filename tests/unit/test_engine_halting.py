@@ -2,12 +2,19 @@
 
 import threading
 
+import pytest
+
+from gateway.engine import halting
 from gateway.engine.halting import Halt
 from gateway.errors import JournalHalted
 from tests.fixtures.processes import wait_until
 
 
-def test_orders_are_handed_over_when_the_loop_has_ended_its_turn_and_it_begins_no_other() -> None:
+def test_orders_are_handed_over_when_the_loop_has_ended_its_turn_and_it_begins_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for limit in ("TURN_LIMIT_S", "FAREWELL_LIMIT_S"):  # however long the machine stands still
+        monkeypatch.setattr(halting, limit, 60.0)
     ended, over = threading.Event(), threading.Event()
     done: list[str] = []
 

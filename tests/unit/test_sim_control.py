@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
@@ -165,11 +166,19 @@ async def test_reject(sim: Sim, ws: WsClient) -> None:
     assert len(await sim.look("orders")) == 1
 
 
-async def test_delay_delays_the_answer_only(sim: Sim, ws: WsClient) -> None:
+async def test_delay_delays_the_answer_only(sim: Sim, ws: WsClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    delays, over = list[float](), asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        delays.append(seconds)
+        await over.wait()
+
+    monkeypatch.setattr("gateway.simulator.scripts.asyncio", SimpleNamespace(sleep=sleep))
     await sim.control("delay", op="order.place", ms=150)
     waiting = await ws.send("order.place", signed(limit_order()))
     await ws.report()
-    assert not waiting.done()
+    assert (waiting.done(), delays) == (False, [0.15])
+    over.set()
     assert (await asyncio.wait_for(waiting, DEADLINE))["status"] == 200
     await sim.control("delay", op="order.place", ms=0)
     assert (await ws.place())["status"] == 200

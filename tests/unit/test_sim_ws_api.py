@@ -98,6 +98,7 @@ async def test_rate_limits_are_shown_on_request(sim: Sim) -> None:
     assert "rateLimits" in await quiet.call("time", returnRateLimits=True)
 
 
+@pytest.mark.usefixtures("standing_time")
 async def test_refusal_when_limits_are_exceeded() -> None:
     async with running(limits=Limits(orders_per_10s=1)) as sim:
         ws = await sim.ws()
