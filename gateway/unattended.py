@@ -6,6 +6,7 @@ knows, so that people decide when to go on. The disk may be what hangs, so all t
 
 import asyncio
 import os
+import select
 import signal
 import socket
 import threading
@@ -32,6 +33,7 @@ _T = TypeVar("_T")
 _DISK_S = 10.0
 _READ_S = 60.0  # a hundred thousand open orders take some seconds
 _LAST_S = 10.0
+_TURN_S = 0.01
 _DIES_S = 5.0
 """After SIGKILL a thread that the disk holds in the kernel may never end; no other thread of its process runs on."""
 
@@ -67,6 +69,7 @@ class Unattended:
         self._fencing_number = 0  # of the engine that came last: one may take the lease and die before its first beat
         self._server: asyncio.Server | None = None
         self._ticking: asyncio.Task[None] | None = None
+        self._seeing: asyncio.Task[None] | None = None  # to what one that is missed has left
         self.giving_up: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -78,10 +81,18 @@ class Unattended:
         self._ticking = asyncio.create_task(self._tick())
 
     def given_up(self) -> None:
-        """No engine will be started any more: see to what a dead one left, now."""
-        if self.attendance.died and self.giving_up is None:
+        """No engine will be started any more: see to what a dead one left, now, or to its end."""
+        if self.giving_up is None:
+            self.giving_up = asyncio.create_task(self._give_up())
+
+    async def _give_up(self) -> None:
+        while any(map(_is_dead, self._engines.values())):  # noqa: ASYNC110 - until its last words are read
+            await asyncio.sleep(_TURN_S)
+        if self._seeing is not None:
+            await asyncio.wait({self._seeing})
+        if self.attendance.died:
             self.attendance.excused()
-            self.giving_up = asyncio.create_task(self._see_to_it(Missing.ABSENT))
+            await asyncio.wait({self._begin_to_see_to_it(Missing.ABSENT)})
 
     async def stop(self) -> None:
         """Miss nobody from now on."""
@@ -89,9 +100,10 @@ class Unattended:
             await asyncio.wait({self.giving_up}, timeout=_LAST_S)
         if self._server is not None:
             self._server.close()
-        if self._ticking is not None:
-            self._ticking.cancel()
-            await asyncio.wait({self._ticking})
+        for task in (self._ticking, self._seeing):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait({task})
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One engine's connection."""
@@ -126,10 +138,17 @@ class Unattended:
             await asyncio.sleep(TICK_S)
             missing = self.attendance.tick()
             if missing is not None:
-                try:
-                    await self._see_to_it(missing)
-                except Exception as error:
-                    logger.opt(exception=error).critical("the watchdog failed")
+                await asyncio.wait({self._begin_to_see_to_it(missing)})
+
+    def _begin_to_see_to_it(self, missing: Missing) -> "asyncio.Task[None]":
+        async def see_to_it() -> None:
+            try:
+                await self._see_to_it(missing)
+            except Exception as error:
+                logger.opt(exception=error).critical("the watchdog failed")
+
+        self._seeing = asyncio.create_task(see_to_it())
+        return self._seeing
 
     async def _see_to_it(self, missing: Missing) -> None:
         cause = f"ENGINE_{missing.name} {missing.value}"
@@ -231,6 +250,12 @@ async def within(seconds: float, work: Callable[[], _T]) -> _T:
     # Not the loop's own threads: the process would wait for those at its end.
     threading.Thread(target=run, name="watchdog disk", daemon=True).start()
     return await asyncio.wait_for(done, seconds)
+
+
+def _is_dead(process: int) -> bool:
+    """Whether the process behind the descriptor is."""
+    dead, _, _ = select.select([process], [], [], 0)
+    return bool(dead)
 
 
 async def _ended(process: int) -> None:

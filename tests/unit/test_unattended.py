@@ -4,6 +4,8 @@ import asyncio
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -116,6 +118,55 @@ async def test_an_engine_that_came_while_the_orders_were_looked_for_cancels_them
     assert (watch.canceled, written) == ([], ["found", "closed"])
     fresh.close()
     await watch.half.stop()
+
+
+DIES = """
+import socket, sys
+engine = socket.socket(socket.AF_UNIX)
+engine.connect(sys.argv[1])
+engine.sendall(b"hello 5\\nbeat\\n")
+sys.stdin.readline()
+engine.sendall(sys.argv[2].encode())
+"""
+
+
+@pytest.mark.parametrize(("last_words", "seen_to"), [("", 1), ("bye\n", 0)])
+async def test_that_the_engine_cannot_work_may_be_heard_before_its_death(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last_words: str, seen_to: int
+) -> None:
+    watch = Watch(tmp_path, monkeypatch, lease=5)
+    await watch.half.start()
+    arguments = [sys.executable, "-c", DIES, str(pulse_socket(tmp_path)), last_words]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE) as engine:  # noqa: ASYNC220 - starts at once
+        await until(lambda: watch.half.attendance.knows(engine.pid))
+        engine.communicate(b"die\n")  # nothing else runs here meanwhile
+    watch.half.given_up()
+    await watch.half.stop()
+    assert len(watch.canceled) == seen_to
+
+
+async def test_what_a_lost_engine_left_is_seen_to_also_when_no_other_will_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = Watch(tmp_path, monkeypatch, lease=0)
+    looking, found = threading.Event(), threading.Event()
+
+    def slow(_url: str) -> tuple[()]:
+        looking.set()
+        assert found.wait(10)
+        return ()
+
+    monkeypatch.setattr(unattended, "orders_in_sql", slow)
+    await watch.half.start()
+    watch.half._begin_to_see_to_it(Missing.ABSENT)
+    await until(looking.is_set)
+    watch.half.given_up()
+    stopping = asyncio.create_task(watch.half.stop())
+    await asyncio.wait({stopping}, timeout=0.1)
+    assert not stopping.done()
+    found.set()
+    await stopping
+    assert len(watch.canceled) == 1
 
 
 async def test_a_process_id_that_was_killed_may_be_a_fresh_engines(
