@@ -65,9 +65,11 @@ async def _disabled(gateway: Gateway) -> None:
     assert "disabled by the operator" in await gone(client)
     with pytest.raises(LogonRefused, match="disabled by an operator"):
         await gateway.client().connect()
+    seen = len(gateway.log())
     gateway.kill_engine()
     with pytest.raises(LogonRefused, match="disabled by an operator"):
         await gateway.client().connect()
+    wait_until(lambda: "reconciled account=" in gateway.log()[seen:], "the engine is ready")
     assert "disabled" in (await gateway.fixgw("sessions"))[1]
     await (other := await gateway.client("OMS42").connect()).logout()
     assert other.closed_reason
@@ -77,7 +79,6 @@ async def _disabled(gateway: Gateway) -> None:
 
 
 async def _drained(gateway: Gateway, exchange: Exchange) -> None:
-    wait_until(lambda: gateway.log().count("reconciled account=") >= 4, "the engine is ready")
     await exchange.control("mode", symbol="LTCUSDT", mode="manual")
     client = await gateway.client().connect()
     resting = await rest(client)
