@@ -53,7 +53,7 @@ def gateway(request: pytest.FixtureRequest, tmp_path: Path, exchange: Exchange) 
     """A gateway of the test's own, connected to `exchange`; on SQLite, unless the test says otherwise."""
     store = getattr(request, "param", "sqlite")
     database = request.getfixturevalue("postgres_database") if store == "postgresql" else None
-    process = Gateway(tmp_path, exchange.url, database=database, engine="lease_seconds = 6")
+    process = Gateway(tmp_path, exchange.url, database=database)
     process.start()
     yield process
     process.stop()

@@ -5,8 +5,10 @@ from collections.abc import Callable
 
 from gateway.errors import JournalHalted, LeaseLost
 
-FAREWELL_LIMIT_S = 5.0
-"""However the farewell fares, the process ends after this."""
+FAREWELL_LIMIT_S = 10.0
+"""However the farewell fares, the process ends after this: more than the loop's turn, the watchdog and the clients may
+take together.
+"""
 
 TURN_LIMIT_S = 2.0
 """How long the engine's loop may take to end its turn before the farewell begins without that."""

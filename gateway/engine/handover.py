@@ -18,7 +18,7 @@ TAKEN = "taken"
 STAY = "open orders stay at the exchange"
 CANCELED = "all open orders are being canceled"
 
-_PATIENCE_S = 1.5
+_PATIENCE_S = 3.0  # it answers when it is on the disk, which may be in trouble
 _WATCHDOG_STARTS_S = 5.0  # it is started together with the engine
 _RETRY_S = 0.05
 _WATCHDOG = "watchdog.sock"

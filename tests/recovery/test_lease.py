@@ -14,24 +14,34 @@ from sqlalchemy import func, select
 from gateway.client import FixClient, FixMessage
 from gateway.engine.crash_points import PAUSE_VARIABLE
 from gateway.store.tables import executions, intents, leases, messages, orders, sessions
+from tests.fixtures.databases import expire_lease
 from tests.fixtures.processes import Exchange, Gateway, wait_until
 
-# A short lease; and a window that outlasts the pause, so that the exchange would take what comes late.
-SETTINGS = "lease_seconds = 6\nrecv_window_ms = 60000"
+# A window that outlasts the pause, so that the exchange would take what comes late; and a lease that does not.
+SETTINGS = "recv_window_ms = 60000"
+SHORT_LEASE = "lease_seconds = 6"
 
 
 @pytest.fixture
-def hosts(tmp_path: Path, exchange: Exchange, postgres_database: str) -> Iterator[tuple[Gateway, Gateway]]:
+def lease() -> str:
+    """Of the first; by default nobody loses it by being slow."""
+    return ""
+
+
+@pytest.fixture
+def hosts(tmp_path: Path, exchange: Exchange, postgres_database: str, lease: str) -> Iterator[tuple[Gateway, Gateway]]:
     """Two gateways with directories and ports of their own. Neither runs yet."""
     both = []
-    for name in ("first", "second"):
+    for name, its_lease in (("first", lease), ("second", "")):
         (tmp_path / name).mkdir()
-        both.append(Gateway(tmp_path / name, exchange.url, engine=SETTINGS, database=postgres_database))
+        engine = f"{SETTINGS}\n{its_lease}"
+        both.append(Gateway(tmp_path / name, exchange.url, engine=engine, database=postgres_database))
     yield both[0], both[1]
     for gateway in both:
         gateway.stop()
 
 
+@pytest.mark.parametrize("lease", [SHORT_LEASE])
 @pytest.mark.parametrize("point", ["committed", "leaving"])
 async def test_an_engine_paused_past_its_lease_sends_nothing(
     hosts: tuple[Gateway, Gateway], exchange: Exchange, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, point: str
@@ -57,14 +67,14 @@ async def test_an_engine_paused_past_its_lease_sends_nothing(
 
     await asyncio.to_thread(second.start, wait_for_venue=False)
     with second.sql() as sql:
-        (lease,) = sql.execute(select(leases)).all()
-    assert lease.fencing_number == 2
-    assert str(tmp_path / "second") in lease.holder
+        (held,) = sql.execute(select(leases)).all()
+    assert held.fencing_number == 2
+    assert str(tmp_path / "second") in held.holder
 
     os.kill(paused, signal.SIGCONT)
     await asyncio.to_thread(wait_until, first._ended, "the first gateway gives up")
     assert "journal halted: " in first.log()
-    assert f"in use by another engine, {lease.holder}" in first.log()
+    assert f"in use by another engine, {held.holder}" in first.log()
     await client.wait_closed()
     assert heard(client)[received:] == []
     at_exchange = await exchange.look("orders")
@@ -91,6 +101,7 @@ async def test_another_host_takes_over_what_is_under_way(hosts: tuple[Gateway, G
     in_flight = client.new_order("BTCUSDT", "buy", "1", price="30000", time_in_force="gtc")
     await exchange.wait_for_order("test-O2-1")
     await asyncio.to_thread(kill_all, first)
+    expire_lease(first.database_url)
     received = heard(client)
     await exchange.control("fill", clientOrderId="test-O1-1", qty="0.5")
     await exchange.control("events", silent=False)
@@ -103,6 +114,7 @@ async def test_another_host_takes_over_what_is_under_way(hosts: tuple[Gateway, G
     await client.expect("8", {11: in_flight, 150: "0"})
     received += heard(client)
     await asyncio.to_thread(kill_all, second)
+    expire_lease(second.database_url)
     shutil.rmtree(second.directory / "run")
 
     await asyncio.to_thread(second.start)

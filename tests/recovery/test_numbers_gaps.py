@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from gateway.client import FixClient
 from gateway.client.message import FixMessage
 from gateway.store.tables import messages, sessions
-from tests.fixtures.databases import on_both_stores
+from tests.fixtures.databases import expire_lease, on_both_stores
 from tests.fixtures.processes import Exchange, Gateway, wait_until
 
 
@@ -142,6 +142,8 @@ async def test_nothing_is_lost_with_the_local_directory_or_the_host(
         os.kill(pid, signal.SIGKILL)
     await client.wait_closed()
 
+    if not gateway.database_url.startswith("sqlite"):
+        expire_lease(gateway.database_url)
     other = tmp_path / "other"
     other.mkdir()
     successor = Gateway(other, exchange.url, database=gateway.database_url).start()
