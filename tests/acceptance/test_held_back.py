@@ -37,6 +37,12 @@ def gateway(tmp_path: Path) -> Iterator[Gateway]:
     exchange.stop()
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is asked has much to do meanwhile."""
+    monkeypatch.setattr("gateway.control.client.LOOK_S", 30.0)
+
+
 @contextlib.asynccontextmanager
 async def slow_database(path: Path) -> AsyncIterator[None]:
     """Each commit waits for half a second, since another process writes so long. SQLite asks ten times a second."""

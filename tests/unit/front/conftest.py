@@ -10,7 +10,7 @@ import pytest
 from loguru import logger
 
 from gateway.front import BackendSettings, FrontSettings
-from tests.unit.front.support import NAMES, Engine, listening, session
+from tests.unit.front.support import NAMES, WAIT, Engine, listening, session
 
 
 @pytest.fixture
@@ -24,6 +24,11 @@ async def engine(settings: FrontSettings) -> AsyncIterator[Engine]:
     stand_in = Engine()
     async with listening(settings.backends[0].engine_socket, stand_in.on_connect):
         yield stand_in
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.control.client.LOOK_S", WAIT)
 
 
 @pytest.fixture(autouse=True)
