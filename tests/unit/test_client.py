@@ -3,72 +3,14 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from gateway.client import ClientError, ExpectTimeout, FixClient, FixMessage, LogonRefused, NotConnected
-from gateway.client.message import Fields, encode
-from gateway.wire.framing import parse_stream
+from gateway.client import ClientError, ExpectTimeout, FixClient, LogonRefused, NotConnected
+from tests.fixtures.fix_peer import NOW, WAIT, Acceptor, Peer
 from tests.fixtures.patient import PatientClient
-
-WAIT = 30  # seconds until a test gives up
-NOW = "20260105-10:00:00.000"
-
-
-@dataclass
-class Peer:
-    """The acceptor's end of one connection. Numbers are what the test says, from 1 up if it says nothing."""
-
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
-    begin_string: str = "FIX.4.4"
-    next_out: int = 1
-    received: bytes = b""
-
-    def send(self, msg_type: str, *fields: tuple[int, str | int], seq: int | None = None) -> None:
-        self.send_raw(self.encode(msg_type, self.next_out if seq is None else seq, fields))
-        if seq is None:
-            self.next_out += 1
-
-    def encode(self, msg_type: str, seq: int, fields: Fields) -> bytes:
-        header: Fields = [(49, "FIXGW"), (56, "DESK"), (34, seq), (52, NOW)]
-        return encode(self.begin_string, msg_type, header, fields)
-
-    def send_raw(self, data: bytes) -> None:
-        self.writer.write(data)
-
-    async def receive(self, msg_type: str) -> FixMessage:
-        """The next message, which must be of this type."""
-        async with asyncio.timeout(WAIT):
-            while not (parted := parse_stream(self.received))[0]:
-                chunk = await self.reader.read(65536)
-                assert chunk, f"the client closed, {msg_type} was expected"
-                self.received += chunk
-        first, *others = parted[0]
-        self.received = b"".join([*others, parted[1]])
-        message = FixMessage(first)
-        assert message.type == msg_type, message
-        return message
-
-    async def closed(self) -> bool:
-        return await asyncio.wait_for(self.reader.read(), WAIT) == b""
-
-
-class Acceptor:
-    """Accepts connections and leaves the rest to the test."""
-
-    def __init__(self) -> None:
-        self.port = 0
-        self._peers: asyncio.Queue[Peer] = asyncio.Queue()
-
-    async def peer(self) -> Peer:
-        return await asyncio.wait_for(self._peers.get(), WAIT)
-
-    async def on_connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await self._peers.put(Peer(reader, writer))
 
 
 @pytest.fixture
