@@ -83,9 +83,7 @@ def _opened(file: Path | None) -> FileIO:
     if file is None:
         return FileIO(sys.stderr.fileno(), "ab", closefd=False)
     file.parent.mkdir(parents=True, exist_ok=True)
-    return FileIO(
-        file, "ab"
-    )  # unbuffered: a buffer would be written in pieces, and lines of several processes would mix
+    return FileIO(file, "ab")
 
 
 def _plain_lines(time: str, level: str, process: str, lines: list[str]) -> str:
