@@ -1,6 +1,5 @@
 """Decisions: made again from the figures stored with them, and held against what the journal says was done."""
 
-from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -16,7 +15,6 @@ from gateway.domain.risk.derive import derive, new_terms, stored_terms
 from gateway.domain.risk.terms import OrderTerms
 from gateway.domain.values import CxlRejReason
 from gateway.store.limits import limit_of, load_limits
-from gateway.store.tables import decisions
 
 _COLUMNS = ("order_id", "cl_ord_id", "session", "at")
 
@@ -24,19 +22,11 @@ _COLUMNS = ("order_id", "cl_ord_id", "session", "at")
 class Decisions:
     """Hears every event of the journal, in order."""
 
-    def __init__(
-        self,
-        connection: Connection,
-        first: int,
-        last: int,
-        window: Window,
-        found: Found,
-        left_out: Collection[str] = (),
-    ) -> None:
-        """left_out: orders whose decisions are passed over."""
+    def __init__(self, connection: Connection, rows: Beside, window: Window, found: Found) -> None:
+        """rows: the stored decisions."""
         self._found = found
         self._window = window
-        self._rows = Beside(connection, decisions, first, last, window, found, left_out)
+        self._rows = rows
         self._limits: dict[int, Limit] = {row.limit_id: limit_of(row) for row in load_limits(connection)}
         self._new: Row[Any] | None = None  # on an order; the next event tells what came of it
         self.count = 0

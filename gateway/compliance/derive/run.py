@@ -31,7 +31,7 @@ from gateway.engine.ports import FixCodec
 from gateway.store.codec import decode_event
 from gateway.store.projections import execution_row
 from gateway.store.rows import ExecutionRow
-from gateway.store.tables import executions, journal, messages, reports
+from gateway.store.tables import decisions, executions, journal, messages, reports
 
 _RESTORED = 1_000_000_000
 """A restored database goes on so far above what it had (store/restored.py)."""
@@ -111,7 +111,7 @@ class _Pass:
             left_out.orders,
         )
         rows = (self._first, self._last, window, self._found, left_out.orders)
-        self._decisions = Decisions(connection, *rows)
+        self._decisions = Decisions(connection, Beside(connection, decisions, *rows), window, self._found)
         self._executions = Beside(connection, executions, *rows)
         self._positions = Positions(day_end_seconds, self._found)
 
