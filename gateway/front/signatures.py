@@ -12,6 +12,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
+from gateway.engine.clock import NANOSECONDS
 from gateway.front.logon import Logon
 from gateway.front.refused import NOT_AUTHORIZED, Refused
 from gateway.front.sending_time import nanoseconds
@@ -19,7 +20,6 @@ from gateway.wire.raw import SOH, to_bytes
 from gateway.wire.tags import MSG_SEQ_NUM, MSG_TYPE, RAW_DATA, SENDER_COMP_ID, SENDING_TIME, TARGET_COMP_ID
 
 _SIGNED = (MSG_TYPE, SENDER_COMP_ID, TARGET_COMP_ID, MSG_SEQ_NUM, SENDING_TIME)
-_NANOSECONDS = 1_000_000_000
 
 
 class PublicKeyError(ValueError):
@@ -55,7 +55,7 @@ class SignatureCheck:
     def check(self, keys: Iterable[Ed25519PublicKey], window_seconds: int, logon: Logon) -> None:
         """Raises Refused unless one of the keys has signed this Logon, lately and for the first time."""
         sent_at, now = nanoseconds(logon.value(SENDING_TIME)), self._now()
-        if sent_at is None or abs(now - sent_at) > window_seconds * _NANOSECONDS:
+        if sent_at is None or abs(now - sent_at) > window_seconds * NANOSECONDS:
             raise Refused(
                 f"SendingTime(52) is not within {window_seconds} s of our time",
                 f"SendingTime(52) is not within {window_seconds} s of the gateway's time",
