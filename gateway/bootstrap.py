@@ -64,8 +64,9 @@ from gateway.store.emergencies import emergencies_in
 from gateway.store.owners import owners_in
 from gateway.store.rows import ReportRow
 from gateway.store.writer import BatchWriter
-from gateway.venue_wiring import mass_cancels_of, venue_thread, venues_of
-from gateway.venues.port import InboxSinks
+from gateway.venue_wiring import mass_cancels_of, venues_of
+from gateway.venues.fork import VenueProcess
+from gateway.venues.link import VenueLink
 
 _STOP_TIMEOUT_S = 30.0
 _WATCHDOG_ENDS_S = 20.0  # more than it goes on after an engine has come
@@ -80,8 +81,8 @@ class EngineProcess:
     def __init__(
         self,
         config: Config,
+        venue_process: VenueProcess,
         *,
-        allow_live: bool,
         on_halt: Callable[[BaseException], None],
         go_on: Callable[[float], bool],
     ) -> None:
@@ -96,8 +97,12 @@ class EngineProcess:
         self._lease: Lease | None = None
         halt = Halt(on_halt)
         self._owners = Owners(self._inbox.put)
-        self._venue_thread = venue_thread(
-            config, InboxSinks(self._inbox.put, self._owners), halt, self._check_lease, allow_live=allow_live
+        self._venues = VenueLink(
+            venue_process,
+            self._inbox.put,
+            owner=self._owners.problem,
+            on_death=halt,
+            deadline=lambda: None if self._lease is None else self._lease.deadline,
         )
         self._locks = _locks(config)  # before anything of a running engine is touched
         self._database = open_database(config.database.url, config.environment, config.deployment)
@@ -105,7 +110,7 @@ class EngineProcess:
             self._database, self._locks[0], config.engine.directory, config.engine.lease_seconds, halt, go_on
         )
         state = recover(self._database, configured_of(config), clock, day_end)
-        venues = venues_of(config, self._venue_thread, self._inbox, state.book)
+        venues = venues_of(config, self._venues, state.book)
         codec = Codec(config.timestamp_precisions)
         copies = drop_copies_of(config)
         recorder = Recorder(
@@ -188,7 +193,7 @@ class EngineProcess:
                 mass=MassRequests(
                     desk=desk,
                     recorder=recorder,
-                    instruments=self._venue_thread.instruments,
+                    instruments=self._venues.instruments,
                     profiles=profiles,
                     was_done=self._was_mass_canceled,
                 ),
@@ -301,7 +306,7 @@ class EngineProcess:
             else:
                 logger.error("emergency cancels are not in SQL yet, and stay in {}", emergency.aftermath.path)
         self._owners.load(owners_in(self._database))
-        self._venue_thread.start()
+        self._venues.start()
         self._acceptor.start(self._config.engine.socket, self._numbers)
         self._inbox.put(LogonsAccepted(time.time_ns()))
         self._session_control.start()
@@ -309,9 +314,9 @@ class EngineProcess:
         self._control.start()
         self._host_clock.start()
         if self._pulse is not None:
-            self._pulse.start((self._sign_of_life, self._venue_thread.sign_of_life), self._venue_thread.keep_timers)
-        # Which thread is which, for whoever looks at them from outside.
-        logger.info("threads engine={} venues={}", self._engine.thread_id, self._venue_thread.thread_id)
+            self._pulse.start((self._sign_of_life, self._venues.sign_of_life), self._venues.keep_timers)
+        # Which is which, for whoever looks at them from outside.
+        logger.info("thread engine={} process venues={}", self._engine.thread_id, self._venues.pid)
 
     def _watched(self) -> Handover:
         handover = find_watchdog(self._config.engine.directory, self._inbox.put)
@@ -329,7 +334,7 @@ class EngineProcess:
         """Have every venue account read its key again. What is wrong with one is alerted, and it keeps what it has."""
         logger.info("reloading venue keys")
         for account in self._config.venue_accounts:
-            self._venue_thread.reload_keys(account.name)
+            self._venues.reload_keys(account.name)
 
     def stop(self) -> bool:
         """Log clients out, write the last batch, close the venues; orders stay. Returns whether it ended in time."""
@@ -341,7 +346,7 @@ class EngineProcess:
         self._front_link.stop()
         self._session_control.stop()
         self._acceptor.stop()
-        self._venue_thread.stop()
+        self._venues.stop()
         self._inbox.put(StopRequested(self._acceptor.last_numbers))
         clean = self._engine.join(_STOP_TIMEOUT_S)
         if clean:

@@ -3,6 +3,7 @@
 import gc
 import os
 import signal
+import socket
 from pathlib import Path
 from typing import Annotated
 
@@ -14,9 +15,10 @@ from sqlalchemy.exc import DBAPIError
 from gateway.cli.exits import ENGINE_MISSING, EXIT_CONFIG, EXIT_DRAINED, EXIT_HALTED
 from gateway.cli.parent import stop_with_parent
 from gateway.cli.signals import RELOAD_KEYS, Signals
-from gateway.config import load_config
+from gateway.config import Config, load_config
 from gateway.errors import ConfigError, GatewayError, JournalHalted
 from gateway.logs import setup_logging
+from gateway.venues.fork import VenueProcess
 
 
 def engine(
@@ -31,6 +33,7 @@ def engine(
     gc.set_threshold(50_000, 20, 100)
     try:
         settings = load_config(config)
+        venues = VenueProcess(lambda connection: _serve_venues(connection, settings, allow_live=allow_live))
         setup_logging(settings.log, "engine")
         _bind(config, settings.engine.cpu)
         try:
@@ -43,7 +46,7 @@ def engine(
         signals = Signals(signal.SIGINT, signal.SIGTERM, RELOAD_KEYS)  # after quickfix was imported: it resets them
         process = EngineProcess(
             settings,
-            allow_live=allow_live,
+            venues,
             on_halt=_halt,
             go_on=lambda seconds: signals.wait(seconds) in (None, RELOAD_KEYS),
         )
@@ -62,6 +65,15 @@ def engine(
     logger.info("engine stopped clean={}", clean)
     drained = EXIT_DRAINED if process.drainer.stopped else 0
     raise typer.Exit(drained if clean else 1)
+
+
+def _serve_venues(connection: socket.socket, config: Config, *, allow_live: bool) -> None:
+    from gateway.venues.process import serve  # noqa: PLC0415 - for the venues' process alone: adapters import much
+    from gateway.venues.registry import builders_of  # noqa: PLC0415 - likewise
+
+    setup_logging(config.log, "venues")
+    gc.freeze()
+    serve(connection, builders_of(config, allow_live=allow_live))
 
 
 def _bind(config: Path, cpu: int | None) -> None:

@@ -10,8 +10,8 @@ The points, in the order in which an order passes them:
     drained               the batch was taken from the inbox
     decided               events and effects are known, nothing is written
     committed             SQL has them, nothing is released
-    venue_released        requests were handed to the venue thread, reports not yet to FIX
-    venue_writing         a request is about to be written to the venue
+    venue_released        requests were handed to the venues' process, reports not yet to FIX
+    venue_writing         a request is about to be written to the venue (this one and the next two: the venues' process)
     venue_written         a request was given to the socket
     venue_answered        an answer or an event came, the engine does not know yet
     sending               a report is about to be given to QuickFIX

@@ -109,6 +109,11 @@ class Lease:
         self._thread.start()
         logger.info("lease taken shard={} fencing_number={}", SHARD, number)
 
+    @property
+    def deadline(self) -> int:
+        """Until when nobody else can have it, by monotonic_ns()."""
+        return self._deadline
+
     def check(self) -> None:
         """Raises LeaseLost once another engine may have taken over."""
         if self._now() >= self._deadline:

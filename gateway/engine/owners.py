@@ -15,7 +15,7 @@ from gateway.store.owners import owner_row
 
 
 class Owners:
-    """Asked by the venues' thread, and by the engine's. An owner is the exchange's own id of the account."""
+    """Asked by what hears the venues, and by the engine's thread. An owner is the exchange's own id of the account."""
 
     def __init__(self, put: Callable[[Any], None]) -> None:
         """put: into the engine's inbox."""

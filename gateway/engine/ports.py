@@ -84,7 +84,7 @@ class FrontPort(Protocol):
 
 
 class VenuePort(Protocol):
-    """The venue thread, seen from the engine's thread."""
+    """The venues' process, seen from the engine's thread."""
 
     def market(self, venue_account: str, symbol: str) -> Market:
         """What can be traded now."""

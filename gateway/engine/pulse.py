@@ -1,6 +1,6 @@
 """The engine's pulse: word to the watchdog that it gets on, for as long as every thread does that an order needs.
 
-A beat is sent when the loop has committed and released, and the venues' thread has turned, since the one before. So a
+A beat is sent when the loop has committed and released, and the venues' process has turned, since the one before. So a
 loop that waits for a lock, a commit that never returns, and a process that was stopped are all silent.
 
 Words are lines: `hello N` (N: the fencing number, 0 without a lease) on connecting, `beat`, and `bye` before an orderly

@@ -1,7 +1,7 @@
 """The protocol every exchange adapter keeps. A second venue is a second folder beside binance/, and a line in
 registry.py.
 
-An adapter lives in the engine process, on the venue thread's asyncio loop. It gets intents that are committed already,
+An adapter lives in the venues' process (process.py), on its asyncio loop. It gets intents that are committed already,
 and answers only by reports (domain/venue_reports.py) handed to its sinks, which may be called from that loop alone.
 
 | method       | required | meaning                                                                       |
@@ -29,7 +29,8 @@ what executes in between shows as a trade. A verdict (VenueOrderWorking,
 VenueClosed) tells the moment of the query, so a trade reported just before may be newer than the verdict's cum_qty.
 
 The venue's clock is told to sinks.clock before the first availability and again and again from then on: before
-that no order expires.
+that no order expires. So are the instruments, to sinks.instruments, whenever they change; and to sinks.quotes and
+sinks.balances the best prices that are followed and what the account holds, each as it is heard.
 
 Deposits and withdrawals are reported as VenueBalanceMoved, each once. A snapshot's balances are true of one moment
 between balances_since_ms and balances_until_ms; without these, balances are not compared with the books.
@@ -55,7 +56,7 @@ class SnapshotError(Exception):
 
 
 class Sinks(Protocol):
-    """Where an adapter's words go. All of these may be called from the venue loop only, and return at once."""
+    """Where an adapter's words go. All of these may be called from its loop only, and return at once."""
 
     def report(self, report: VenueReport) -> None:
         """Hand one report to the engine."""
@@ -75,13 +76,25 @@ class Sinks(Protocol):
     def clock(self, venue_account: str, offset_ns: int, error_ns: int) -> None:
         """The venue's clock was read: it is so far ahead of ours, known to plus or minus error_ns."""
 
+    def instruments(self, venue_account: str, instruments: Mapping[str, Instrument]) -> None:
+        """All that the account can trade, by symbol."""
+
+    def quotes(self, venue_account: str, quotes: Mapping[str, Quote]) -> None:
+        """Best prices that were heard, by symbol."""
+
+    def balances(self, venue_account: str, balances: Mapping[str, Balance] | None, *, whole: bool) -> None:
+        """What the account holds, by asset: all of it if whole, else what changed.
+
+        None once that is not known any more, as after a lost stream.
+        """
+
     def alert(self, code: str, text: str) -> None:
         """Something a person should look at."""
 
-    def owner(self, venue_account: str, owner: str) -> str:
+    async def owner(self, venue_account: str, owner: str) -> str:
         """Tell whose account it is, by the exchange's own id. Returns why it may not be used; "" when it may.
 
-        Asked at each start, before anything else is done with the account; it may take a moment.
+        Asked at each start, before anything else is done with the account.
         """
 
 
@@ -95,23 +108,8 @@ class Venue(Protocol):
     def identity(self) -> str:
         """Tells accounts of exchanges apart: equal where the same key is used at the same place. Shows no key."""
 
-    @property
-    def instruments(self) -> Mapping[str, Instrument]:
-        """By symbol; read from other threads, so it is replaced whole and never changed in place."""
-
-    @property
-    def quotes(self) -> Mapping[str, Quote]:
-        """Best prices by symbol, of those that are followed; read from other threads, each entry is replaced whole."""
-
-    @property
-    def balances(self) -> Mapping[str, Balance] | None:
-        """What the account holds, by asset, kept up to date; None while that is not known, as after a lost stream.
-
-        Read from other threads: each entry is replaced whole.
-        """
-
     def clock_ms(self) -> int:
-        """The venue's time now, milliseconds UTC, by the last measured offset. Safe from any thread."""
+        """The venue's time now, milliseconds UTC, by the last measured offset."""
 
     async def start(self) -> None:
         """Connect; returns when orders can be sent. Keeps reconnecting by itself until stop().
@@ -176,7 +174,7 @@ class MassVenue(Protocol):
 
 
 class VenueFactory(Protocol):
-    """Builds an adapter without connecting: on any thread, before the venue loop runs."""
+    """Builds an adapter without connecting."""
 
     def __call__(
         self, venue_account: str, settings: Mapping[str, object], sinks: Sinks, *, allow_live: bool = False

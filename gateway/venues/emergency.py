@@ -3,13 +3,16 @@
 import asyncio
 import itertools
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 
 from loguru import logger
 
+from gateway.domain.funds import Balance
+from gateway.domain.instruments import Instrument
 from gateway.domain.intents import CancelIntent
 from gateway.domain.money import text_of
+from gateway.domain.prices import Quote
 from gateway.domain.reconcile import OrderAtVenue, SnapshotRequest
 from gateway.domain.venue_reports import Operation, VenueClosed, VenueOutcomeUnknown, VenueRefused, VenueReport
 from gateway.engine.emergency import OpenOrder, Over, Said
@@ -253,7 +256,16 @@ class _Deaf:
         """Something a person should look at."""
         logger.warning("ALERT {} {}", code, text)
 
-    def owner(self, venue_account: str, owner: str) -> str:  # noqa: ARG002 - the engine had looked at that
+    def instruments(self, venue_account: str, instruments: Mapping[str, Instrument]) -> None:
+        """Cancels need none."""
+
+    def quotes(self, venue_account: str, quotes: Mapping[str, Quote]) -> None:
+        """Cancels need none."""
+
+    def balances(self, venue_account: str, balances: Mapping[str, Balance] | None, *, whole: bool) -> None:
+        """Cancels need none."""
+
+    async def owner(self, venue_account: str, owner: str) -> str:  # noqa: ARG002 - the engine had looked at that
         """It may be used."""
         return ""
 

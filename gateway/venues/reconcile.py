@@ -13,7 +13,7 @@ Taken = Callable[[VenueSnapshot], None]
 
 
 class Snapshots:
-    """Used from the venue loop only."""
+    """Used from the adapters' loop only."""
 
     def __init__(self, sinks: Sinks) -> None:
         self._sinks = sinks

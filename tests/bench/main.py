@@ -69,8 +69,9 @@ async def run_gateway(
         await provide_liquidity(exchange)
         client = await connect(gateway.port, "BENCH", b"\x01150=F\x01")
         await client.throughput([order(f"w{n}") for n in range(orders // 5)], WINDOW)
-        processes = {"front": gateway.child_pid("front"), "simulator": exchange.pid}
-        meter = CpuMeter(processes, gateway.engine_pid(), engine_threads(gateway.log()))
+        engine_thread, venues = engine_and_venues(gateway.log())
+        processes = {"front": gateway.child_pid("front"), "venues": venues, "simulator": exchange.pid}
+        meter = CpuMeter(processes, gateway.engine_pid(), {engine_thread: "engine"})
         result = await client.throughput([order(f"g{n}") for n in range(orders)], WINDOW)
         spent = meter.per_order(orders)
         latency = await client.paced({f"p{n}": order(f"p{n}") for n in range(paced)}, RATE)
@@ -90,10 +91,10 @@ async def run_gateway(
     }, spent
 
 
-def engine_threads(log: str) -> dict[int, str]:
-    """As the engine logged them at its start."""
-    line = next(line for line in log.splitlines() if " threads engine=" in line)
-    return {int(number): name for name, number in re.findall(r"(\w+)=(\d+)", line)}
+def engine_and_venues(log: str) -> tuple[int, int]:
+    """The engine's thread and the venues' process, as the engine logged them at its start."""
+    thread, process = re.findall(r" thread engine=(\d+) process venues=(\d+)", log)[-1]
+    return int(thread), int(process)
 
 
 async def provide_liquidity(exchange: Exchange) -> None:

@@ -10,7 +10,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Protocol, TypeVar
 
+from gateway.domain.funds import Balance
+from gateway.domain.instruments import Instrument
 from gateway.domain.intents import AmendIntent, CancelIntent, PlaceIntent, SettleIntent
+from gateway.domain.prices import Quote
 from gateway.domain.values import OrdType, Side, TimeInForce
 from gateway.domain.venue_reports import VenueReport
 from gateway.venues.base import Sinks, Venue
@@ -66,6 +69,7 @@ class Desk:
     alerts: list[tuple[str, str]] = field(default_factory=list)
     clocks: list[tuple[str, int, int]] = field(default_factory=list)
     availabilities: list[tuple[bool, str]] = field(default_factory=list)
+    known: Mapping[str, Instrument] = field(default_factory=dict)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
     def report(self, report: VenueReport) -> None:
@@ -86,7 +90,15 @@ class Desk:
         self.clocks.append((venue_account, offset_ns, error_ns))
         self._news.set()
 
-    def owner(self, venue_account: str, owner: str) -> str:
+    def instruments(self, venue_account: str, instruments: Mapping[str, Instrument]) -> None:
+        self.known = instruments
+        self._news.set()
+
+    def quotes(self, venue_account: str, quotes: Mapping[str, Quote]) -> None: ...
+
+    def balances(self, venue_account: str, balances: Mapping[str, Balance] | None, *, whole: bool) -> None: ...
+
+    async def owner(self, venue_account: str, owner: str) -> str:
         return ""
 
     def alert(self, code: str, text: str) -> None:

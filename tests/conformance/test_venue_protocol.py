@@ -41,7 +41,7 @@ async def resting(venue: Venue, exchange: Exchange, desk: Desk) -> tuple[Intents
 class TestStart:
     async def test_is_available_with_instruments_and_clock(self, venue: Venue, exchange: Exchange, desk: Desk) -> None:
         assert desk.availabilities == [(True, "")]
-        instrument = venue.instruments[exchange.symbol]
+        instrument = desk.known[exchange.symbol]
         assert instrument.tradable
         assert instrument.tick_size > 0
         assert instrument.qty_step > 0

@@ -8,7 +8,7 @@ import pytest
 from gateway import bootstrap
 from gateway.cli.run import ENGINE_STOP_S
 from gateway.fix.acceptor import LOGOUT_S
-from gateway.venues import dispatcher
+from gateway.venues import link
 from tests.fixtures.processes import Gateway
 
 
@@ -24,4 +24,4 @@ async def test_clients_are_logged_out_before_the_connection_ends(gateway: Gatewa
 
 def test_the_supervisor_waits_longer_than_the_engine_may_take_to_stop() -> None:
     quickfix_tick, margin = 2, 5
-    assert LOGOUT_S + dispatcher._STOP_TIMEOUT_S + bootstrap._STOP_TIMEOUT_S + quickfix_tick + margin < ENGINE_STOP_S
+    assert LOGOUT_S + link._STOP_S + bootstrap._STOP_TIMEOUT_S + quickfix_tick + margin < ENGINE_STOP_S

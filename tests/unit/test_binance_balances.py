@@ -1,6 +1,7 @@
 """What an account holds, by snapshots and events, in whatever order they come."""
 
 import json
+from collections.abc import Mapping
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import cast
@@ -30,35 +31,57 @@ def account(at_ms: int, **free: str) -> tuple[Balance, ...]:
     return balances(json.dumps({"updateTime": 1, "balances": entries}).encode(), at_ms)
 
 
-def free(kept: Balances) -> dict[str, str]:
-    return {asset: f"{balance.free:f}" for asset, balance in (kept.known or {}).items()}
+class Heard:
+    """What was said, put together as the engine does."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, Balance] | None = None
+        self.words = 0
+
+    def __call__(self, balances: Mapping[str, Balance] | None, *, whole: bool) -> None:
+        self.words += 1
+        if whole:
+            self.known = None if balances is None else dict(balances)
+        else:
+            assert self.known is not None, "changes of what is not known"
+            assert balances
+            self.known |= balances
+
+    @property
+    def free(self) -> dict[str, str]:
+        return {asset: f"{balance.free:f}" for asset, balance in (self.known or {}).items()}
 
 
 def test_nothing_is_known_before_a_snapshot_and_later_events_stay() -> None:
-    kept = Balances()
+    heard = Heard()
+    kept = Balances(heard)
     kept.told(event(90, BTC="1"))
     kept.told(event(110, USDT="50"))
-    assert free(kept) == {}
+    assert heard.free == {}
     kept.shown(account(100, BTC="2", USDT="70", ETH="0"), kept.stream)
-    assert free(kept) == {"BTC": "2", "USDT": "50", "ETH": "0"}
+    assert heard.free == {"BTC": "2", "USDT": "50", "ETH": "0"}
     kept.told(event(120, ETH="3"))
     kept.told(event(115, ETH="4", BTC="5"))  # late: of before
-    assert free(kept) == {"BTC": "5", "USDT": "50", "ETH": "3"}
-    assert kept.known is not None
-    assert kept.known["ETH"] == Balance("ETH", D(3), D(1), 120)
+    words = heard.words
+    kept.told(event(116, ETH="4"))
+    assert heard.words == words, "nothing changed by it"
+    assert heard.free == {"BTC": "5", "USDT": "50", "ETH": "3"}
+    assert heard.known is not None
+    assert heard.known["ETH"] == Balance("ETH", D(3), D(1), 120)
     kept.shown(account(118, BTC="6"), kept.stream)
-    assert free(kept) == {"BTC": "6", "ETH": "3"}
+    assert heard.free == {"BTC": "6", "ETH": "3"}
 
 
 def test_what_was_asked_under_a_lost_stream_is_not_believed() -> None:
-    kept = Balances()
+    heard = Heard()
+    kept = Balances(heard)
     stream = kept.stream
     kept.told(event(90, BTC="1"))
     kept.forget()
     kept.shown(account(100, BTC="2"), stream)
-    assert kept.known is None
+    assert heard.known is None
     kept.shown(account(80, USDT="2"), kept.stream)
-    assert free(kept) == {"USDT": "2"}
+    assert heard.free == {"USDT": "2"}
 
 
 def test_the_account_changed_after_it_was_asked_for() -> None:
@@ -69,7 +92,7 @@ def test_the_account_changed_after_it_was_asked_for() -> None:
 def test_rubbish_is_told() -> None:
     for raw in (b'{"e":"outboundAccountPosition"}', event(1, BTC="much"), b"{"):
         with pytest.raises(PayloadError):
-            Balances().told(raw)
+            Balances(Heard()).told(raw)
 
 
 def test_a_deposit_that_two_connections_tell_is_told_once() -> None:

@@ -2,11 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 import aiohttp
 from aiohttp import web
 
+from gateway.domain.prices import Quote
 from gateway.venues.binance.book_ticker import BookTickers
 
 _TOO_LONG = "x" * (2 << 20)
@@ -37,6 +39,7 @@ async def test_a_frame_that_breaks_the_connection_ends_in_another_one() -> None:
     await site.start()
     url = f"ws://127.0.0.1:{runner.addresses[0][1]}/stream"
     alerts: list[tuple[str, str]] = []
+    quotes: asyncio.Queue[Mapping[str, Quote]] = asyncio.Queue()
     tickers = BookTickers(
         url,
         ["BTCUSDT"],
@@ -44,12 +47,12 @@ async def test_a_frame_that_breaks_the_connection_ends_in_another_one() -> None:
         refresh_s=60,
         now_ns=time.time_ns,
         alert=lambda code, text: alerts.append((code, text)),
+        told=quotes.put_nowait,
     )
     async with aiohttp.ClientSession() as session:
         tickers.start(session)
         async with asyncio.timeout(20):
-            while "BTCUSDT" not in tickers.quotes:  # noqa: ASYNC110 - nothing announces it
-                await asyncio.sleep(0.02)
+            assert (await quotes.get())["BTCUSDT"].bid == Decimal("1.5")
         await tickers.stop()
     await runner.cleanup()
     assert [code for code, _ in alerts] == ["VENUE_PRICES_LOST"]
@@ -70,6 +73,7 @@ async def test_a_symbol_that_the_venue_has_not_is_alerted_and_spoils_no_question
         refresh_s=0.02,
         now_ns=time.time_ns,
         alert=lambda _, text: alerts.append(text),
+        told=lambda _: None,
     )
     async with aiohttp.ClientSession() as session:
         tickers.start(session, {"BTCUSDT", "ETHUSDT"})

@@ -24,6 +24,7 @@ from gateway.venues.binance.limits import Limits
 from gateway.venues.binance.reporter import Reporter
 from gateway.venues.binance.requests import Params
 from gateway.venues.binance.settlement import Settlements
+from tests.fixtures.fake_venues import Heard
 
 NOW_MS = 1_700_000_000_000
 Reply = Callable[[str, Params], object]
@@ -45,30 +46,15 @@ def trade(number: int, qty: str = "1") -> dict[str, Any]:
     }  # fmt: skip
 
 
-class Sinks:
+class Sinks(Heard):
     def __init__(self) -> None:
-        self.reports: list[VenueReport] = []
-        self.alerts: list[str] = []
+        super().__init__()
         self.verdict = asyncio.Event()
 
     def report(self, report: VenueReport) -> None:
-        self.reports.append(report)
+        super().report(report)
         if not isinstance(report, VenueTraded):
             self.verdict.set()
-
-    def call(
-        self, *, direction: str, operation: str, order_id: str, intent_id: int, text: str, venue_account: str = ""
-    ) -> None: ...
-
-    def availability(self, venue_account: str, *, available: bool, reason: str) -> None: ...
-
-    def clock(self, venue_account: str, offset_ns: int, error_ns: int) -> None: ...
-
-    def owner(self, venue_account: str, owner: str) -> str:
-        return ""
-
-    def alert(self, code: str, text: str) -> None:
-        self.alerts.append(code)
 
 
 async def settle(reply: Reply, **fields: Any) -> tuple[Sinks, list[tuple[str, Params]]]:

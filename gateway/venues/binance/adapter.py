@@ -8,13 +8,11 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from functools import partial
 
 import msgspec
 
-from gateway.domain.funds import Balance
-from gateway.domain.instruments import Instrument
 from gateway.domain.intents import AmendIntent, CancelIntent, PlaceIntent, SettleIntent
-from gateway.domain.prices import Quote
 from gateway.domain.reconcile import SnapshotRequest, VenueSnapshot
 from gateway.domain.values import OrdRejReason
 from gateway.domain.venue_reports import Operation
@@ -100,7 +98,7 @@ class BinanceVenue:
         self._cancels = Cancels(self._reporter, self._sending, queries.ask, self._cancels_over)
         self._settlements = Settlements(self._reporter, queries.ask)
         self._snapshots = Snapshots(self._reporter, queries.ask)
-        self._balances = Balances()
+        self._balances = Balances(partial(sinks.balances, venue_account))
         self._stream = UserStream(
             self._endpoints.ws_url,
             credentials=lambda: self._credentials,
@@ -117,6 +115,7 @@ class BinanceVenue:
             refresh_s=self._settings.reference_refresh_s,
             now_ns=now_ns,
             alert=sinks.alert,
+            told=partial(sinks.quotes, venue_account),
         )
         self._rest: RestClient | None = None
         self._uid: int | None = None  # whose account the key was at the start
@@ -134,23 +133,8 @@ class BinanceVenue:
     def _identity(self, credentials: Credentials) -> str:
         return hashlib.sha256(f"{self._endpoints.rest_url} {credentials.api_key}".encode()).hexdigest()
 
-    @property
-    def instruments(self) -> Mapping[str, Instrument]:
-        """By symbol; replaced whole."""
-        return self._upkeep.instruments
-
-    @property
-    def quotes(self) -> Mapping[str, Quote]:
-        """Best prices of the symbols that are followed; each entry is replaced whole."""
-        return self._tickers.quotes
-
-    @property
-    def balances(self) -> Mapping[str, Balance] | None:
-        """By asset, as snapshot and stream tell; None until there was a snapshot under the stream that stands."""
-        return self._balances.known
-
     def clock_ms(self) -> int:
-        """The venue's time, ms UTC. Safe from any thread."""
+        """The venue's time, ms UTC."""
         return self._clock.clock_ms()
 
     async def start(self) -> None:
@@ -163,7 +147,7 @@ class BinanceVenue:
         await repeat_until_done(self._upkeep.learn_instruments, alert)
         await repeat_until_done(lambda: check_key(rest, self._settings, self._credentials, self._clock, alert), alert)
         uid = await repeat_until_done(lambda: account_uid(rest, self._credentials, self._clock), alert)
-        self._refuse_anothers(uid)
+        await self._refuse_anothers(uid)
         self._uid = uid
         self._stream.start(rest.session)
         self._tickers.start(rest.session, None if self._settings.symbols else self._upkeep.instruments)
@@ -197,15 +181,15 @@ class BinanceVenue:
                     if self._uid not in (None, uid):  # it would say of our orders that they do not exist
                         text = f"venue account {self.venue_account!r}: the new key is of another account of the venue"
                         raise VenueSettingsError(text)
-                    self._refuse_anothers(uid)
+                    await self._refuse_anothers(uid)
                     await self._stream.move(fresh)
                 except (RequestLostError, PayloadError, OpenError) as error:
                     text = f"venue account {self.venue_account!r}: the new key does not work: {error}"
                     raise VenueSettingsError(text) from None
             self._credentials = fresh
 
-    def _refuse_anothers(self, uid: int) -> None:
-        if problem := self._sinks.owner(self.venue_account, str(uid)):
+    async def _refuse_anothers(self, uid: int) -> None:
+        if problem := await self._sinks.owner(self.venue_account, str(uid)):
             raise VenueSettingsError(problem)
 
     # Orders

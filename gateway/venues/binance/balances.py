@@ -5,6 +5,7 @@ free and locked as they are then; `u` is the time of the last account update.
 """
 
 from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 import msgspec
 
@@ -12,6 +13,13 @@ from gateway.domain.funds import Balance
 from gateway.venues.binance.payload import Raw, decode, number
 
 ACCOUNT_POSITION = "outboundAccountPosition"
+
+
+class Say(Protocol):
+    """Where it is said: see venues/base.py, Sinks.balances."""
+
+    def __call__(self, balances: Mapping[str, Balance] | None, *, whole: bool) -> None:
+        """None: it is not known any more."""
 
 
 class _Entry(msgspec.Struct):
@@ -29,10 +37,11 @@ _ACCOUNT_POSITION = msgspec.json.Decoder(_AccountPosition)
 
 
 class Balances:
-    """Changed on the venue's loop alone. `known` may be read from other threads: entries are replaced whole."""
+    """Says what there is: all of it once that is known, then what changes."""
 
-    def __init__(self) -> None:
-        self.known: Mapping[str, Balance] | None = None
+    def __init__(self, say: Say) -> None:
+        self._say = say
+        self._is_known = False
         self._told: dict[str, Balance] = {}
         self._stream = 0
 
@@ -44,10 +53,14 @@ class Balances:
     def told(self, raw: Raw) -> None:
         """An event. Raises PayloadError."""
         event = decode(_ACCOUNT_POSITION, raw)
+        changed = {}
         for entry in event.B:
             before = self._told.get(entry.a)
             if before is None or before.at_ms <= event.u:
-                self._told[entry.a] = Balance(entry.a, number(entry.f), number(entry.l), event.u)
+                changed[entry.a] = Balance(entry.a, number(entry.f), number(entry.l), event.u)
+        self._told |= changed
+        if self._is_known and changed:
+            self._say(changed, whole=False)
 
     def shown(self, balances: Iterable[Balance], stream: int) -> None:
         """A snapshot; what the stream told later stays. An asset that is not among them is none."""
@@ -56,10 +69,13 @@ class Balances:
         now = {balance.asset: balance for balance in balances}
         at_ms = max((balance.at_ms for balance in now.values()), default=0)
         now |= {asset: told for asset, told in self._told.items() if told.at_ms > at_ms}
-        self.known = self._told = now
+        self._told, self._is_known = now, True
+        self._say(now, whole=True)
 
     def forget(self) -> None:
         """The stream is lost, and with it what happens."""
         self._stream += 1
-        self.known = None
         self._told = {}
+        if self._is_known:
+            self._is_known = False
+            self._say(None, whole=True)

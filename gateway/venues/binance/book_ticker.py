@@ -6,7 +6,7 @@ for again over REST, so that its age tells how long nobody confirmed it, be the 
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 
 import aiohttp
@@ -42,7 +42,7 @@ _QUERIED = msgspec.json.Decoder(list[_Queried])
 
 
 class BookTickers:
-    """Follows symbols until it is stopped. `quotes` is read from other threads: entries are replaced whole."""
+    """Follows symbols until it is stopped."""
 
     def __init__(
         self,
@@ -53,15 +53,17 @@ class BookTickers:
         refresh_s: float,
         now_ns: Callable[[], int],
         alert: Callable[[str, str], None],
+        told: Callable[[Mapping[str, Quote]], None],
     ) -> None:
         """query: GET ticker/bookTicker of these symbols; refresh_s: when a price that was not heard of is asked for."""
-        self.quotes: dict[str, Quote] = {}
+        self._heard_at: dict[str, int] = {}
         self._url = url
         self._symbols = symbols
         self._query = query
         self._refresh_s = refresh_s
         self._now_ns = now_ns
         self._alert = alert
+        self._told = told
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self, session: aiohttp.ClientSession, listed: Collection[str] | None = None) -> None:
@@ -109,18 +111,20 @@ class BookTickers:
 
     def _take(self, text: str | bytes) -> None:
         top = decode(_MESSAGE, text if isinstance(text, bytes) else text.encode()).data
-        self.quotes[top.s] = Quote(top.b, top.a, self._now_ns(), STREAM)
+        at = self._heard_at[top.s] = self._now_ns()
+        self._told({top.s: Quote(top.b, top.a, at, STREAM)})
 
     async def _keep_fresh(self) -> None:
         while True:
             await asyncio.sleep(self._refresh_s / 2)
             now = self._now_ns()
-            old = [s for s in self._symbols if s not in self.quotes or now - self.quotes[s].at > self._refresh_s * 1e9]
+            old = [s for s in self._symbols if now - self._heard_at.get(s, 0) > self._refresh_s * 1e9]
             if old:
                 with contextlib.suppress(RequestLostError, PayloadError):  # its age goes on to tell
                     self._heard(await self._query(old))
 
     def _heard(self, raw: bytes) -> None:
         at = self._now_ns()
-        for one in decode(_QUERIED, raw):
-            self.quotes[one.symbol] = Quote(one.bidPrice, one.askPrice, at, QUERY)
+        queried = decode(_QUERIED, raw)
+        self._heard_at |= {one.symbol: at for one in queried}
+        self._told({one.symbol: Quote(one.bidPrice, one.askPrice, at, QUERY) for one in queried})

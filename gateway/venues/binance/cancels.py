@@ -18,7 +18,7 @@ _WEIGHT = 1
 
 
 class Cancels:
-    """One account's. Used from the venue loop only."""
+    """One account's. Used from the adapters' loop only."""
 
     def __init__(
         self, reporter: Reporter, sending: Sending, ask: Ask, connection: Callable[[], WsConnection | None]

@@ -126,7 +126,7 @@ def retry_at_ms(retry_after: str, now_ms: int) -> int:
 
 
 class Limits:
-    """The account's budget. Used from the venue loop only."""
+    """The account's budget. Used from the adapters' loop only."""
 
     def __init__(
         self,

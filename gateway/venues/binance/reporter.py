@@ -38,7 +38,7 @@ def _fact(report: VenueReport) -> object:
 
 
 class Reporter:
-    """One account's shared state, used from the venue loop only."""
+    """One account's shared state, used from the adapters' loop only."""
 
     def __init__(
         self,

@@ -16,7 +16,7 @@ Spawn = Callable[[Coroutine[object, object, None]], "asyncio.Task[None]"]
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """Used from the venue loop only. A handler hears of its answer or its loss, whatever happens.
+    """Used from the adapters' loop only. A handler hears of its answer or its loss, whatever happens.
 
     rest: raises NotSentError while there is none. credentials: what signs over REST, as they are now.
     """

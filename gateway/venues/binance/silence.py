@@ -11,7 +11,7 @@ Key = tuple[str, str]  # symbol and the venue's order id
 
 
 class SilenceWatch:
-    """Compares answers with events. Used from the venue loop only."""
+    """Compares answers with events. Used from the adapters' loop only."""
 
     def __init__(self, bound_s: float, silent: Callable[[str], None]) -> None:
         """Silent is called with the reason once an answered order was not mentioned for bound_s."""

@@ -20,7 +20,7 @@ _BOOK_TICKER_WEIGHT = 4
 
 
 class Upkeep:
-    """Over REST, on the venues' thread. `instruments` is read from other threads, and replaced whole."""
+    """Over REST."""
 
     def __init__(
         self,
@@ -70,8 +70,11 @@ class Upkeep:
 
     async def learn_instruments(self) -> None:
         """Once, now, and the venue's limits with them. Raises RequestLostError or PayloadError."""
-        self.instruments, limits = await learn_instruments(self._rest(), self._settings.symbols)
+        instruments, limits = await learn_instruments(self._rest(), self._settings.symbols)
         self._limits.learn(limits)
+        if instruments != self.instruments:
+            self.instruments = instruments
+            self._sinks.instruments(self._venue_account, instruments)
 
     async def book_tickers(self, symbols: Sequence[str]) -> bytes:
         """GET ticker/bookTicker. Raises RequestLostError."""

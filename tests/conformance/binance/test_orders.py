@@ -260,10 +260,10 @@ class TestClock:
 async def test_instruments_are_kept_fresh(make: Make, exchange: BinanceExchange, desk: Desk) -> None:
     venue = make(instruments_refresh_s=0.1, symbols=[exchange.symbol])
     await venue.start()
-    assert list(venue.instruments) == [exchange.symbol]
-    assert venue.instruments[exchange.symbol].tradable
+    assert list(desk.known) == [exchange.symbol]
+    assert desk.known[exchange.symbol].tradable
     await exchange.post("symbol", symbol=exchange.symbol, status="HALT")
-    await eventually(lambda: not venue.instruments[exchange.symbol].tradable)
+    await desk.until(lambda: not desk.known[exchange.symbol].tradable)
 
 
 async def test_what_the_venue_would_turn_into_something_else_is_refused_here(
