@@ -4,14 +4,16 @@ import sqlite3
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
 from sqlalchemy import select
 
 from gateway.store.tables import alerts, orders
-from tests.fixtures.processes import Exchange, Gateway, wait_until
+from tests.fixtures.processes import Exchange, Gateway, alive, wait_until
 
 
+@pytest.mark.parametrize("dies", ["engine", "venues"])
 async def test_an_order_in_flight_when_the_engine_dies_is_found_not_sent_again(
-    exchange: Exchange, gateway: Gateway
+    exchange: Exchange, gateway: Gateway, dies: str
 ) -> None:
     await exchange.control("mode", symbol="*", mode="manual")
     client = gateway.client()
@@ -22,7 +24,9 @@ async def test_an_order_in_flight_when_the_engine_dies_is_found_not_sent_again(
     await exchange.wait_for_order("test-O1-1")
     await exchange.control("fill", clientOrderId="test-O1-1", qty="0.5")
 
-    gateway.kill_engine()
+    engine, venues = gateway.engine_pid(), gateway.venues_pid()
+    gateway.kill_engine(venues if dies == "venues" else engine)
+    wait_until(lambda: not alive(engine) and not alive(venues), "neither lives without the other")
     await client.wait_closed()
     await exchange.control("events", silent=False)
     await exchange.control("release")
@@ -38,6 +42,7 @@ async def test_an_order_in_flight_when_the_engine_dies_is_found_not_sent_again(
     ours = [o for o in (found["orders"] if isinstance(found, dict) else found) if "test-O1" in o["clientOrderId"]]
     assert len(ours) == 1
     await client.logout()
+    assert ("VENUE_PROCESS_DIED" in gateway.log()) == (dies == "venues")
 
 
 async def test_a_new_order_is_refused_until_the_old_ones_are_settled(exchange: Exchange, gateway: Gateway) -> None:

@@ -1,9 +1,9 @@
 """Kill it while it works, then compare the books: what scripts/soak runs.
 
 A random flow of orders from an independent client goes through the gateway to the simulated exchange while the engine,
-the front, the exchange's connections, the client, the gateway as a whole (sometimes with its directory) and the
-database die at random moments. At the end everything may settle, and then the client's book, SQL's, the exchange's and
-the messages' have to agree (see compare.py).
+its process for the venues, the front, the exchange's connections, the client, the gateway as a whole (sometimes with
+its directory) and the database die at random moments. At the end everything may settle, and then the client's book,
+SQL's, the exchange's and the messages' have to agree (see compare.py).
 """
 
 import argparse
@@ -15,22 +15,32 @@ import signal
 import sys
 import tempfile
 import time
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from random import Random
 
 from tests.fixtures.databases import STORES, Server, running_server
-from tests.fixtures.processes import wait_until
+from tests.fixtures.processes import alive, wait_until
 from tests.soak.compare import Verdict
-from tests.soak.world import World, alive
+from tests.soak.world import World
 
 SETTLE_TIMEOUT_S = 90.0
 SHOWN = 20
 
 
-WEIGHTS = {"engine": 50, "front": 10, "connections": 20, "client": 10, "gateway": 5, "sql": 5, "server": 10}
-"""How often what dies: connections are the exchange's, gateway is all of its processes, server is PostgreSQL's, and
-without sql SQLite takes nothing for a moment. In both of these the watchdog cancels what is open.
+WEIGHTS = {
+    "engine": 40,
+    "venues": 10,
+    "front": 10,
+    "connections": 20,
+    "client": 10,
+    "gateway": 5,
+    "sql": 5,
+    "server": 10,
+}
+"""How often what dies: venues is the engine's process for them, connections are the exchange's, gateway is all of its
+processes, server is PostgreSQL's, and without sql SQLite takes nothing for a moment. In both of these the watchdog
+cancels what is open.
 """
 _OF_THE_OTHER_STORE = {"sqlite": "server", "postgresql": "sql"}
 
@@ -60,6 +70,8 @@ class Killer:
                 await asyncio.to_thread(self._lose_sql)
             elif kind == "server":
                 await asyncio.to_thread(self._restart_server)
+            elif kind == "venues":
+                await asyncio.to_thread(self._kill_venues)
             elif kind == "gateway":
                 await asyncio.to_thread(self._world.kill_gateway, wipe=self._random.random() < 0.5)
             else:
@@ -76,6 +88,15 @@ class Killer:
         os.kill(pid, signal.SIGKILL)
         # Gone, not only sent for: else the next kill could meet the same process.
         wait_until(lambda: not alive(pid), f"{name} {pid} is dead")
+
+    def _kill_venues(self) -> None:
+        """And with it the engine, which is started again."""
+        engine = self._running("engine")
+        wait_until(lambda: self._started(engine), "the engine is up")
+        if alive(engine):
+            with suppress(ProcessLookupError):  # it may have died with its engine just now
+                os.kill(self._gateway.venues_pid(), signal.SIGKILL)
+            wait_until(lambda: not alive(engine), f"engine {engine} ended without its venues")
 
     def _restart_server(self) -> None:
         assert self._server is not None

@@ -16,7 +16,7 @@ import aiohttp
 from sqlalchemy import select
 
 from gateway.store.tables import sessions
-from tests.fixtures.processes import ROOT, Exchange, Gateway, wait_until
+from tests.fixtures.processes import ROOT, Exchange, Gateway, alive, wait_until
 from tests.soak.client_book import ClientBook, read_journal
 from tests.soak.compare import Verdict, compare, compare_numbers, compare_wire_log
 
@@ -26,14 +26,6 @@ CLIENT_TIMEOUT_S = 30.0
 AGREED_TIMES = 3
 """In a row: once may be a moment between two messages."""
 _HTTP_TIMEOUT = aiohttp.ClientTimeout(30)
-
-
-def alive(pid: int) -> bool:
-    """Whether the process runs: one that nobody has collected yet is dead."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (OSError, IndexError):
-        return False
 
 
 class Client:
