@@ -33,9 +33,8 @@ def engine(
     gc.set_threshold(50_000, 20, 100)
     try:
         settings = load_config(config)
-        venues = VenueProcess(lambda connection: _serve_venues(connection, settings, allow_live=allow_live))
         setup_logging(settings.log, "engine")
-        _bind(config, settings.engine.cpu)
+        unbound = _bind(config, settings.engine.cpu)
         try:
             from gateway.bootstrap import EngineProcess  # noqa: PLC0415 - imports quickfix, which may be missing
         except ModuleNotFoundError as error:
@@ -43,6 +42,7 @@ def engine(
                 raise
             raise ConfigError(ENGINE_MISSING) from error
         gc.freeze()  # what was imported stays
+        venues = VenueProcess(lambda connection: _serve_venues(connection, settings, unbound, allow_live=allow_live))
         signals = Signals(signal.SIGINT, signal.SIGTERM, RELOAD_KEYS)  # after quickfix was imported: it resets them
         process = EngineProcess(
             settings,
@@ -67,29 +67,35 @@ def engine(
     raise typer.Exit(drained if clean else 1)
 
 
-def _serve_venues(connection: socket.socket, config: Config, *, allow_live: bool) -> None:
+def _serve_venues(connection: socket.socket, config: Config, cpus: set[int], *, allow_live: bool) -> None:
+    """cpus: those it may use; empty: as we do."""
     from gateway.venues.process import serve  # noqa: PLC0415 - for the venues' process alone: adapters import much
     from gateway.venues.registry import builders_of  # noqa: PLC0415 - likewise
 
+    if cpus:
+        os.sched_setaffinity(0, cpus)
     setup_logging(config.log, "venues")
     gc.freeze()
     serve(connection, builders_of(config, allow_live=allow_live))
 
 
-def _bind(config: Path, cpu: int | None) -> None:
+def _bind(config: Path, cpu: int | None) -> set[int]:
     """Have all threads run on this CPU. They hold the interpreter's lock in turns, so that others would add nothing but
-    the time it takes to hand it from one CPU to another. Raises ConfigError.
+    the time it takes to hand it from one CPU to another. Returns where they could run before; empty where nothing was
+    done. Raises ConfigError.
     """
     if cpu is None:
-        return
+        return set()
     where = f"{config}: engine.cpu: {cpu}"
     if not hasattr(os, "sched_setaffinity"):
         raise ConfigError(f"{where}: this system cannot bind a process to a CPU; leave it out")
+    before = os.sched_getaffinity(0)
     try:
         os.sched_setaffinity(0, {cpu})
     except OSError:
-        usable = ", ".join(map(str, sorted(os.sched_getaffinity(0))))
+        usable = ", ".join(map(str, sorted(before)))
         raise ConfigError(f"{where}: the host has no such CPU for us; there are {usable}") from None
+    return before
 
 
 def _halt(error: BaseException) -> None:

@@ -42,7 +42,7 @@ async def test_an_order_in_flight_when_the_engine_dies_is_found_not_sent_again(
     ours = [o for o in (found["orders"] if isinstance(found, dict) else found) if "test-O1" in o["clientOrderId"]]
     assert len(ours) == 1
     await client.logout()
-    assert ("VENUE_PROCESS_DIED" in gateway.log()) == (dies == "venues")
+    assert ("the venues' process ended" in gateway.log()) == (dies == "venues")
 
 
 async def test_a_new_order_is_refused_until_the_old_ones_are_settled(exchange: Exchange, gateway: Gateway) -> None:
