@@ -23,6 +23,7 @@ from gateway.venues.fork import VenueProcess
 
 _READ_BYTES = 1 << 18
 _STOP_S = 15.0
+_TURN_S = 2.0
 _MS = 1_000_000  # ns
 
 
@@ -235,6 +236,9 @@ class VenueLink:
             self._available[name] = False
             self._put(i.AvailabilityChanged(name, False, f"the venues' process died: {error!r}", now))
         self._put(i.AlertRaised("VENUE_PROCESS_DIED", repr(error), now))
+        turn = i.SignOfLife()
+        self._put(turn)
+        turn.done.wait(_TURN_S)  # the engine ends with this, and SQL and the log should have the reason
         self._on_death(error)
 
     def _here(self, word: w.Here) -> None:

@@ -73,13 +73,19 @@ class Engine:
         self.items: deque[Any] = deque()
         self.deaths: list[BaseException] = []
         self.deadline = deadline
+        self.turns = True  # its loop does
         self.link = VenueLink(
             self.process,
-            self.items.append,
+            self.put,
             owner=lambda account, known: owner if (account, known) == ("a", "owner of a") else "",
             on_death=self.deaths.append,
             deadline=lambda: self.deadline,
         )
+
+    def put(self, item: Any) -> None:
+        self.items.append(item)
+        if type(item) is i.SignOfLife and self.turns:
+            item.done.set()
 
     def of(self, kind: type[Any]) -> list[Any]:
         return [item for item in tuple(self.items) if type(item) is kind]
@@ -190,6 +196,19 @@ def test_when_the_process_dies_no_more_orders_are_taken_and_it_is_said(engine: E
     assert engine.alerts() == ["VENUE_PROCESS_DIED"]
     engine.link.release([place(1)])
     assert not engine.of(VenueAccepted)
+
+
+def test_the_engine_records_that_the_process_died_before_it_ends(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.venues.link._TURN_S", 600)
+    engine.turns = False
+    os.kill(engine.process.pid, signal.SIGKILL)
+    until(lambda: engine.of(i.SignOfLife))
+    assert engine.alerts() == ["VENUE_PROCESS_DIED"]
+    assert not engine.deaths
+    engine.of(i.SignOfLife)[0].done.set()
+    until(lambda: engine.deaths)
 
 
 def test_signals_are_for_the_engine_alone(engine: Engine) -> None:
