@@ -7,6 +7,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NoReturn
 
 from loguru import logger
@@ -34,13 +35,14 @@ class VenueProcess:
     def end(self, seconds: float) -> None:
         """Wait for its end; kill it when that takes longer."""
         until = time.monotonic() + seconds
-        while os.waitpid(self.pid, os.WNOHANG) == (0, 0):
-            if time.monotonic() > until:
-                logger.error("the venues' process does not end, killed pid={}", self.pid)
-                os.kill(self.pid, signal.SIGKILL)
-                os.waitpid(self.pid, 0)
-                return
-            time.sleep(0.01)
+        with suppress(ChildProcessError):  # whoever started us ignores SIGCHLD: then nobody is left to wait for
+            while os.waitpid(self.pid, os.WNOHANG) == (0, 0):
+                if time.monotonic() > until:
+                    logger.error("the venues' process does not end, killed pid={}", self.pid)
+                    os.kill(self.pid, signal.SIGKILL)
+                    os.waitpid(self.pid, 0)
+                    return
+                time.sleep(0.01)
 
 
 def _child(parent: int, run: Callable[[], None]) -> NoReturn:

@@ -51,6 +51,7 @@ class VenueLink:
         self._on_death = on_death
         self._deadline = deadline
         self._unpacker = w.Unpacker()
+        self._early: list[Any] = []  # what was said while adapters were built
         self._numbers = itertools.count()
         self._asked: dict[int, threading.Event] = {}
         self._stopping = False
@@ -77,14 +78,19 @@ class VenueLink:
         self._balances: dict[str, dict[str, Balance] | None] = dict.fromkeys(accounts)
 
     def _built(self) -> Mapping[str, Capabilities]:
-        while data := self._socket.recv(_READ_BYTES):
-            for words in self._unpacker.feed(data):
-                match words[0]:
-                    case w.Built(capabilities=capabilities):
-                        return capabilities
+        built: w.Built | None = None
+        while built is None and (data := self._socket.recv(_READ_BYTES)):
+            for word in itertools.chain.from_iterable(self._unpacker.feed(data)):
+                match word:
+                    case w.Built():
+                        built = word
                     case w.Refused(problem=problem):
                         self._process.end(_STOP_S)
                         raise ConfigError(problem)
+                    case _:
+                        self._early.append(word)
+        if built is not None:
+            return built.capabilities
         raise GatewayError("the venues' process did not start; the log says why")
 
     def start(self) -> None:
@@ -215,19 +221,23 @@ class VenueLink:
 
     def _read(self) -> None:
         try:
+            self._heard(self._early)
             while data := self._socket.recv(_READ_BYTES):
                 for words in self._unpacker.feed(data):
-                    for word in words:
-                        handler = self._handlers.get(type(word))
-                        if handler is not None:
-                            handler(word)
-                        else:
-                            self._put(word)
+                    self._heard(words)
             error: BaseException = GatewayError("the venues' process ended")
         except BaseException as raised:  # nobody else would hear of it on this thread
             error = raised
         if not self._stopping:
             self._died(error)
+
+    def _heard(self, words: Sequence[Any]) -> None:
+        for word in words:
+            handler = self._handlers.get(type(word))
+            if handler is not None:
+                handler(word)
+            else:
+                self._put(word)
 
     def _died(self, error: BaseException) -> None:
         """Nothing can be sent or heard any more: no order may be taken."""

@@ -37,9 +37,14 @@ _CAN_WAIT = frozenset({i.VenueCalled, w.BalancesHeard, w.QuotesHeard})
 def serve(connection: socket.socket, builders: Iterable[Callable[[Sinks], Venue]]) -> None:
     """Run until told to stop, or the other end is gone. connection: to the engine."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
-        signal.signal(number, signal.SIG_IGN)  # the engine is who is told, and it tells us
+        # The engine is who is told, and it tells us. Not SIG_IGN, which commands that print keys would inherit.
+        signal.signal(number, _pass)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(connection, builders))
+
+
+def _pass(_number: int, _frame: object) -> None:
+    """Go on."""
 
 
 async def _serve(connection: socket.socket, builders: Iterable[Callable[[Sinks], Venue]]) -> None:
@@ -69,6 +74,7 @@ class _Engine(asyncio.Protocol):
         self._unpacker = w.Unpacker()
         self._said: list[Any] = []
         self._is_due = False
+        self._lease_over = False
         self._later: asyncio.TimerHandle | None = None
         self._closed = asyncio.Event()
         self._transport: asyncio.Transport | None = None
@@ -108,7 +114,9 @@ class _Engine(asyncio.Protocol):
 
     def _release(self, word: w.Release) -> None:
         if word.deadline is not None and monotonic_ns() >= word.deadline:
+            self._lease_over = True  # the engine ends with this: what it has released meanwhile is not sent either
             self.say(w.LeaseOver())
+        if self._lease_over:
             return
         self.dispatcher.release(word.requests)
 

@@ -72,13 +72,13 @@ class OwnerKnown(Struct, frozen=True):
 
 
 class Built(Struct, frozen=True):
-    """The first word: these accounts there are, connected to nothing yet."""
+    """These accounts there are, connected to nothing yet."""
 
     capabilities: Mapping[str, Capabilities]
 
 
 class Refused(Struct, frozen=True):
-    """The first word, and the last: the configuration is wrong."""
+    """Instead of Built, and the last: the configuration is wrong."""
 
     problem: str
 

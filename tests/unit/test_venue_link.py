@@ -1,6 +1,7 @@
 """The venues' process and the engine's end of it: real processes, adapters without an exchange."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +23,7 @@ from gateway.domain.venue_reports import VenueAccepted, VenueOutcomeUnknown
 from gateway.engine import inbox as i
 from gateway.engine.lease import monotonic_ns
 from gateway.errors import ConfigError, GatewayError, LeaseLost
-from gateway.venues.base import VenueSettingsError
+from gateway.venues.base import Sinks, VenueSettingsError
 from gateway.venues.fork import VenueProcess
 from gateway.venues.link import VenueLink
 from gateway.venues.process import serve
@@ -36,6 +38,10 @@ class Talking(FakeVenue):
     """Tells all that there is to tell, in order; accepts what it is given. Intents 98 and 99 end the process."""
 
     capabilities = Capabilities(ord_types=frozenset(), times_in_force=frozenset(), dead_man_timer=True)
+
+    def __init__(self, venue_account: str, sinks: Sinks) -> None:
+        super().__init__(venue_account, sinks)
+        sinks.call(direction="out", operation="", order_id="", intent_id=0, text="built", venue_account=venue_account)
 
     async def start(self) -> None:
         said, name = self.sinks, self.venue_account
@@ -127,7 +133,7 @@ def test_what_adapters_tell_is_there_before_they_are_available(engine: Engine) -
         ("a", 10**15, 7),
         ("b", 10**15, 7),
     }
-    assert [called.text for called in engine.of(i.VenueCalled)] == ["x", "x"]
+    assert [called.text for called in engine.of(i.VenueCalled)] == ["built", "built", "x", "x"]
     assert len(engine.of(i.AvailabilityChanged)) == 2
 
 
@@ -212,6 +218,9 @@ def test_the_engine_records_that_the_process_died_before_it_ends(
 
 
 def test_signals_are_for_the_engine_alone(engine: Engine) -> None:
+    ignored = re.search(r"SigIgn:\s+(\w+)", Path(f"/proc/{engine.process.pid}/status").read_text())
+    assert ignored is not None
+    assert not int(ignored[1], 16) & 1 << signal.SIGTERM - 1, "a command that prints a key could not be told to end"
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
         os.kill(engine.process.pid, number)
     assert engine.link.sign_of_life().wait(20)
@@ -223,6 +232,8 @@ def test_what_is_released_after_the_lease_is_not_sent(engine: Engine) -> None:
     until(lambda: engine.of(VenueAccepted))
     engine.deadline = monotonic_ns() - 1
     engine.link.release([place(2)])
+    engine.deadline = monotonic_ns() + 3_600 * 10**9
+    engine.link.release([place(3)])  # it may not come without what was to come before
     until(lambda: engine.deaths)
     assert isinstance(engine.deaths[0], LeaseLost)
     assert engine.link.sign_of_life().wait(20)
@@ -248,6 +259,16 @@ def test_a_process_that_dies_before_it_has_built_anything_is_told() -> None:
     with pytest.raises(GatewayError, match="did not start"):
         VenueLink(process, print, owner=lambda *_: "", on_death=print)
     process.end(20)
+
+
+def test_its_end_is_awaited_where_whoever_started_the_gateway_ignores_its_children() -> None:
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        process = VenueProcess(lambda _: None)
+        process.end(20)
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+    assert not alive(process.pid)
 
 
 def test_it_ends_with_its_engine() -> None:
