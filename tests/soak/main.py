@@ -15,7 +15,7 @@ import signal
 import sys
 import tempfile
 import time
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from pathlib import Path
 from random import Random
 
@@ -94,9 +94,7 @@ class Killer:
         engine = self._running("engine")
         wait_until(lambda: self._started(engine), "the engine is up")
         if alive(engine):
-            with suppress(ProcessLookupError):  # it may have died with its engine just now
-                os.kill(self._gateway.venues_pid(), signal.SIGKILL)
-            wait_until(lambda: not alive(engine), f"engine {engine} ended without its venues")
+            self._world.lose_venues(engine)
 
     def _restart_server(self) -> None:
         assert self._server is not None

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -136,11 +137,7 @@ class World:
                 self.client.command("quiet")
 
     def lose_sql(self, engine: int) -> None:
-        """Let no order be committed until that has ended the engine with this process id.
-
-        Then the client is started again: QuickFIX's initiator, once it was logged out, does not connect any more
-        (seen with its 1.16.0 against any acceptor's Logout).
-        """
+        """Let no order be committed until that has ended the engine with this process id."""
         with closing(sqlite3.connect(self.gateway.database_url.removeprefix("sqlite:///"), timeout=20)) as database:
             database.execute("CREATE TRIGGER lost BEFORE INSERT ON journal BEGIN SELECT RAISE(ABORT, 'lost'); END")
             database.commit()
@@ -149,6 +146,19 @@ class World:
             finally:
                 database.execute("DROP TRIGGER lost")
                 database.commit()
+        self._after_logout()
+
+    def lose_venues(self, engine: int) -> None:
+        """Kill the process of this engine that holds its connections, which ends it too."""
+        with suppress(ProcessLookupError):  # it may have died with its engine just now
+            os.kill(self.gateway.venues_pid(), signal.SIGKILL)
+        wait_until(lambda: not alive(engine), f"engine {engine} ends without its venues")
+        self._after_logout()
+
+    def _after_logout(self) -> None:
+        """Start the client again: QuickFIX's initiator, once it was logged out, does not connect any more (seen with
+        its 1.16.0 against any acceptor's Logout).
+        """
         self.kill_client()
 
     def _stop(self) -> None:
