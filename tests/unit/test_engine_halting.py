@@ -4,9 +4,10 @@ import threading
 
 import pytest
 
-from gateway.engine import halting
+from gateway.engine import halting, handover
 from gateway.engine.halting import Halt
 from gateway.errors import JournalHalted
+from gateway.fix.acceptor import GOODBYE_S
 from tests.fixtures.processes import wait_until
 
 
@@ -54,3 +55,8 @@ def test_the_loop_itself_can_halt() -> None:
     with halt.working:
         halt(error)
     assert done == [error]
+
+
+def test_the_farewell_is_not_cut_short_while_each_of_its_steps_keeps_to_its_time() -> None:
+    """A client that is told nothing, or too early, believes that its orders stay while they are being canceled."""
+    assert halting.TURN_LIMIT_S + handover._PATIENCE_S + GOODBYE_S + 1 < halting.FAREWELL_LIMIT_S
