@@ -22,6 +22,7 @@ from gateway.front.door import Place
 from gateway.front.engine_side import EngineSide, reach_engine
 from gateway.front.inbound import Inbound
 from gateway.front.logon import Logon, shown, take_logon
+from gateway.front.parting import Parting
 from gateway.front.refused import Refused, rejection_of
 from gateway.front.sending_time import off_by
 from gateway.front.tls import Identity, identity_of
@@ -55,7 +56,9 @@ class ClientSide(asyncio.Protocol):
         self._inbound = Inbound(front.settings)
         self._pumping = False
         self._ended = False  # the client has sent its last byte
+        self._told = False  # anything
         self._closed = False
+        self._parting: Parting
         self._logon_deadline = deadline
         self._deadline: asyncio.TimerHandle | None = None
         self._slow_timer: asyncio.TimerHandle | None = None
@@ -74,6 +77,7 @@ class ClientSide(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.has_begun = True
         self._transport = cast("asyncio.Transport", transport)
+        self._parting = Parting(self._transport)
         self._transport.set_write_buffer_limits(high=self._settings.max_buffered_bytes)
         tls = transport.get_extra_info("ssl_object")
         self._write = self._transport.write if tls else write_at_once(self._transport)
@@ -87,23 +91,22 @@ class ClientSide(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         at = time.time_ns()
-        if self._pumping and not self._closed and self._inbound.passes(data):
-            self._write_to_engine(data)
-            if self._tap:
-                self._tap.received(data, at)
-            if self._inbound.numbers.beyond:
-                self._wait_if_full()
+        if self._closed:
+            self._parting.discard(len(data))
             return
+        if passes := self._pumping and self._inbound.passes(data):
+            self._write_to_engine(data)
         if self._tap:
             self._tap.received(data, at)
-        if self._closed:
-            return
-        if self._pumping:
+        if passes:
+            if self._inbound.numbers.beyond:
+                self._wait_if_full()
+        elif self._pumping:
             self._pass_on(data)
-            return
-        self._received += data
-        if self._connecting is None:
-            self._look_for_logon()
+        else:
+            self._received += data
+            if self._connecting is None:
+                self._look_for_logon()
 
     def eof_received(self) -> bool:
         self._ended = True
@@ -120,6 +123,7 @@ class ClientSide(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.close("INFO", f"the client disconnected{f' ({exc})' if exc else ''}")
         self._clear_deadline()
+        self._parting.over()
         self._front.clients.discard(self)
         self._place.leave()
         if self._tap:
@@ -299,6 +303,7 @@ class ClientSide(asyncio.Protocol):
 
     def deliver(self, data: bytes) -> None:
         """Give the client these bytes."""
+        self._told = True
         self._write(data)
         if self._tap:
             self._tap.sent(data)
@@ -317,7 +322,7 @@ class ClientSide(asyncio.Protocol):
             del self._backend.sessions[self._session]
         self._clear_deadline()
         self._clear_slow_timer()
-        self._transport.close()
+        self._parting.begin(lingers=self._told and not self._ended)
         if self._engine is not None:
             self._engine.transport.close()
         self._deadline = asyncio.get_running_loop().call_later(self._settings.slow_reader_seconds, self.abort)

@@ -32,6 +32,12 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
+def short_goodbyes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or each front would wait at its end for the clients that its test has left open."""
+    monkeypatch.setattr("gateway.front.parting.LINGER_S", 0.01)
+
+
+@pytest.fixture(autouse=True)
 async def no_callback_failed() -> AsyncIterator[None]:
     """The event loop only logs what a protocol's callback raises; here it fails the test."""
     failures: list[dict[str, Any]] = []
