@@ -25,6 +25,7 @@ _READ_BYTES = 1 << 18
 _STOP_S = 15.0
 _TURN_S = 2.0
 _MS = 1_000_000  # ns
+_ENDED = "the venues' process ended"
 
 
 class VenueLink:
@@ -225,7 +226,9 @@ class VenueLink:
             while data := self._socket.recv(_READ_BYTES):
                 for words in self._unpacker.feed(data):
                     self._heard(words)
-            error: BaseException = GatewayError("the venues' process ended")
+            error: BaseException = GatewayError(_ENDED)
+        except ConnectionError:  # it had not read all that we said
+            error = GatewayError(_ENDED)
         except BaseException as raised:  # nobody else would hear of it on this thread
             error = raised
         if not self._stopping:

@@ -209,12 +209,15 @@ def test_the_engine_records_that_the_process_died_before_it_ends(
 ) -> None:
     monkeypatch.setattr("gateway.venues.link._TURN_S", 600)
     engine.turns = False
+    os.kill(engine.process.pid, signal.SIGSTOP)
+    engine.link.sign_of_life()  # of which it will not hear
     os.kill(engine.process.pid, signal.SIGKILL)
     until(lambda: engine.of(i.SignOfLife))
     assert engine.alerts() == ["VENUE_PROCESS_DIED"]
     assert not engine.deaths
     engine.of(i.SignOfLife)[0].done.set()
     until(lambda: engine.deaths)
+    assert isinstance(engine.deaths[0], GatewayError)
 
 
 def test_signals_are_for_the_engine_alone(engine: Engine) -> None:
