@@ -145,7 +145,7 @@ def _says(finding: Finding) -> str:
 def _text(value: Figure) -> str:
     if value is None:
         return "-"
-    return text_of(value) if isinstance(value, Decimal) else str(value)
+    return text_of(trim(value)) if isinstance(value, Decimal) else str(value)
 
 
 def _object(

@@ -115,10 +115,13 @@ def test_explain_says_so_when_the_figures_say_otherwise(config: Path) -> None:
         ("DUPLICATE_ORDER", "2s", [1_234_567_890], "age=1.23456789s refuses"),
         ("DUPLICATE_ORDER", "2s", [None], "age=- passes"),
         ("PRICE_COLLAR", "5%", ["100", "0.01", 35_000_000], "reference=100 tick_size=0.01 age=0.035s passes"),
+        ("PRICE_COLLAR", "5%", ["60000.00000000", "0.01000000", 0], "reference=60000 tick_size=0.01 age=0s passes"),
         ("ORDER_RATE", "20/1s", [0], "until_full=0s passes"),
     ],
 )
-def test_times_are_shown_in_seconds(code: str, value: str, figures: list[Any], shown: str) -> None:
+def test_times_are_shown_in_seconds_and_numbers_without_trailing_zeros(
+    code: str, value: str, figures: list[Any], shown: str
+) -> None:
     [finding] = derive(terms(), {"1": figures}, {1: limit(code, value)})
     assert check_line(finding) == f"{code} {value} account=ACME: {shown}"
 
