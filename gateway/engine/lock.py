@@ -24,7 +24,9 @@ def hold(path: Path, what: str) -> TextIO:
     except OSError as error:
         holder = file.read().strip() or "unknown"
         file.close()
-        raise ConfigError(f"{what} is in use by another engine, process {holder} (it holds {path})") from error
+        raise ConfigError(
+            f"{what} is in use by another engine, process {holder} (it holds {path}); stop that one first"
+        ) from error
     file.truncate(0)
     file.write(f"{os.getpid()}\n")
     file.flush()
