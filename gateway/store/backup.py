@@ -101,12 +101,16 @@ def _copy_sqlite(source: Path, target: Path) -> None:
     if not source.is_file():
         raise ConfigError(f"database {source}: nothing there")
     alone = unchanging(URL.create("sqlite", database=str(source)))
-    uri = alone.uri if alone else f"{source.absolute().as_uri()}?mode=ro"
+    # Who reads a write-ahead log makes files beside the database, and takes them away again if it may write. What a
+    # running gateway or a killed one has left stays.
+    mode = "ro" if source.with_name(source.name + "-wal").exists() else "rw"
+    uri = alone.uri if alone else f"{source.absolute().as_uri()}?mode={mode}"
     try:
         with (
             closing(sqlite3.connect(uri, uri=True)) as here,
             closing(sqlite3.connect(target)) as there,
         ):
+            here.execute("PRAGMA query_only=ON")
             here.backup(there)
             there.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
             (found,) = there.execute("PRAGMA quick_check(1)").fetchone()

@@ -104,6 +104,30 @@ def test_a_gateway_that_writes_meanwhile_is_noticed(
     assert "was written to while it was read" in capsys.readouterr().err
 
 
+def test_a_backup_leaves_what_an_orderly_end_left(file: Path, tmp_path: Path) -> None:
+    before = file.read_bytes(), file.stat().st_mtime_ns
+    backup_database(f"sqlite:///{file}", tmp_path / "copy")
+    assert [one.name for one in file.parent.iterdir()] == ["gateway.db"]
+    assert (file.read_bytes(), file.stat().st_mtime_ns) == before
+
+
+def test_a_backup_leaves_the_log_that_a_loss_left(file: Path, tmp_path: Path) -> None:
+    shelf = file.parent
+    lost = tmp_path / "lost" / "gateway.db"
+    lost.parent.mkdir()
+    with closing(sqlite3.connect(file)) as writing:
+        writing.execute("DELETE FROM journal")
+        writing.commit()
+        for one in shelf.iterdir():
+            (lost.parent / one.name).write_bytes(one.read_bytes())
+    before = {one.name: one.read_bytes() for one in lost.parent.iterdir() if not one.name.endswith("-shm")}
+    assert before["gateway.db-wal"]
+    backup_database(f"sqlite:///{lost}", tmp_path / "copy")
+    assert {one.name: one.read_bytes() for one in lost.parent.iterdir() if not one.name.endswith("-shm")} == before
+    with closing(sqlite3.connect(tmp_path / "copy")) as copy:
+        assert copy.execute("SELECT count(*) FROM journal").fetchone() == (0,)
+
+
 def test_elsewhere_files_are_read_beside_who_writes(file: Path) -> None:
     assert may_write(file.parent)
     assert unchanging(make_url(f"sqlite:///{file}")) is None
