@@ -138,6 +138,19 @@ def test_what_the_session_layer_refused_is_classified(database: Engine, log: Gro
     assert checked(database, log)[0].sql_alone == {"at a gap of the wire log": 1, "before the wire log begins": 1}
 
 
+def test_what_came_above_a_gap_and_was_filled_over_is_no_finding(database: Engine, log: GrowingLog) -> None:
+    at = START + DAY
+    fill = whole(b"8=FIX.4.4\x0135=4\x0134=899\x0149=DESK\x0143=Y\x0136=901\x01123=Y\x0110=0\x01")
+    for sender in (b"DESK", b"OTHER"):
+        log.put(Kind.IN, whole(b"8=FIX.4.4\x0135=0\x0134=900\x0149=%b\x0110=0\x01" % sender), at)
+    log.put(Kind.IN, whole(b"8=FIX.4.4\x0135=0\x0134=901\x0149=DESK\x0110=0\x01"), at)
+    log.put(Kind.IN, fill, at + 1)
+    log.put(Kind.IN, whole(b"8=FIX.4.4\x0135=0\x0134=899\x0149=DESK\x0110=0\x01"), at + 2)
+    result, found = checked(database, log)
+    assert result.wire_alone == {"not consumed, and filled over": 1, "seen before": 1, "unexplained": 3}
+    assert len(found) == 3, "another session's, one beyond the fill, and one that came after it"
+
+
 def test_a_logon_that_the_engine_answers_with_a_logout_is_in_the_wire_log_alone(
     database: Engine, log: GrowingLog
 ) -> None:

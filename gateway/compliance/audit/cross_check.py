@@ -31,6 +31,7 @@ of one message are at most (ns).
 """
 
 _NEVER = 1 << 62
+_MOST_DIGITS = 20
 
 _Connection = tuple[int, int]
 
@@ -43,10 +44,18 @@ class _Message(NamedTuple):
     rank: int
     direction: str
     key: bytes
+    sender: str
     msg_type: str
     number: str
     poss_dup: bool
     connection: _Connection
+
+
+class _Fill(NamedTuple):
+    """A SequenceReset(4) with GapFillFlag(123)=Y: these numbers are not sent again."""
+
+    at: int
+    numbers: range
 
 
 @dataclass(slots=True)
@@ -102,7 +111,9 @@ class _Check:
         self._last_matched: dict[tuple[_Connection, str], int] = {}  # the wire's record, by direction
         self._rejected: set[tuple[_Connection, str]] = set()  # by RefSeqNum(45)
         self._first_answers: dict[_Connection, str] = {}  # MsgType(35) of what went out first
-        self._sent_again: set[tuple[str, str]] = set()  # type and number of what came with PossDupFlag(43)=Y
+        # By SenderCompID(49): type and number of what came with PossDupFlag(43)=Y, and what gap fills passed over.
+        self._sent_again: set[tuple[str, str, str]] = set()
+        self._filled: dict[str, list[_Fill]] = defaultdict(list)
 
     def run(self) -> CrossChecked:
         for message in heapq.merge(self._of_wire(), self._of_sql(), key=lambda message: message.at):
@@ -153,8 +164,11 @@ class _Check:
             return "refused by the session layer"
         if message.poss_dup:
             return "seen before"
-        if (message.msg_type, message.number) in self._sent_again:
+        if (message.sender, message.msg_type, message.number) in self._sent_again:
             return "not consumed, and sent again"
+        number = _number(message.number)
+        if any(fill.at >= message.at and number in fill.numbers for fill in self._filled[message.sender]):
+            return "not consumed, and filled over"  # it came above a gap, and waited in the session layer
         return ""
 
     def _of_sql_alone(self, message: _Message) -> str:
@@ -218,16 +232,20 @@ class _Check:
         if any(part.startswith(_SECRETS) for part in fields):
             fields = [part.partition(b"=")[0] if part.startswith(_SECRETS) else part for part in fields]
             self._result.masked += connection is not None and self._since <= at < self._until
-        msg_type, number = _value(fields, b"35="), _value(fields, b"34=")
+        msg_type, number, sender = _value(fields, b"35="), _value(fields, b"34="), _value(fields, b"49=")
         poss_dup = b"43=Y" in fields
         if poss_dup and direction == "in":
-            self._sent_again.add((msg_type, number))
+            self._sent_again.add((sender, msg_type, number))
+        if msg_type == "4" and b"123=Y" in fields and direction == "in":
+            passed_over = range(_number(number), _number(_value(fields, b"36=")))
+            self._filled[sender].append(_Fill(at, passed_over))
         if connection is not None and direction == "out":
             self._first_answers.setdefault(connection, msg_type)
             if msg_type == "3":
                 self._rejected.add((connection, _value(fields, b"45=")))
         key = hashlib.sha256(_SOH.join(sorted(fields))).digest()[:16]
-        return _Message(at, connection is None, rank, direction, key, msg_type, number, poss_dup, connection or (0, 0))
+        where = connection or (0, 0)
+        return _Message(at, connection is None, rank, direction, key, sender, msg_type, number, poss_dup, where)
 
 
 def _deaths(connection: Connection, archived_until: int) -> list[tuple[int, int]]:
@@ -243,6 +261,11 @@ def _deaths(connection: Connection, archived_until: int) -> list[tuple[int, int]
         first = told[0].at if told and told[0].state == "started" else 0
         found.append((0, max(archived_until, first)))
     return found
+
+
+def _number(text: str) -> int:
+    """0 for what is none."""
+    return int(text) if text.isdecimal() and len(text) < _MOST_DIGITS else 0
 
 
 def _value(fields: list[bytes], tag: bytes) -> str:
