@@ -11,7 +11,7 @@ from gateway.compliance.retention.classes import CLASSES, TABLES
 from gateway.compliance.retention.days import SealedDay, sealed_days
 from gateway.compliance.retention.holds import all_holds, last_number, resolved, standing
 from gateway.compliance.retention.ledger import Entry, Stage
-from gateway.compliance.retention.needs import SLACK, facts_of, key_of, needs_of
+from gateway.compliance.retention.needs import SLACK, NeedsOfDays, facts_of, key_of
 from gateway.compliance.retention.select import Hold, Needs, why_kept
 from gateway.engine.clock import DAY
 from gateway.errors import ConfigError
@@ -57,6 +57,7 @@ class Choice:
 
         over: classes and days to leave out, since nothing is left of them.
         """
+        needed: NeedsOfDays | None = None
         for day in self.days:
             names = [
                 name
@@ -64,7 +65,8 @@ class Choice:
                 if self._is_due(name, day) and any(table in day.ranges for table in tables)
             ]
             if names := [name for name in names if (name, day.day) not in over]:
-                needs = needs_of(self._connection, self._sealed(), day.until)
+                needed = needed or NeedsOfDays(self._connection)
+                needs = needed.before(day.until, self._sealed())
                 holds = resolved(self._connection, self._holds, day.since - SLACK, day.until + SLACK)
                 for name in names:
                     yield self._choose(name, day, needs, holds)

@@ -1,12 +1,14 @@
 """What SQL says that the engine may need again, and what of each record decides whether it may go."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, func, literal, or_, select
 
 from gateway.compliance.retention.classes import TABLES
 from gateway.compliance.retention.select import Facts, Needs
+from gateway.engine.clock import DAY
 from gateway.store.codec import decode_event
 from gateway.store.readers import RECONCILE
 from gateway.store.tables import journal, messages, metadata, orders, sessions, venue_calls
@@ -19,38 +21,64 @@ _KINDS = {"journal": "event_type", "venue_calls": "operation", "messages": "msg_
 _PLAIN = ("order_id", "session", "cl_ord_id", "direction", "epoch")
 
 
-def needs_of(connection: Connection, sealed: Mapping[str, int], until: int) -> Needs:
-    """What must stay of the days before `until`, nanoseconds UTC."""
-    in_use = _orders_in_use(connection, until)
-    return Needs(
-        sealed=sealed,
-        newest={name: _newest(connection, name) for name in TABLES},
-        orders=in_use,
-        names=frozenset(_names(connection, in_use)),
-        epochs={row.session: row.epoch for row in connection.execute(select(sessions.c.session, sessions.c.epoch))},
-        proven={
-            row.session: row.proven_report_id
-            for row in connection.execute(select(sessions.c.session, sessions.c.proven_report_id))
-        },
-        compared=frozenset(
-            connection.execute(
-                select(func.max(venue_calls.c.id))
-                .where(venue_calls.c.operation == RECONCILE)
-                .group_by(venue_calls.c.venue_account)
-            ).scalars()
-        ),
+class _Span(NamedTuple):
+    """An order's. goes_on: it is open or unknown."""
+
+    order_id: str
+    received_at: int
+    updated_at: int
+    goes_on: bool
+
+
+class NeedsOfDays:
+    """What must stay of each day, as of one moment. Orders stay in their table for good: they are looked through once
+    for all days.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._spans = [_Span(*row) for row in connection.execute(_spans())]
+        newest = select(journal.c.order_id).where(journal.c.event_type == "OrderReceived")
+        newest = newest.order_by(journal.c.position.desc()).limit(1)
+        self._newest_order = frozenset(connection.execute(newest).scalars())
+        numbers = select(sessions.c.session, sessions.c.epoch, sessions.c.proven_report_id)
+        known = connection.execute(numbers).all()
+        self._always = Needs(
+            sealed={},
+            newest={name: _newest(connection, name) for name in TABLES},
+            epochs={row.session: row.epoch for row in known},
+            proven={row.session: row.proven_report_id for row in known},
+            compared=frozenset(connection.execute(_compared()).scalars()),
+        )
+
+    def before(self, until: int, sealed: Mapping[str, int]) -> Needs:
+        """What must stay of the days before the midnight `until`, nanoseconds UTC."""
+        in_use = self.orders_in_use(until)
+        names = frozenset(_names(self._connection, in_use))
+        return replace(self._always, sealed=sealed, orders=in_use, names=names)
+
+    def orders_in_use(self, until: int) -> frozenset[str]:
+        """Open or unknown, or with events after the day; and the newest, above whose number new ones are given."""
+        first, last = until - SLACK, until + SLACK
+        spans = (s.order_id for s in self._spans if s.received_at < last and (s.goes_on or s.updated_at >= first))
+        return self._newest_order.union(spans)
+
+
+def _spans() -> Select[Any]:
+    """Those that are in use at some midnight, as orders_in_use has it."""
+    goes_on = or_(orders.c.is_open, orders.c.is_unknown)
+    is_over_one = (orders.c.updated_at + SLACK) // DAY > (orders.c.received_at - SLACK) // DAY
+    return select(orders.c.order_id, orders.c.received_at, orders.c.updated_at, goes_on).where(
+        or_(goes_on, is_over_one)
     )
 
 
-def _orders_in_use(connection: Connection, until: int) -> frozenset[str]:
-    """Open or unknown, or with events after the day; and the newest, above whose number new ones are given."""
-    went_on = orders.c.updated_at >= until - SLACK
-    query = select(orders.c.order_id).where(
-        orders.c.received_at < until + SLACK, or_(orders.c.is_open, orders.c.is_unknown, went_on)
+def _compared() -> Select[Any]:
+    return (
+        select(func.max(venue_calls.c.id))
+        .where(venue_calls.c.operation == RECONCILE)
+        .group_by(venue_calls.c.venue_account)
     )
-    newest = select(journal.c.order_id).where(journal.c.event_type == "OrderReceived")
-    last = connection.execute(newest.order_by(journal.c.position.desc()).limit(1)).scalars()
-    return frozenset(connection.execute(query).scalars()) | frozenset(last)
 
 
 def _names(connection: Connection, order_ids: frozenset[str]) -> Iterator[tuple[str, str]]:
