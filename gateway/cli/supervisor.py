@@ -1,10 +1,12 @@
 """Keeps the front and the engine running: starts both, restarts what dies, stops both in order."""
 
+import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from loguru import logger
@@ -92,6 +94,7 @@ class Supervisor:
                     for child in self._children:
                         child.reload_keys()
                 code = self._look()
+                self._bury()
                 if code is not None:
                     for child in self._children:
                         child.give_up()
@@ -100,6 +103,17 @@ class Supervisor:
         finally:
             for child in self._children:
                 child.stop()
+
+    def _bury(self) -> None:
+        """Collect dead processes that none of our own has: the first process of a container inherits them, such as the
+        one of an engine that died, for its venues.
+        """
+        if not hasattr(os, "waitid"):
+            return
+        ours = {child.process.pid for child in self._children if child.process and child.process.returncode is None}
+        with suppress(ChildProcessError):  # there are none at all
+            while (dead := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) and dead.si_pid not in ours:
+                os.waitpid(dead.si_pid, 0)
 
     def _look(self) -> int | None:
         now = time.monotonic()
