@@ -1,7 +1,9 @@
 """The connection to the engine that belongs to one client."""
 
 import asyncio
+import os
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 _MAX_ANSWER_BYTES = 1 << 20
 _RESEND_REQUEST = b"\x0135=2\x01"
 _TRY_AGAIN_S = 0.1
+_REST_BYTES = 1 << 16
 _BEGIN_SEQ_NO = re.compile(rb"\x0135=2\x01(?:(?!10=)[^\x01]+\x01)*?7=(\d{1,9})\x01")
 
 
@@ -76,9 +79,20 @@ class EngineSide(asyncio.Protocol):
             self._client.answer_received()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if exc is not None:
+            self._read_rest()
         why = f" ({exc})" if exc else ""
         off = "" if self._answer is None else self._client.clock_off
         self._client.close("WARNING" if off else "INFO", f"the engine closed the connection{why}{off}")
+
+    def _read_rest(self) -> None:
+        """What it said before it closed. Where client's bytes went to it just then, the transport has given up over
+        them, and what it has not read yet may be the Logout(5) that says why.
+        """
+        descriptor = self.transport.get_extra_info("socket").fileno()  # the transport's until this callback ends
+        with suppress(OSError):
+            while not self._client.is_closed and (data := os.read(descriptor, _REST_BYTES)):
+                self.data_received(data)
 
     def pause_writing(self) -> None:
         self.paused = True

@@ -1,6 +1,7 @@
 """How connections end that the front closes: the client can read why, whatever it has sent, and not forever."""
 
 import asyncio
+import os
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -119,6 +120,41 @@ def test_a_client_that_sends_much_can_read_the_engines_logout(
             assert await rest(sock) == LOGOUT
 
     in_loop(loop_factory, replace(settings, max_buffered_bytes=1 << 16), test)
+
+
+@LOOPS
+def test_what_the_engine_said_last_is_read_where_it_takes_no_more(
+    settings: FrontSettings, loop_factory: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client's bytes come just as the engine hangs up."""
+
+    async def test(front: Front, engine: Engine) -> None:
+        loop = asyncio.get_running_loop()
+        with await connected(front) as sock:
+            await loop.sock_sendall(sock, LOGON)
+            reader, writer = await engine.connection()
+            assert len(await reader.readexactly(len(LOGON))) == len(LOGON)
+            writer.write(ANSWER)
+            assert await read(sock, len(ANSWER)) == ANSWER
+            (client,) = front._state.clients
+            pass_on = client._write_to_engine
+
+            def too_late(data: bytes) -> None:
+                os.write(writer.get_extra_info("socket").fileno(), LOGOUT)
+                shutdown(writer)
+                pass_on(data)
+
+            monkeypatch.setattr(client, "_write_to_engine", too_late)
+            await loop.sock_sendall(sock, ORDER)
+            assert await rest(sock) == LOGOUT
+
+    in_loop(loop_factory, settings, test)
+
+
+def shutdown(writer: asyncio.StreamWriter) -> None:
+    """Now, and not in the loop's next turn."""
+    with socket.socket(fileno=os.dup(writer.get_extra_info("socket").fileno())) as same:
+        same.shutdown(socket.SHUT_RDWR)
 
 
 @LOOPS
