@@ -54,7 +54,9 @@ def place_of(lock: TextIO) -> str:
 
 
 class Lease:
-    """Held from take() to release(). check() is called on every thread that sends."""
+    """Held from take() to release(). check() is called on every thread that sends; the venues' process is given the
+    deadline with what it is to send.
+    """
 
     def __init__(
         self,

@@ -1,6 +1,7 @@
 """The engine's end of the venues' process: hands it what is released, and keeps what it says of the market.
 
-What is kept is read by the engine's thread and replaced whole by this object's; all else goes into the inbox.
+What is kept is read by the engine's thread while this object's replaces it, entry by entry where it is not all of it;
+all else goes into the inbox.
 """
 
 import itertools

@@ -35,7 +35,7 @@ class TimeSample:
 
 
 class VenueClock:
-    """Reads the venue's time from our own clock (UTC ns). Reading is safe from any thread: it is one integer."""
+    """Reads the venue's time from our own clock (UTC ns)."""
 
     def __init__(self, now_ns: Callable[[], int]) -> None:
         self.now_ns = now_ns
