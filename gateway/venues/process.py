@@ -149,7 +149,12 @@ class _Engine(asyncio.Protocol):
             self._later.cancel()
             self._later = None
         if said and self._transport is not None:
-            self._transport.write(w.packed(said))
+            try:
+                data = w.packed(said)
+            except Exception:  # a fill may be among them: a fresh start asks the venue for what was not heard
+                logger.opt(exception=True).critical("what adapters said cannot be handed over")
+                os._exit(1)
+            self._transport.write(data)
 
     async def close(self) -> None:
         """Say what is left, and hang up."""

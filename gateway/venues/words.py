@@ -6,7 +6,7 @@ Pickle, since both ends are one program: the process is the engine's own child.
 
 import pickle
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -133,17 +133,20 @@ class Unpacker:
     """Batches from what arrives, in whatever pieces."""
 
     def __init__(self) -> None:
-        self._data = b""
+        self._rest = bytearray()
 
-    def feed(self, data: bytes) -> Iterator[list[Any]]:
+    def feed(self, data: bytes) -> list[list[Any]]:
         """Those that are complete now."""
-        data = self._data + data if self._data else data
+        rest = self._rest
+        rest += data
+        batches: list[list[Any]] = []
         at = 0
-        while len(data) - at >= _LENGTH.size:
+        while len(rest) - at >= _LENGTH.size:
             begin = at + _LENGTH.size
-            end = begin + _LENGTH.unpack_from(data, at)[0]
-            if end > len(data):
+            end = begin + _LENGTH.unpack_from(rest, at)[0]
+            if end > len(rest):
                 break
-            yield pickle.loads(memoryview(data)[begin:end])  # noqa: S301 - our own process wrote it
+            batches.append(pickle.loads(rest[begin:end]))  # noqa: S301 - our own process wrote it
             at = end
-        self._data = data[at:]
+        del rest[:at]
+        return batches

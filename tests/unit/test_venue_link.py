@@ -5,12 +5,13 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -35,7 +36,7 @@ BTC, USDT = Balance("BTC", Decimal(1), Decimal(0), 5), Balance("USDT", Decimal("
 
 
 class Talking(FakeVenue):
-    """Tells all that there is to tell, in order; accepts what it is given. Intents 98 and 99 end the process."""
+    """Tells all that there is to tell, in order; accepts what it is given. Intents 97 to 99 end the process."""
 
     capabilities = Capabilities(ord_types=frozenset(), times_in_force=frozenset(), dead_man_timer=True)
 
@@ -58,6 +59,8 @@ class Talking(FakeVenue):
 
     def note(self, what: str, intent: Intent) -> None:
         super().note(what, intent)
+        if intent.intent_id == 97:
+            self.sinks.quotes("a", cast(Any, threading.Lock()))  # what cannot be handed over
         if intent.intent_id == 98:
             os.kill(os.getpid(), signal.SIGKILL)
         if intent.intent_id == 99:
@@ -191,7 +194,7 @@ def test_after_stop_nothing_is_sent_and_it_is_said(engine: Engine) -> None:
     assert not engine.deaths
 
 
-@pytest.mark.parametrize("intent_id", [98, 99])
+@pytest.mark.parametrize("intent_id", [97, 98, 99])
 def test_when_the_process_dies_no_more_orders_are_taken_and_it_is_said(engine: Engine, intent_id: int) -> None:
     engine.link.release([place(intent_id)])
     until(lambda: engine.deaths)
