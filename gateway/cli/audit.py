@@ -17,7 +17,6 @@ from gateway.cli.archives import overlaps, show_archives
 from gateway.cli.database import reading
 from gateway.cli.exits import refuse
 from gateway.cli.options import DEFAULT_CONFIG, ConfigOption
-from gateway.cli.parent import stop_with_parent
 from gateway.cli.public_key import PublicKeyOption, named_public_key
 from gateway.cli.signals import Signals
 from gateway.cli.times import utc_text
@@ -43,6 +42,7 @@ from gateway.config import Config, load_config
 from gateway.domain.wording import counted
 from gateway.errors import GatewayError
 from gateway.logs import setup_logging
+from gateway.parent import stop_with_parent
 from gateway.store.database import open_existing
 
 _UNDER_WAY = 5 * 10**9

@@ -13,11 +13,11 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
 
 from gateway.cli.exits import ENGINE_MISSING, EXIT_CONFIG, EXIT_DRAINED, EXIT_HALTED
-from gateway.cli.parent import stop_with_parent
 from gateway.cli.signals import RELOAD_KEYS, Signals
 from gateway.config import Config, load_config
 from gateway.errors import ConfigError, GatewayError, JournalHalted
 from gateway.logs import setup_logging
+from gateway.parent import stop_with_parent
 from gateway.venues.fork import VenueProcess
 
 

@@ -8,7 +8,6 @@ import typer
 import uvloop
 
 from gateway.cli.exits import EXIT_CONFIG
-from gateway.cli.parent import stop_with_parent
 from gateway.config import Config, SessionConfig
 from gateway.config_front import PasswordLogonConfig, SignatureLogonConfig, TlsConfig
 from gateway.config_shared import SharedFront, gateways_of, load_front
@@ -28,6 +27,7 @@ from gateway.front import (
     run_front,
 )
 from gateway.logs import setup_logging
+from gateway.parent import stop_with_parent
 from gateway.wire.versions import transport
 
 

@@ -8,10 +8,10 @@ import uvloop
 from loguru import logger
 
 from gateway.cli.exits import EXIT_CONFIG
-from gateway.cli.parent import stop_with_parent
 from gateway.config import load_config
 from gateway.errors import ConfigError
 from gateway.logs import setup_logging
+from gateway.parent import stop_with_parent
 from gateway.watchdog import run_watchdog
 
 

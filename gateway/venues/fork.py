@@ -12,7 +12,9 @@ from typing import NoReturn
 
 from loguru import logger
 
-_PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15  # linux/prctl.h
+from gateway.parent import stop_with_parent
+
+_PR_SET_NAME = 15  # linux/prctl.h
 
 
 class VenueProcess:
@@ -48,12 +50,10 @@ class VenueProcess:
 def _child(parent: int, run: Callable[[], None]) -> NoReturn:
     code = 1
     try:
+        stop_with_parent(parent, signal.SIGKILL)
         if sys.platform == "linux":
-            prctl = ctypes.CDLL(None).prctl
-            prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-            prctl(_PR_SET_NAME, b"fixgw-venues")
-        if os.getppid() == parent:
-            run()
+            ctypes.CDLL(None).prctl(_PR_SET_NAME, b"fixgw-venues")
+        run()
         code = 0
     except BaseException as error:  # the engine sees the end, and the log has the reason
         logger.opt(exception=error).critical("the venues' process died")
