@@ -58,8 +58,11 @@ async def _serve(connection: socket.socket, builders: Iterable[Callable[[Sinks],
     else:
         engine.say(w.Built(engine.dispatcher.capabilities))
         await engine.over.wait()
-        async with asyncio.timeout(_STOP_S):
-            await engine.dispatcher.stop()
+        try:
+            async with asyncio.timeout(_STOP_S):
+                await engine.dispatcher.stop()
+        except TimeoutError:
+            logger.error("the venues' connections do not close within {} s", _STOP_S)
     await engine.close()
 
 
