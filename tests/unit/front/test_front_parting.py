@@ -99,6 +99,16 @@ def test_a_client_that_sends_much_and_is_refused_can_read_why(
     in_loop(loop_factory, settings, test)
 
 
+async def logged_on(sock: socket.socket, engine: Engine) -> asyncio.StreamWriter:
+    """To the engine's end of this client's connection."""
+    await asyncio.get_running_loop().sock_sendall(sock, LOGON)
+    reader, writer = await engine.connection()
+    assert len(await reader.readexactly(len(LOGON))) == len(LOGON)
+    writer.write(ANSWER)
+    assert await read(sock, len(ANSWER)) == ANSWER
+    return writer
+
+
 @LOOPS
 def test_a_client_that_sends_much_can_read_the_engines_logout(
     settings: FrontSettings, loop_factory: Loop, log: list[str]
@@ -106,12 +116,8 @@ def test_a_client_that_sends_much_can_read_the_engines_logout(
     async def test(front: Front, engine: Engine) -> None:
         loop = asyncio.get_running_loop()
         with await connected(front) as sock:
-            await loop.sock_sendall(sock, LOGON)
-            reader, writer = await engine.connection()
-            assert len(await reader.readexactly(len(LOGON))) == len(LOGON)
+            writer = await logged_on(sock, engine)
             writer.transport.pause_reading()  # type: ignore[attr-defined]  # asyncio declares it on ReadTransport
-            writer.write(ANSWER)
-            assert await read(sock, len(ANSWER)) == ANSWER
             sending = asyncio.ensure_future(loop.sock_sendall(sock, FLOOD))
             writer.write(LOGOUT)
             writer.close()
@@ -131,11 +137,7 @@ def test_what_the_engine_said_last_is_read_where_it_takes_no_more(
     async def test(front: Front, engine: Engine) -> None:
         loop = asyncio.get_running_loop()
         with await connected(front) as sock:
-            await loop.sock_sendall(sock, LOGON)
-            reader, writer = await engine.connection()
-            assert len(await reader.readexactly(len(LOGON))) == len(LOGON)
-            writer.write(ANSWER)
-            assert await read(sock, len(ANSWER)) == ANSWER
+            writer = await logged_on(sock, engine)
             (client,) = front._state.clients
             pass_on = client._write_to_engine
 
