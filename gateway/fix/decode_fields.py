@@ -94,6 +94,7 @@ terms of the order are fields of their own. The group of parties comes last; of 
 _MAX_ECHO = 64  # characters a value
 _MAX_PARTY_FIELDS = 100
 _PARTY_MEMBERS = frozenset({t.PARTY_ID_SOURCE, t.PARTY_ROLE, t.NO_PARTY_SUB_IDS, t.PARTY_SUB_ID, t.PARTY_SUB_ID_TYPE})
+_PARTIES = frozenset({t.NO_PARTY_IDS, t.PARTY_ID, *_PARTY_MEMBERS})
 
 
 def refuse_unsupported(values: Values) -> None:
@@ -134,6 +135,12 @@ def echo_of(text: str, values: Values, begin_string: str) -> Echo:
     if t.NO_PARTY_IDS in values:
         echo += _parties(text)
     return tuple(echo)
+
+
+def echo_in(echo: Echo, begin_string: str) -> Echo:
+    """What of an order's echo reports of another version have, too. Parties are in all of them."""
+    known = ECHOED[begin_string] | _PARTIES
+    return tuple((tag, value) for tag, value in echo if tag in known)
 
 
 def _parties(text: str) -> Fields:

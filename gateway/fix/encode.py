@@ -8,7 +8,7 @@ Source: FIX 4.2 and FIX 4.4, volume 4; what differs between the two is in dialec
 from functools import lru_cache
 from time import gmtime, strftime
 
-from gateway.domain.commands import RequestMassStatus
+from gateway.domain.commands import Echo, RequestMassStatus
 from gateway.domain.events import NewOrderRefused
 from gateway.domain.mass_reports import MassCancelReport, SecurityList
 from gateway.domain.money import text_of
@@ -16,6 +16,7 @@ from gateway.domain.order import Order, RequestKind
 from gateway.domain.reports import BusinessReject, CancelReject, ExecutionReport, Report
 from gateway.domain.values import ExecType, TimeInForce
 from gateway.fix import dialect as d
+from gateway.fix.decode_fields import echo_in
 from gateway.fix.encode_mass import encode_mass_cancel_report, encode_security_list, mass_status_fields
 from gateway.fix.safe_text import safe
 from gateway.wire.tags import EXPIRE_DATE
@@ -85,9 +86,14 @@ def _execution_report(report: ExecutionReport, order: Order, dialect: d.Dialect,
         body += f"126={utc_timestamp(order.expire_time, digits)}\x01"
     if report.of_mass_status is not None:
         body += mass_status_fields(report.of_mass_status)
-    for tag, value in (*report.echo, *order.echo):
+    for tag, value in (*report.echo, *_order_echo(report, order, dialect)):
         body += f"{tag}={value}\x01"
     return body
+
+
+def _order_echo(report: ExecutionReport, order: Order, dialect: d.Dialect) -> Echo:
+    """The client's own fields: of a copy those that its session's version has, else it would be refused as a whole."""
+    return echo_in(order.echo, dialect) if report.copy_of else order.echo
 
 
 def _copy(report: ExecutionReport, dialect: d.Dialect) -> str:

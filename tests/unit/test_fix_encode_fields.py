@@ -94,6 +94,14 @@ def test_all_that_is_echoed_belongs_to_both_messages(dialect: Dialect) -> None:
     assert not ECHOED[dialect] & UNSUPPORTED
 
 
+@pytest.mark.parametrize(("dialect", "theirs"), [("FIX.4.2", {109}), ("FIX.4.4", {583}), ("FIX.5.0SP2", {583, 1028})])
+def test_a_copy_echoes_what_its_own_version_has(dialect: Dialect, theirs: set[int]) -> None:
+    order = ORDER._replace(echo=((15, "USDT"), (109, "CLIENT"), (583, "LINK"), (1028, "Y"), *PARTIES))
+    copy = report(ExecType.NEW, order)._replace(copy_of="DESK")
+    sent = split_fields(on_the_wire(encode(copy, dialect), dialect))
+    assert {tag for tag, _ in sent} & {15, 109, 583, 1028, 453} == {15, 453} | theirs
+
+
 def test_poss_resend_is_a_header_field() -> None:
     message = to_quickfix(encode(report(ExecType.NEW, ORDER), "FIX.4.4"), poss_resend=True)
     assert message.getHeader().getField(97) == "Y"
