@@ -3,9 +3,10 @@
 from gateway.domain import commands as c
 from gateway.domain.risk.denial import Denial, deny
 from gateway.domain.session_profile import SessionProfile
-from gateway.domain.values import OrdRejReason
+from gateway.domain.values import OrdRejReason, TimeInForce
 
 _SECOND = 1_000_000_000
+_DAY = 86_400 * _SECOND
 
 
 def too_old(command: c.NewOrder | c.ReplaceOrder, profile: SessionProfile) -> Denial | None:
@@ -21,6 +22,18 @@ def too_old(command: c.NewOrder | c.ReplaceOrder, profile: SessionProfile) -> De
         age=f"{age}s",
         session=profile.key,
     )
+
+
+def day_over(command: c.NewOrder, day_close: int) -> Denial | None:
+    """A day order that was lost on its day and comes again on a later one: it would have ended with its own.
+
+    Only of what is marked as sent before: the time in any other may be one of a clock that is wrong by hours.
+    day_close: of the trading day in which it came.
+    """
+    made_earlier = command.sent_at is not None and command.sent_at < day_close - _DAY
+    if not (command.repeated and made_earlier and command.time_in_force is TimeInForce.DAY):
+        return None
+    return deny("EXPIRE_TIME_PASSED", OrdRejReason.TOO_LATE_TO_ENTER, time_in_force="DAY")
 
 
 def too_late(asked_at: int, max_age: int, at: int) -> Denial | None:

@@ -7,7 +7,7 @@ from gateway.domain import commands as c
 from gateway.domain import events as e
 from gateway.domain import risk
 from gateway.domain.advance import advance, only_reduces
-from gateway.domain.ages import too_late, too_old
+from gateway.domain.ages import day_over, too_late, too_old
 from gateway.domain.book import Book
 from gateway.domain.changes import Changes
 from gateway.domain.frozen import frozen
@@ -45,7 +45,7 @@ def decide_new_order(
     book: Book,
 ) -> tuple[Changes, risk.Decision]:
     """An order of its own even if it is denied, so that the denial has a place in the books."""
-    decision = _check_new(command, account, profile, market, book)
+    decision = _check_new(command, account, profile, market, day_close, book)
     return _received_or_denied(command, order_id, client_id_prefix, account, profile, day_close, decision), decision
 
 
@@ -107,9 +107,9 @@ def _received_or_denied(
 
 
 def _check_new(
-    command: c.NewOrder, account: Account, profile: SessionProfile, market: Market, book: Book
+    command: c.NewOrder, account: Account, profile: SessionProfile, market: Market, day_close: int, book: Book
 ) -> risk.Decision:
-    denial = too_old(command, profile)
+    denial = too_old(command, profile) or day_over(command, day_close)
     if denial is not None:
         return risk.Decision(denial)
     return _check(_terms(command), account, profile, market, book, command.at)

@@ -26,11 +26,11 @@ def world(tmp_path: Path) -> Iterator[World]:
     assert made.halted == []
 
 
-def place(world: World, number: int, made_at: int, more: str = "") -> None:
+def place(world: World, number: int, made_at: int, more: str = "", tif: str = "1") -> None:
     """The order A, as the client made it then."""
     world.receive(
-        f"8=FIX.4.4\x0135=D\x0134={number}\x01{more}11=A\x0155=BTCUSDT\x0154=1\x0138=1\x0140=2\x0144=100\x0159=1\x01"
-        f"60={utc_timestamp(made_at)}\x01",
+        f"8=FIX.4.4\x0135=D\x0134={number}\x01{more}11=A\x0155=BTCUSDT\x0154=1\x0138=1\x0140=2\x0144=100\x01"
+        f"59={tif}\x0160={utc_timestamp(made_at)}\x01",
         number,
     )
 
@@ -65,6 +65,24 @@ def test_only_what_was_sent_on_an_earlier_day_is_its_repetition(world: World) ->
     place(world, 4, world.time, "97=Y\x01")  # an order of today, which never came the first time
     wait_until(lambda: placed(world) == 2, "an order of today is another one")
     assert [row.order_id for row in world.rows(select(orders))] == ["O1", "O2"]
+
+
+@pytest.mark.parametrize("flag", ["43=Y\x01", "97=Y\x01"])
+def test_a_day_order_that_was_lost_on_its_day_is_not_for_the_next(world: World, flag: str) -> None:
+    world.start()
+    place(world, 1, day_start(world.time, 0) - 1, flag, tif="0")
+    wait_until(lambda: len(world.rows(select(reports))) == 1, "it is refused")
+    told = world.rows(select(reports.c.body))[0][0] + "\x01"
+    assert "\x0158=EXPIRE_TIME_PASSED time_in_force=DAY\x01" in told
+    assert "\x01103=4\x01" in told
+    assert placed(world) == 0
+
+
+@pytest.mark.parametrize(("flag", "before", "tif"), [("43=Y\x01", 0, "0"), ("", 1, "0"), ("43=Y\x01", 1, "1")])
+def test_what_is_of_today_or_not_marked_or_for_longer_is_taken(world: World, flag: str, before: int, tif: str) -> None:
+    world.start()
+    place(world, 1, day_start(world.time, 0) - before, flag, tif=tif)
+    wait_until(lambda: placed(world) == 1, "it is sent")
 
 
 def _refused(world: World) -> VenueRefused:
