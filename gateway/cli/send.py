@@ -278,7 +278,8 @@ def status(ctx: typer.Context, cl_ord_id: _ClOrdId, symbol: _Symbol = None, side
     """
 
     async def act(client: FixClient, desk: Desk) -> int:
-        client.status(cl_ord_id, symbol=symbol, side=side)
+        ord_status_req_id = [] if desk.version == "FIX.4.2" else [(790, cl_ord_id)]
+        client.status(cl_ord_id, symbol=symbol, side=side, extra=ord_status_req_id)
         return await _finish(client, desk, Request("H", cl_ord_id, client.next_out - 1))
 
     _converse(ctx, act)

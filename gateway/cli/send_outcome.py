@@ -62,7 +62,10 @@ async def await_outcome(
 def _concerns(message: FixMessage, request: Request) -> bool:
     if message.type in {"3", "j"}:
         return message.get(45) == str(request.seq)
-    return message.type in {"8", "9"} and request.cl_ord_id in {message.get(11), message.get(41)}
+    if request.msg_type == "H" and not (message.get(150) == "I" or message.get(20) == "3"):
+        return False  # it has waited for our Logon: the order may stand otherwise by now
+    named = {message.get(11), message.get(41), message.get(790)}  # 790: where the order goes by a later id
+    return message.type in {"8", "9"} and request.cl_ord_id in named
 
 
 def _is_settled(report: FixMessage, request: Request) -> bool:

@@ -60,8 +60,9 @@ class StandIn:
         if message.type == "G":
             request = [*echo, (41, message[41])]
             return [("8", [*request, (150, "E"), (39, "E")]), ("8", [*request, (150, "5"), (39, "0")])]
-        if message.type == "H":
-            return [("8", [*echo, (150, "I"), (39, "1"), (14, "0.2")])]
+        if message.type == "H":  # before the answer comes a fill that waited; the order goes by another id by now
+            status = [(11, "c3"), *echo[1:], (790, message[790]), (150, "I"), (39, "2"), (14, "0.5")]
+            return [("8", [*echo, (150, "F"), (39, "1"), (14, "0.2")]), ("8", status)]
         return []
 
     @staticmethod
@@ -161,6 +162,7 @@ async def test_replace_and_status(gateway: StandIn, environment: dict[str, str])
     code, output = await run(environment, "status", request[11])
     assert code == 0
     assert "CumQty=0.2" in output
+    assert f"done: {request[11]}, order is Filled" in output
 
 
 async def test_no_answer_exits_with_3_and_says_how_to_ask(gateway: StandIn, environment: dict[str, str]) -> None:
