@@ -31,6 +31,10 @@ _LINGER_S = 2.0
 """How long a connection is read after another has taken its place: what happened before the other was subscribed may
 still be on its way here."""
 
+_STOOD_S = 10.0
+"""A connection that did not stand as long is followed by another only after a while, and a longer one each time: the
+venue bans an address that connects too often (300 times in five minutes), and then no cancel passes either."""
+
 _RECV_WINDOW_MS = 5_000
 _FIRST = asyncio.FIRST_COMPLETED
 
@@ -152,8 +156,9 @@ class UserStream:
             task.add_done_callback(self._retiring.discard)
 
     async def _run(self) -> None:
+        loop, short_lived = asyncio.get_running_loop(), 0  # so many connections in a row
         while True:
-            connection = await self._open_until_done()
+            connection = await self._open_until_done(short_lived)
             if connection is None:  # the one to be renewed died meanwhile
                 continue
             if self.connection is not None and self.connection.closed.done():
@@ -166,7 +171,10 @@ class UserStream:
             self.connection = connection
             if had_gap:
                 self._hooks.up()
+            began = loop.time()
             await self._watch(connection)
+            stood = loop.time() - began >= min(_STOOD_S, self._lifetime_s)
+            short_lived = 0 if stood else short_lived + 1
 
     async def _watch(self, connection: WsConnection) -> None:
         """Return when another connection is wanted; with `connection` None if this one is of no use any more."""
@@ -185,8 +193,10 @@ class UserStream:
             self.connection = None
             self._hooks.down(connection.closed.result())
 
-    async def _open_until_done(self) -> WsConnection | None:
+    async def _open_until_done(self, short_lived: int) -> WsConnection | None:
         old, attempt = self.connection, 0
+        if short_lived:
+            await self._wait(backoff_s(short_lived), old)
         while True:
             ready, self._next = self._next, None
             self._moved.clear()

@@ -10,6 +10,7 @@ import pytest
 from aiohttp import web
 
 from gateway.venues.backoff import backoff_s
+from gateway.venues.binance import user_stream
 from gateway.venues.binance.clock import VenueClock
 from gateway.venues.binance.environments import Credentials
 from gateway.venues.binance.limits import Limits
@@ -172,6 +173,43 @@ class TestStream:
         async with asyncio.timeout(30):
             await first.closed
         assert end.told == ["up"]
+        await end.stream.stop()
+
+    async def test_connections_that_do_not_stand_are_not_opened_all_the_time(
+        self, serve: Any, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The venue bans an address for that, and then no cancel passes."""
+        waits: list[int] = []
+
+        def backoff(attempt: int) -> float:
+            waits.append(attempt)
+            return 0.001
+
+        monkeypatch.setattr(user_stream, "backoff_s", backoff)
+
+        async def script(socket: web.WebSocketResponse, request: dict[str, Any]) -> None:
+            await subscribed(socket, request)
+            if len(server.sockets) < 5:
+                await socket.close()
+
+        server = await serve(script)
+        end = subscriber(server.url)
+        end.stream.start(session)
+        await end.until(*["up", "down"] * 4, "up")
+        assert waits == [1, 2, 3, 4]
+        await end.stream.stop()
+
+    async def test_one_that_stood_long_is_followed_by_another_at_once(
+        self, serve: Any, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(user_stream, "_STOOD_S", 0.0)
+        monkeypatch.setattr(user_stream, "backoff_s", lambda attempt: 100)
+        server = await serve(subscribed)
+        end = subscriber(server.url)
+        end.stream.start(session)
+        await end.until("up")
+        await server.sockets[0].close()
+        await end.until("up", "down", "up")
         await end.stream.stop()
 
     @pytest.mark.parametrize("result", [{}, [], {"subscriptionId": "none"}, 7])
