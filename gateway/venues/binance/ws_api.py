@@ -22,6 +22,10 @@ from gateway.venues.binance.filters import RateLimit
 from gateway.venues.binance.payload import PayloadError, Raw, decode, shown
 
 _SWEEP_S = 0.25
+_SILENT_S = 12.0
+"""How long nothing may be heard while something was asked: then what answers is gone, whoever still answers pings.
+Longer than the usual wait for an order's answer, so that the query which follows that can show the contrary."""
+
 _LIMITS_EVERY_S = 0.1
 HEARTBEAT_S = 10.0  # public: gateway/cli/scratch_engine.py loses connections when the record says so alone
 _LATE_S = 60.0  # how long an answer that comes after its timeout is still understood
@@ -84,6 +88,10 @@ class WsConnection:
         self._wake: asyncio.Future[None] | None = None
         self._next_id = 0
         self._limits_due = 0.0
+        self._frames = 0  # heard
+        self._frames_swept = 0  # of them, by the last sweep
+        self._silent_sweeps = 0
+        self._closing: asyncio.Task[None] | None = None
         self.closed: asyncio.Future[str] = self._loop.create_future()
         self._reader = self._loop.create_task(self._read())
         self._writer = self._loop.create_task(self._write())
@@ -154,6 +162,7 @@ class WsConnection:
             while True:
                 message = await self._socket.receive()
                 if message.type is aiohttp.WSMsgType.TEXT:
+                    self._frames += 1
                     crash_point("venue_answered")
                     self._frame(message.data)
                 elif message.type is aiohttp.WSMsgType.BINARY:
@@ -209,6 +218,10 @@ class WsConnection:
 
     def _sweep(self) -> None:
         """Give up waiting for what is overdue. A late answer is still taken for a while."""
+        if self._is_silent():
+            text = f"nothing was heard for {_SILENT_S:g} s, though it was asked"
+            self._closing = self._loop.create_task(self.close(text))  # kept, or it may be collected
+            return
         now = self._loop.time()
         for request_id, pending in list(self._pending.items()):
             if pending.deadline > now:
@@ -220,6 +233,13 @@ class WsConnection:
                 pending.deadline = now + _LATE_S
                 pending.handler.lost("no answer in time", written=True)
         self._sweeper = self._loop.call_later(_SWEEP_S, self._sweep)
+
+    def _is_silent(self) -> bool:
+        """Counted in sweeps: while this process did not come by, what was said waits to be read."""
+        is_asked = any(pending.written for pending in self._pending.values())
+        self._silent_sweeps = self._silent_sweeps + 1 if is_asked and self._frames == self._frames_swept else 0
+        self._frames_swept = self._frames
+        return self._silent_sweeps * _SWEEP_S >= _SILENT_S
 
     def _end(self, reason: str) -> None:
         if self.closed.done():

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from aiohttp import web
 
+from gateway.venues.binance import ws_api
 from gateway.venues.binance.channel import Answer
 from gateway.venues.binance.environments import Credentials
 from gateway.venues.binance.payload import Raw
@@ -144,6 +145,58 @@ class TestConnection:
         assert len(waiter.answers) == 1
         await connection.close("test")
         assert len(waiter.losses) == 1
+
+    async def test_one_that_answers_pings_alone_is_left(
+        self, serve: Any, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Else every cancel would go the way on which nothing is answered, and none over REST."""
+        monkeypatch.setattr(ws_api, "_SILENT_S", 1.0)
+
+        async def script(socket: web.WebSocketResponse, request: dict[str, Any]) -> None:
+            pass
+
+        server = await serve(script)
+        connection = await WsConnection.open(session, server.url, Heard().listener(), CREDENTIALS)
+        waiter = Waiter()
+        connection.send("order.cancel", b"{}", waiter, 100)
+        async with asyncio.timeout(30):
+            reason = await connection.closed
+            while not server.sockets[0].closed:  # noqa: ASYNC110 - it announces nothing
+                await asyncio.sleep(0.01)
+        assert waiter.losses == [(reason, True)]
+        assert "nothing was heard" in reason
+
+    async def test_one_that_says_anything_or_was_not_asked_is_kept(
+        self, serve: Any, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(ws_api, "_SILENT_S", 0.5)
+        swept: list[bool] = []
+        is_silent = WsConnection._is_silent
+
+        def sweep(self: WsConnection) -> bool:
+            swept.append(is_silent(self))
+            return swept[-1]
+
+        monkeypatch.setattr(WsConnection, "_is_silent", sweep)
+
+        async def script(socket: web.WebSocketResponse, request: dict[str, Any]) -> None:
+            pass
+
+        server = await serve(script)
+        connection = await WsConnection.open(session, server.url, Heard().listener(), CREDENTIALS)
+
+        async def sweeps(count: int) -> None:
+            async with asyncio.timeout(30):
+                while len(swept) < count:  # noqa: ASYNC110 - they announce nothing
+                    await asyncio.sleep(0.01)
+
+        await sweeps(5)  # nothing was asked
+        connection.send("order.place", b"{}", Waiter(), 100)
+        for count in range(6, 12):  # not answered, but something else is said
+            await server.sockets[0].send_str('{"event":{"e":"x"}}')
+            await sweeps(count)
+        assert not any(swept)
+        await connection.close("test")
 
     async def test_a_handler_that_fails_puts_its_own_request_in_doubt_and_no_other(
         self, serve: Any, session: aiohttp.ClientSession
