@@ -13,6 +13,7 @@ from gateway.venues.base import VenueSettingsError
 from gateway.venues.binance.channel import Answer, RequestLostError
 from gateway.venues.binance.clock import TimeSample, VenueClock
 from gateway.venues.binance.environments import Credentials, Environment
+from gateway.venues.binance.errors import UNKNOWN_SYMBOL
 from gateway.venues.binance.filters import RateLimit, parse_exchange_info
 from gateway.venues.binance.payload import PayloadError, decode
 from gateway.venues.binance.requests import Params
@@ -76,9 +77,17 @@ async def measure_clock(rest: RestClient, clock: VenueClock) -> TimeSample:
 
 
 async def learn_instruments(rest: RestClient, symbols: Sequence[str]) -> tuple[dict[str, Instrument], list[RateLimit]]:
-    """Load exchangeInfo. Raises RequestLostError or PayloadError."""
+    """Load exchangeInfo: of these symbols those that the venue has; of all, where none is named.
+
+    Raises RequestLostError or PayloadError.
+    """
+    path = "/api/v3/exchangeInfo"
     query = f"symbols={quote(msgspec.json.encode(list(symbols)).decode())}" if symbols else ""
-    return parse_exchange_info(_result(await rest.public("/api/v3/exchangeInfo", query, timeout_s=30)))
+    answer = await rest.public(path, query, timeout_s=30)
+    if query and not answer.ok and answer.failure().code == UNKNOWN_SYMBOL:  # one that was delisted spoils the question
+        answer = await rest.public(path, timeout_s=30)
+    instruments, limits = parse_exchange_info(_result(answer))
+    return {name: one for name, one in instruments.items() if not symbols or name in symbols}, limits
 
 
 async def check_key(

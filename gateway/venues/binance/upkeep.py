@@ -40,6 +40,7 @@ class Upkeep:
         self._limits = limits
         self._rest = rest
         self.instruments: Mapping[str, Instrument] = {}
+        self._missing: set[str] = set()
 
     async def keep_clock(self) -> None:
         """For ever."""
@@ -72,6 +73,11 @@ class Upkeep:
         """Once, now, and the venue's limits with them. Raises RequestLostError or PayloadError."""
         instruments, limits = await learn_instruments(self._rest(), self._settings.symbols)
         self._limits.learn(limits)
+        missing = set(self._settings.symbols) - instruments.keys()
+        if missing - self._missing:
+            text = f"venue account {self._venue_account}: the venue does not have {', '.join(sorted(missing))}"
+            self._alert("VENUE_SYMBOLS_MISSING", f"{text}, which its symbols name: no order in them can be taken")
+        self._missing = missing
         if instruments != self.instruments:
             self.instruments = instruments
             self._sinks.instruments(self._venue_account, instruments)

@@ -38,6 +38,17 @@ class TestConnectionLife:
         assert desk.availabilities == [(True, "")]
         assert len(desk.of(VenueTraded)) == 1
 
+    async def test_a_symbol_that_was_delisted_takes_no_other_along(
+        self, make: Make, exchange: BinanceExchange, desk: Desk
+    ) -> None:
+        """The venue answers a question that names it with an error, also at every start."""
+        venue = make(symbols=(exchange.symbol, "GONEUSDT"))
+        async with asyncio.timeout(30):
+            await venue.start()
+        assert set(desk.known) == {exchange.symbol}
+        assert [code for code, _ in desk.alerts] == ["VENUE_SYMBOLS_MISSING"]
+        assert "GONEUSDT" in desk.alerts[0][1]
+
     async def test_a_rotated_key_is_used_without_a_gap(self, make: Make, exchange: BinanceExchange, desk: Desk) -> None:
         environ = exchange.environ()
         venue = make(environ)
