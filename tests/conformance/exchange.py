@@ -5,6 +5,7 @@ A second venue brings its own Exchange; the tests themselves speak the venue pro
 
 import asyncio
 import itertools
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -70,6 +71,7 @@ class Desk:
     clocks: list[tuple[str, int, int]] = field(default_factory=list)
     availabilities: list[tuple[bool, str]] = field(default_factory=list)
     known: Mapping[str, Instrument] = field(default_factory=dict)
+    quoted: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # where prices came from
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
     def report(self, report: VenueReport) -> None:
@@ -94,7 +96,10 @@ class Desk:
         self.known = instruments
         self._news.set()
 
-    def quotes(self, venue_account: str, quotes: Mapping[str, Quote]) -> None: ...
+    def quotes(self, venue_account: str, quotes: Mapping[str, Quote]) -> None:
+        for symbol, quote in quotes.items():
+            self.quoted[symbol].add(quote.source)
+        self._news.set()
 
     def balances(self, venue_account: str, balances: Mapping[str, Balance] | None, *, whole: bool) -> None: ...
 

@@ -21,6 +21,10 @@ STREAM, QUERY = "bookTicker stream", "bookTicker query"
 _SILENCE_S = 60.0  # the venue pings every 20 s
 
 
+class UnknownSymbolError(RequestLostError):
+    """The venue does not have one of the symbols that were asked for."""
+
+
 class _Top(msgspec.Struct):
     s: str
     b: Decimal
@@ -55,7 +59,10 @@ class BookTickers:
         alert: Callable[[str, str], None],
         told: Callable[[Mapping[str, Quote]], None],
     ) -> None:
-        """query: GET ticker/bookTicker of these symbols; refresh_s: when a price that was not heard of is asked for."""
+        """query: GET ticker/bookTicker of these symbols; raises RequestLostError, UnknownSymbolError where it is that.
+
+        refresh_s: when a price that was not heard of is asked for.
+        """
         self._heard_at: dict[str, int] = {}
         self._url = url
         self._symbols = symbols
@@ -121,7 +128,21 @@ class BookTickers:
             old = [s for s in self._symbols if now - self._heard_at.get(s, 0) > self._refresh_s * 1e9]
             if old:
                 with contextlib.suppress(RequestLostError, PayloadError):  # its age goes on to tell
-                    self._heard(await self._query(old))
+                    await self._ask(old)
+
+    async def _ask(self, symbols: Sequence[str]) -> None:
+        """One that was delisted meanwhile would keep the others from being told, so it is found and left out."""
+        try:
+            self._heard(await self._query(symbols))
+        except UnknownSymbolError:
+            if len(symbols) > 1:
+                for symbol in symbols:
+                    await self._ask([symbol])
+                return
+            self._symbols = [symbol for symbol in self._symbols if symbol not in symbols]
+            self._alert(
+                "UNKNOWN_SYMBOL", f"reference_symbols: the venue has no symbol {symbols[0]!r} any more: no price of it"
+            )
 
     def _heard(self, raw: bytes) -> None:
         at = self._now_ns()

@@ -8,8 +8,10 @@ import msgspec
 
 from gateway.domain.instruments import Instrument
 from gateway.venues.base import Sinks
+from gateway.venues.binance.book_ticker import UnknownSymbolError
 from gateway.venues.binance.channel import RequestLostError
 from gateway.venues.binance.clock import VenueClock
+from gateway.venues.binance.errors import UNKNOWN_SYMBOL
 from gateway.venues.binance.limits import Limits, Use
 from gateway.venues.binance.payload import PayloadError
 from gateway.venues.binance.rest import NotSentError, RestClient
@@ -83,7 +85,7 @@ class Upkeep:
             self._sinks.instruments(self._venue_account, instruments)
 
     async def book_tickers(self, symbols: Sequence[str]) -> bytes:
-        """GET ticker/bookTicker. Raises RequestLostError."""
+        """GET ticker/bookTicker. Raises RequestLostError, and UnknownSymbolError where a symbol is the reason."""
         now_ms = self._clock.clock_ms()
         if self._limits.query_wait_ms(now_ms, _BOOK_TICKER_WEIGHT, Use.ROUTINE):
             raise NotSentError("no budget for it now")
@@ -91,5 +93,6 @@ class Upkeep:
         names = msgspec.json.encode(list(symbols)).decode()
         answer = await self._rest().public("/api/v3/ticker/bookTicker", f"symbols={quote(names)}")
         if not answer.ok:
-            raise RequestLostError(answer.failure().text)
+            failure = answer.failure()
+            raise (UnknownSymbolError if failure.code == UNKNOWN_SYMBOL else RequestLostError)(failure.text)
         return bytes(answer.result)

@@ -13,6 +13,7 @@ from gateway.domain.venue_reports import (
 from gateway.venues.base import VenueSettingsError
 from gateway.venues.binance import adapter
 from gateway.venues.binance.adapter import BinanceVenue
+from gateway.venues.binance.book_ticker import QUERY
 from gateway.venues.binance.environments import Credentials
 from gateway.venues.binance.startup import judge_key
 from tests.conformance.binance.support import Make, intents, renamed
@@ -48,6 +49,14 @@ class TestConnectionLife:
         assert set(desk.known) == {exchange.symbol}
         assert [code for code, _ in desk.alerts] == ["VENUE_SYMBOLS_MISSING"]
         assert "GONEUSDT" in desk.alerts[0][1]
+
+    async def test_nor_do_its_prices(self, make: Make, exchange: BinanceExchange, desk: Desk) -> None:
+        """Symbols are known here, so that nothing sorted this one out at the start."""
+        names = ("GONEUSDT", exchange.symbol)
+        venue = make(symbols=(exchange.symbol,), reference_symbols=names, reference_refresh_s=0.1)
+        await venue.start()
+        await desk.until(lambda: "UNKNOWN_SYMBOL" in desk.alert_codes() and QUERY in desk.quoted[exchange.symbol])
+        assert "GONEUSDT" in dict(desk.alerts)["UNKNOWN_SYMBOL"]
 
     async def test_a_rotated_key_is_used_without_a_gap(self, make: Make, exchange: BinanceExchange, desk: Desk) -> None:
         environ = exchange.environ()
