@@ -58,13 +58,16 @@ def drop_copies_of(config: Config) -> DropCopies:
     """Which sessions are told of the orders of others."""
     trading = [s.key for s in config.sessions if not s.is_drop_copy]
     return DropCopies(
-        DropCopy(
-            s.key,
-            frozenset(find_session(name, trading) for name in s.drop_copy_of),
-            frozenset(s.drop_copy_accounts),
-        )
-        for s in config.sessions
-        if s.is_drop_copy
+        [
+            DropCopy(
+                s.key,
+                frozenset(find_session(name, trading) for name in s.drop_copy_of),
+                frozenset(s.drop_copy_accounts),
+            )
+            for s in config.sessions
+            if s.is_drop_copy
+        ],
+        {s.key: s.accounts[0] for s in config.sessions if not s.is_drop_copy},
     )
 
 

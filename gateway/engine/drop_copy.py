@@ -4,7 +4,7 @@ A copy is a report like any other: it is committed with the event, under the cop
 SQL while that is logged off.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from gateway.domain.events import NewOrderRefused
@@ -23,8 +23,10 @@ class DropCopy(NamedTuple):
 class DropCopies:
     """Who gets copies of what. Only the engine's thread uses it."""
 
-    def __init__(self, wanted: Iterable[DropCopy] = ()) -> None:
+    def __init__(self, wanted: Iterable[DropCopy] = (), default_accounts: Mapping[str, str] | None = None) -> None:
+        """default_accounts: by session, whose order it is that names none."""
         self._wanted = tuple(wanted)
+        self._default_accounts = default_accounts or {}
         self.sessions = frozenset(copy.session for copy in self._wanted)
         self._found: dict[tuple[str, str], tuple[str, ...]] = {}
 
@@ -37,7 +39,8 @@ class DropCopies:
             if (to := self._found.get(key)) is None:
                 to = self._found[key] = self._to(*key)
         else:  # what a refused order names is any text, and not kept
-            to = self._to(report.session, report.refused.account if isinstance(report.refused, NewOrderRefused) else "")
+            named = report.refused.account if isinstance(report.refused, NewOrderRefused) else ""
+            to = self._to(report.session, named or self._default_accounts.get(report.session, ""))
         name = session_name(report.session)
         return [report._replace(session=session, copy_of=name) for session in to]
 

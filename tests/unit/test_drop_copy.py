@@ -1,5 +1,6 @@
 """Whose reports a drop copy session gets, and what the configuration allows it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -82,3 +83,11 @@ def test_a_drop_copy_session_is_configured(tmp_path: Path) -> None:
     file = tmp_path / "gateway.toml"
     file.write_text(BASE + 'drop_copy_of = ["DESK"]')
     assert drop_copies_of(load_config(file)).sessions == {"FIX.4.4:FIXGW->COPY"}
+
+
+def test_an_order_without_an_account_is_of_the_sessions_first(tmp_path: Path) -> None:
+    file = tmp_path / "gateway.toml"
+    file.write_text(BASE + 'drop_copy_accounts = ["ACME"]')
+    refused = report(ExecType.REJECTED, None, refused=replace(REFUSED, account=""))
+    (copy,) = drop_copies_of(load_config(file)).of(refused._replace(session="FIX.4.4:FIXGW->DESK"))
+    assert copy.session == "FIX.4.4:FIXGW->COPY"
