@@ -17,7 +17,7 @@ from gateway.engine.clock import Clock, day_start
 from gateway.engine.disconnects import DISCONNECT
 from gateway.engine.numbers import RESERVE, SessionState
 from gateway.errors import ConfigError
-from gateway.store import readers, restored
+from gateway.store import floors, readers, restored
 from gateway.store.balances import load_balances, load_symbols
 from gateway.store.limits import Given, first_limits, limit_of, load_limits, set_aside
 from gateway.store.positions import load_ledger
@@ -75,7 +75,7 @@ def recover(database: Database, configured: Configured, clock: Clock, day_end_se
                 book.risk.totals.hold(account, symbol, held.given)
         for row in readers.load_halts(connection):
             book.halts.put(halt_of(row))
-        book.last_order_number = restored.first_order_number(connection)
+        book.last_order_number = floors.first_order_number(connection)
         rows = {row.session: row for row in readers.load_sessions(connection)}
         _refuse_left_behind(book, _unsent_elsewhere(connection, rows, configured), configured)
         states = {}
@@ -92,7 +92,7 @@ def recover(database: Database, configured: Configured, clock: Clock, day_end_se
         return Recovered(
             book=book,
             sessions=states,
-            position=restored.first_position(connection),
+            position=floors.first_position(connection),
             report_id=readers.last_report_id(connection),
             new_limits=new_limits,
             limits_set_aside=set_aside(configured.limits, limits or new_limits),

@@ -2,6 +2,7 @@
 
 import secrets
 import string
+import time
 from pathlib import Path
 
 from sqlalchemy import URL, Engine, select
@@ -16,6 +17,7 @@ from gateway.store.dialects import (
     prepare_storage,
     use_write_ahead_log,
 )
+from gateway.store.floors import raise_floors
 from gateway.store.schema import check_schema, upgrade
 from gateway.store.tables import meta
 from gateway.store.unchanging import unchanging
@@ -23,6 +25,8 @@ from gateway.store.unchanging import unchanging
 ONLY_READ = "only_read"
 """In `meta`, of a file that is made to be read alone: what it is, in words for people."""
 
+_FOR_GOOD = ("testnet", "live")
+"""Environments whose databases' ids no other one gives out again."""
 _INSTANCE_LETTERS = string.ascii_lowercase + string.digits
 _INSTANCE_LENGTH = 4
 
@@ -49,7 +53,7 @@ def open_database(url: str, environment: str, deployment: str | None = None) -> 
         _stamp(engine, "environment", environment)
         if deployment is not None:
             _stamp(engine, "deployment", deployment)
-        _name(engine)
+        _name(engine, environment)
     except DBAPIError as error:
         engine.dispose()
         raise open_error(parsed, error) from error
@@ -140,11 +144,16 @@ def instance_of(engine: Engine) -> str:
         return str(connection.execute(select(meta.c.value).where(meta.c.key == "instance")).scalar_one())
 
 
-def _name(engine: Engine) -> None:
-    """Give a new database its instance id, by chance and for good."""
+def _name(engine: Engine, environment: str) -> None:
+    """Give a new database its instance id, by chance and for good, and ids above those of others.
+
+    In a sandbox they count from 1, which is nicer to type.
+    """
     with engine.begin() as connection:
         if connection.execute(select(meta.c.value).where(meta.c.key == "instance")).scalar() is None:
             connection.execute(meta.insert().values(key="instance", value=new_instance()))
+            if environment in _FOR_GOOD:
+                raise_floors(connection, time.time_ns())
 
 
 def new_instance() -> str:

@@ -6,18 +6,14 @@ from sqlalchemy import Connection, case, select, update
 
 from gateway.domain.halts import TradingState
 from gateway.store.database import new_instance
-from gateway.store.readers import last_order_number, last_position
+from gateway.store.floors import raise_floors
 from gateway.store.rows import HaltRow
 from gateway.store.tables import alerts, halts, leases, meta, sessions
 
-POSITION_FLOOR, ORDER_NUMBER_FLOOR = "position_floor", "order_number_floor"
-"""meta: journal positions, and with them ExecID(17), and the numbers of OrderID(37) go on above these."""
 _RESET_REQUIRED = "reset_required:"
 """meta, with the session added: the epoch that began at the restore, and that a client must agree to by 141=Y."""
 
-# More than any gateway can have used between a backup and a restore.
-_SKIPPED = 1_000_000_000
-_SKIPPED_FENCES = 1_000_000
+_SKIPPED_FENCES = 1_000_000  # more than can have been used between a backup and a restore
 _RESERVED = 4_001  # as for a new session
 
 
@@ -32,8 +28,7 @@ def begin_anew(connection: Connection, now: int, source: str, uid: int, who: str
     connection.execute(halts.delete().where(*(column == "" for column in halts.primary_key)))
     connection.execute(halts.insert().values(firm._asdict()))
     _set(connection, "instance", new_instance())
-    _set(connection, POSITION_FLOOR, str(first_position(connection) + _SKIPPED))
-    _set(connection, ORDER_NUMBER_FLOOR, str(first_order_number(connection) + _SKIPPED))
+    raise_floors(connection, now)
     connection.execute(
         update(sessions).values(
             epoch=sessions.c.epoch + 1,
@@ -56,25 +51,10 @@ def begin_anew(connection: Connection, now: int, source: str, uid: int, who: str
     connection.execute(alerts.insert().values(at=now, severity="warning", code="RESTORED", text=why))
 
 
-def first_position(connection: Connection) -> int:
-    """The journal position after which to go on."""
-    return max(last_position(connection), int(_get(connection, POSITION_FLOOR) or 0))
-
-
-def first_order_number(connection: Connection) -> int:
-    """The number of OrderID(37) after which to go on."""
-    return max(last_order_number(connection), int(_get(connection, ORDER_NUMBER_FLOOR) or 0))
-
-
 def epochs_to_agree(connection: Connection) -> dict[str, int]:
     """By session, the epoch that began at a restore: the client has to reset its numbers too."""
     query = select(meta.c.key, meta.c.value).where(meta.c.key.startswith(_RESET_REQUIRED, autoescape=True))
     return {key.removeprefix(_RESET_REQUIRED): int(value) for key, value in connection.execute(query)}
-
-
-def _get(connection: Connection, key: str) -> str | None:
-    value: str | None = connection.execute(select(meta.c.value).where(meta.c.key == key)).scalar()
-    return value
 
 
 def _set(connection: Connection, key: str, value: str) -> None:

@@ -13,6 +13,7 @@ from gateway.domain import venue_reports as v
 from gateway.fix.codec import Codec
 from gateway.store.database import open_database
 from gateway.store.dialects import one_moment
+from gateway.store.floors import first_order_number, first_position, raise_floors
 from tests.fixtures.recorded import START, RecordedDay, busy_day
 
 _DAY = 86_400 * 1_000_000_000
@@ -69,6 +70,21 @@ def test_orders_of_the_gateway_itself_are_told_to_drop_copies_alone(database: En
     own = "order_id = 'O2' AND report_id = (SELECT max(report_id) FROM reports)"
     (difference,) = changed(database, f"UPDATE reports SET body = replace(body, '31=99', '31=98') WHERE {own}")
     assert "31=98" in difference.text
+
+
+def test_a_restored_database_goes_on_above_a_floor(database: Engine) -> None:
+    day = RecordedDay(database)
+    day.new("A")
+    day.commit()
+    with database.begin() as connection:
+        raise_floors(connection, START)
+        day.recorder.position, day.book.last_order_number = first_position(connection), first_order_number(connection)
+    day.venue(v.VenueAccepted, "O1")
+    day.new("B")
+    day.commit()
+    result, found = derived(database)
+    assert not found, "\n".join(map(str, found))
+    assert result.orders == 2
 
 
 def test_orders_that_memory_does_not_keep_are_folded_again(database: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
