@@ -122,6 +122,7 @@ class EngineProcess:
             position=state.position,
             report_id=state.report_id,
             drop_copies=copies,
+            instruments=state.instruments,
         )
         recorder.batch.limits += state.new_limits
         _tell_set_aside(state.limits_set_aside)

@@ -89,7 +89,7 @@ class Desk:
             return ""
         self._book.last_order_number += 1
         order_id = f"O{self._book.last_order_number}"
-        market = self.market(account.venue_account, command.symbol)
+        market = self._market_for(command.at, account.venue_account, command.symbol)
         changes, decision = decide_new_order(
             command,
             order_id=order_id,
@@ -184,7 +184,7 @@ class Desk:
         if self._repeats(command, order):
             return order.order_id
         profile = self._profiles[order.session]
-        market = self.market(order.venue_account, order.symbol)
+        market = self._market_for(command.at, order.venue_account, order.symbol)
         changes, decision = decide_replace(
             command,
             order,
@@ -368,3 +368,10 @@ class Desk:
         if waiting:
             why = f"{len(waiting)} orders of before the start are being settled with the venue"
         return Market(capabilities=market.capabilities, instrument=market.instrument, not_ready=why)
+
+    def _market_for(self, at: int, venue_account: str, symbol: str) -> Market:
+        """To decide a client's request with."""
+        market = self.market(venue_account, symbol)
+        if not market.not_ready:  # else the instrument is not looked at, and may not be known yet
+            self._recorder.decided_with(at, venue_account, symbol, market.instrument)
+        return market

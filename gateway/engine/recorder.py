@@ -4,7 +4,7 @@ All that can fail on data (encoding a report or an event) happens before anythin
 book and batch as they were and the message behind it can be quarantined.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from loguru import logger
 
@@ -12,7 +12,7 @@ from gateway.domain import events as e
 from gateway.domain.book import Book
 from gateway.domain.changes import Changes
 from gateway.domain.effects import intent_of
-from gateway.domain.instruments import NO_CAPABILITIES, Capabilities
+from gateway.domain.instruments import NO_CAPABILITIES, Capabilities, Instrument
 from gateway.domain.intents import CancelIntent, Intent
 from gateway.domain.order import Leg, Order
 from gateway.domain.reconcile import OrderAtVenue
@@ -22,6 +22,7 @@ from gateway.domain.session_names import OWN_SESSION
 from gateway.engine.clock import Clock
 from gateway.engine.drop_copy import NO_COPIES, DropCopies
 from gateway.engine.event_log import LoggedEvent
+from gateway.engine.instrument_log import InstrumentLog
 from gateway.engine.limits import keep_stops
 from gateway.engine.numbers import SessionState
 from gateway.engine.ports import FixCodec, VenuePort
@@ -29,7 +30,7 @@ from gateway.store.batch import Batch
 from gateway.store.codec import encode_event, encode_json
 from gateway.store.positions import position_row
 from gateway.store.projections import execution_row, order_row
-from gateway.store.rows import AlertRow, DecisionRow, IntentRow, JournalRow, ReportRow, storable
+from gateway.store.rows import AlertRow, DecisionRow, InstrumentRow, IntentRow, JournalRow, ReportRow, storable
 
 
 class Recorder:
@@ -46,10 +47,13 @@ class Recorder:
         position: int,
         report_id: int,
         drop_copies: DropCopies = NO_COPIES,
+        instruments: Iterable[InstrumentRow] = (),
     ) -> None:
+        """instruments: those that are recorded, in order."""
         self._drop_copies = drop_copies
         self.book = book
         self.batch = Batch()
+        self._instruments = InstrumentLog(self.batch, instruments)
         self.position = position
         self.report_id = report_id
         self.reports: list[ReportRow] = []
@@ -92,6 +96,10 @@ class Recorder:
         self.batch.intents += intent_rows
         self._take_reports(reports)
         self.intents += intents
+
+    def decided_with(self, at: int, venue_account: str, symbol: str, instrument: Instrument | None) -> None:
+        """What is recorded next was decided with this instrument."""
+        self._instruments.decided_with(self.position + 1, at, venue_account, symbol, instrument)
 
     def answer(self, report: Report, at: int) -> None:
         """Send a message that no event stands for: a status report, a business reject."""

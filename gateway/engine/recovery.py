@@ -19,9 +19,19 @@ from gateway.engine.numbers import RESERVE, SessionState
 from gateway.errors import ConfigError
 from gateway.store import floors, readers, restored
 from gateway.store.balances import load_balances, load_symbols
+from gateway.store.instruments import load_instruments
 from gateway.store.limits import Given, first_limits, limit_of, load_limits, set_aside
 from gateway.store.positions import load_ledger
-from gateway.store.rows import AdminActionRow, BalanceRow, BreakRow, HaltRow, LimitRow, SessionRow, SymbolRow
+from gateway.store.rows import (
+    AdminActionRow,
+    BalanceRow,
+    BreakRow,
+    HaltRow,
+    InstrumentRow,
+    LimitRow,
+    SessionRow,
+    SymbolRow,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +50,7 @@ class Recovered:
     last_reconciled: dict[str, int]  # by venue account
     balances: list[BalanceRow]
     symbols: list[SymbolRow]
+    instruments: list[InstrumentRow]
     action_id: int
     kills_cut_short: list[AdminActionRow]
 
@@ -102,6 +113,7 @@ def recover(database: Database, configured: Configured, clock: Clock, day_end_se
             last_reconciled=readers.last_reconciled_at(connection),
             balances=load_balances(connection),
             symbols=load_symbols(connection),
+            instruments=load_instruments(connection),
             action_id=readers.last_action_id(connection),
             kills_cut_short=readers.kills_under_way(connection),
         )

@@ -11,6 +11,7 @@ from gateway.store.rows import (
     DecisionRow,
     ExecutionRow,
     HaltRow,
+    InstrumentRow,
     IntentRow,
     JournalRow,
     LimitRow,
@@ -54,6 +55,7 @@ class Batch:
     meta: dict[str, MetaRow] = field(default_factory=dict)
     balances: list[BalanceRow] = field(default_factory=list)
     symbols: list[SymbolRow] = field(default_factory=list)
+    instruments: list[InstrumentRow] = field(default_factory=list)
 
     @property
     def is_empty(self) -> bool:
@@ -79,6 +81,7 @@ class Batch:
             or self.meta
             or self.balances
             or self.symbols
+            or self.instruments
         )
 
     def clear(self) -> None:
@@ -103,3 +106,4 @@ class Batch:
         self.meta.clear()
         self.balances.clear()
         self.symbols.clear()
+        self.instruments.clear()

@@ -309,3 +309,13 @@ class SymbolRow(NamedTuple):
     symbol: str
     base: str
     quote: str
+
+
+class InstrumentRow(NamedTuple):
+    """What orders in a symbol are decided with from a journal position on. content: see store/instruments.py."""
+
+    at: int
+    position: int
+    venue_account: str
+    symbol: str
+    content: str

@@ -13,7 +13,7 @@ from gateway.store.tables_retention import archives
 if TYPE_CHECKING:
     from alembic.config import Config
 
-CURRENT_REVISION = "0016"
+CURRENT_REVISION = "0017"
 """The newest of migrations/versions (a test compares them)."""
 
 

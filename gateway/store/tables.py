@@ -18,6 +18,7 @@ from gateway.store.columns import ExactDecimal, Key
 metadata = columns.metadata
 balances = tables_balances.balances
 symbols = tables_balances.symbols
+instruments = tables_balances.instruments
 
 # What the database is for: `environment`, `deployment`; and `instance`, which makes its ids its own.
 meta = Table(

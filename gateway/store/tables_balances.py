@@ -1,4 +1,4 @@
-"""What venue accounts should hold, and what symbols are made of: tables whose rows are written once."""
+"""What venue accounts should hold, and what the venue said of symbols: tables whose rows are written once."""
 
 from sqlalchemy import BigInteger, Column, Table, Text
 
@@ -31,4 +31,17 @@ symbols = Table(
     Column("symbol", Text, nullable=False),
     Column("base", Text, nullable=False),
     Column("quote", Text, nullable=False),
+)
+
+# Symbols with their filters, as orders were decided with them from this journal position on: a row with the first order
+# in a symbol, and whenever it had changed. So that they can be decided once more.
+instruments = Table(
+    "instruments",
+    metadata,
+    Column("id", Key, primary_key=True, autoincrement=True),
+    Column("at", BigInteger, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("venue_account", Text, nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("content", Text, nullable=False),  # domain/instruments.py, Instrument, as JSON; empty: it was not listed
 )

@@ -138,6 +138,7 @@ class BatchWriter:
         self._insert_rows("meta", batch.meta.values())
         self._insert_rows("balances", batch.balances)
         self._insert_rows("symbols", batch.symbols)
+        self._insert_rows("instruments", batch.instruments)
 
     def _insert_rows(self, table: str, rows: Iterable[tuple[object, ...]]) -> None:
         left = list(rows)

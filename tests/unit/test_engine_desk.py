@@ -1,7 +1,8 @@
 """What the engine believes of a venue's words: whose they are, and whether they were said before."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -18,8 +19,11 @@ from gateway.domain.values import OrdType, Side, TimeInForce
 from gateway.engine.clock import SystemClock
 from gateway.engine.desk import Desk
 from gateway.engine.numbers import SessionState
+from gateway.engine.ports import VenuePort
 from gateway.engine.recorder import Recorder
 from gateway.fix.codec import Codec
+from gateway.store.instruments import instrument_in
+from gateway.store.rows import InstrumentRow
 from gateway.venues.binance.requests import CAPABILITIES
 
 SESSION = "FIX.4.4:FIXGW->DESK"
@@ -45,22 +49,24 @@ class _Venue:
 class Office:
     """A desk with an empty book and nothing behind it."""
 
-    def __init__(self) -> None:
+    def __init__(self, venue: VenuePort | None = None, instruments: Iterable[InstrumentRow] = ()) -> None:
+        venue = venue or _Venue()
         self.book = Book()
         self.recorder = Recorder(
             book=self.book,
             sessions={SESSION: SessionState(SESSION, "FIX.4.4", 0)},
             codec=Codec(),
-            venue=_Venue(),
+            venue=venue,
             recv_window_ms=5_000,
             position=0,
             report_id=0,
+            instruments=instruments,
         )
         account = Account(name="TRADING", venue_account="main")
         self.desk = Desk(
             book=self.book,
             recorder=self.recorder,
-            venue=_Venue(),
+            venue=venue,
             profiles={SESSION: SessionProfile(key=SESSION, accounts={"TRADING": account}, default_account="TRADING")},
             accounts={"TRADING": account},
             clock=SystemClock(),
@@ -137,3 +143,37 @@ def test_client_ids_tell_one_database_of_a_deployment_from_another() -> None:
     assert office.desk.venue_report(v.VenueAccepted(**names, client_id="gw-k3x9-O99-1")).endswith("not in the books")
     assert not office.desk.venue_report(v.VenueAccepted(**names, client_id="web_1"))
     assert not office.now(order_id).acknowledged
+
+
+class _Listing(_Venue):
+    """A venue that lists an instrument, or nothing, or is away."""
+
+    def __init__(self) -> None:
+        self.instrument: Instrument | None = Instrument(symbol="BTCUSDT", base="BTC", quote="USDT")
+        self.not_ready = ""
+
+    def market(self, venue_account: str, symbol: str) -> Market:
+        return Market(capabilities=CAPABILITIES, instrument=self.instrument, not_ready=self.not_ready)
+
+
+def test_what_orders_are_decided_with_is_recorded_once_for_each_change() -> None:
+    """Over restarts too."""
+    venue = _Listing()
+    office, first = Office(venue), venue.instrument
+    assert first is not None
+    coarse = replace(first, tick_size=Decimal(1))
+    listed = [first, first, replace(first), coarse, None, None, first]
+    for number, venue.instrument in enumerate(listed):
+        office.order(f"X{number}")
+    venue.instrument, venue.not_ready = None, "the venue is not connected"
+    office.order("away")
+    rows = office.recorder.batch.instruments
+    assert [instrument_in(row) for row in rows] == [first, coarse, None, first]
+    received = [row.position for row in office.recorder.batch.journal if row.event_type == "OrderReceived"]
+    assert [row.position for row in rows] == [received[0], received[3], received[4], received[6]]
+
+    venue.not_ready = ""
+    again = Office(venue, rows)
+    for venue.instrument in (first, coarse):
+        again.order(str(venue.instrument.tick_size))
+    assert [instrument_in(row) for row in again.recorder.batch.instruments] == [coarse]

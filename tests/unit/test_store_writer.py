@@ -10,12 +10,14 @@ from typing import Any, get_type_hints
 import pytest
 from sqlalchemy import Connection, Engine, Table, func, insert, select
 
+from gateway.domain.instruments import Instrument
 from gateway.errors import JournalHalted
 from gateway.store import rows, tables
 from gateway.store.balances import load_balances, load_symbols
 from gateway.store.batch import Batch
 from gateway.store.database import open_database
 from gateway.store.dialects import COPIED_FROM
+from gateway.store.instruments import instrument_in, instrument_row, load_instruments
 from gateway.store.writer import BatchWriter
 from tests.fixtures.store_rows import AT, EXECUTION, JOURNAL, MESSAGE, ORDER, REPORT, SESSION, STATE
 
@@ -74,6 +76,7 @@ ROW_TYPES = {
     "meta": rows.MetaRow,
     "balances": rows.BalanceRow,
     "symbols": rows.SymbolRow,
+    "instruments": rows.InstrumentRow,
 }
 
 
@@ -119,6 +122,8 @@ def test_a_batch_of_everything_comes_back_as_it_was(engine: Engine, writer: Batc
     held = rows.BalanceRow(AT, "main", "BTC", "baseline", "10.50", "-0.1", AT, "ACME DESK", None, "as it was")
     batch.balances = [held, held._replace(kind="accepted", qty="-1", action_id=7)]
     batch.symbols = [rows.SymbolRow(AT, "main", "BTCUSDT", "BTC", "USDT")]
+    btc = Instrument(symbol="BTCUSDT", base="BTC", quote="USDT", tick_size=Decimal("0.010"), tradable=False)
+    batch.instruments = [instrument_row(7, AT, "main", "BTCUSDT", one) for one in (btc, None)]
 
     writer.commit(batch)
 
@@ -141,6 +146,8 @@ def test_a_batch_of_everything_comes_back_as_it_was(engine: Engine, writer: Batc
     with engine.connect() as connection:
         assert load_balances(connection) == batch.balances
         assert load_symbols(connection) == batch.symbols
+        assert load_instruments(connection) == batch.instruments
+        assert [instrument_in(row) for row in load_instruments(connection)] == [btc, None]
 
     resolved = standing._replace(resolution="canceled", resolved_at=AT + 1)
     done = asked._replace(outcome="done")

@@ -59,6 +59,7 @@ STREAMS = {
         _stream(r.archives, "number"),
         _stream(t.balances, "id"),
         _stream(t.symbols, "id"),
+        _stream(t.instruments, "id"),
     )
 }
 """By name. Orders and positions change as they go on; they follow from the journal (compliance/derive)."""
