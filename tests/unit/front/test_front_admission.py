@@ -44,12 +44,12 @@ async def refused(front: Front, first: bytes = LOGON) -> bytes:
         return b""
 
 
-async def hang_up(side: Session) -> None:
-    """As a client does, and the engine then."""
+async def hang_up(side: Session, log: list[str]) -> None:
+    """As a client does, and the engine then; until the front has seen it."""
     side.writer.close()
     assert await is_closed(side.engine_reader)
     side.engine_writer.close()
-    assert await is_closed(side.reader)
+    await until(lambda: any("closed: the engine closed the connection" in line for line in log))
 
 
 def test_sessions_that_anybody_may_use_are_known(settings: FrontSettings) -> None:
@@ -74,7 +74,7 @@ async def test_connections_beyond_the_limit_are_refused(
         second = await log_on(front, engine, "DESK01")
         assert await refused(front, logon("DESK02")) == b""
         assert any("refused, 2 connections are open" in line for line in log)
-        await hang_up(second)
+        await hang_up(second, log)
         await log_on(front, engine, "DESK02")  # its place is free again
         first.writer.write(ORDER)
         assert await exactly(first.engine_reader, ORDER)

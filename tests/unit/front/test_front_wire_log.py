@@ -67,7 +67,7 @@ def of_connection(records: list[Record], number: int) -> list[Record]:
 
 
 async def test_a_connection_from_beginning_to_end(
-    recorded: FrontSettings, engine: Engine, wire: WireLogSettings
+    recorded: FrontSettings, engine: Engine, wire: WireLogSettings, log: list[str]
 ) -> None:
     async with running(recorded) as front:
         side = await log_on(front, engine)
@@ -81,7 +81,7 @@ async def test_a_connection_from_beginning_to_end(
         side.writer.close()
         assert await is_closed(side.engine_reader)
         side.engine_writer.close()
-        assert await is_closed(side.reader)
+        await until(lambda: any("closed: the engine closed the connection" in line for line in log))
         port = side.writer.get_extra_info("sockname")[1]
     records = sound(wire.directory)
     assert [record.number for record in records] == list(range(1, len(records) + 1))
