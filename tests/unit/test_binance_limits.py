@@ -167,6 +167,18 @@ class TestLimits:
         one.observe([weight(4)], NOW)
         assert one.refuses_place(NOW) is not None
 
+    def test_orders_that_the_venue_does_not_weigh_keep_no_cancel_waiting(self) -> None:
+        limits = Limits(cancel_reserve=0.2)
+        limits.learn([weight(0)])
+        for _ in range(80):
+            limits.spend(NOW, 1, order=True)
+        for _ in range(20):
+            limits.spend(NOW, 1)
+        assert limits.cancel_wait_ms(NOW)
+        limits.observe([weight(20)], NOW, in_flight=10)
+        assert not limits.cancel_wait_ms(NOW)
+        assert limits.refuses_place(NOW) is None
+
     def test_a_new_interval_starts_from_nothing(self) -> None:
         limits = Limits(0.2)
         limits.learn([weight(0)])

@@ -55,7 +55,7 @@ class _Counter:
     label: str
     interval: int = -1
     used: int = 0
-    ours: int = 0  # of it, what this process has sent
+    ours: int = 0  # of it, what this process has sent and the venue counts for certain
 
     def roll(self, now_ms: int, host: "Host") -> None:
         """What is still on its way when an interval begins, the venue may count in that one."""
@@ -185,7 +185,8 @@ class Limits:
                 counter.roll(now_ms, self._host)
             if counter.kind == _WEIGHT:
                 counter.used += weight
-                counter.ours += weight
+                if not order:  # of those that succeed the venue may count none, and cancels must not wait for them
+                    counter.ours += weight
             elif order:
                 counter.used += 1
 
