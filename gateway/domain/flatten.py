@@ -76,7 +76,7 @@ def next_slice(holding: Holding) -> Slice | Unsliceable:
     rest = subtract(closable, qty)
     if ZERO < rest < least <= multiply(closable, _HALF):
         qty = multiply(closable, _HALF)  # what would be left is too little for an order of its own
-    qty = round_down(qty, holding.instrument.qty_step, holding.instrument.min_qty)
+    qty = round_down(qty, holding.instrument.qty_step)
     if qty > ZERO and qty >= least:
         return Slice(side, trim(qty), trim(price))  # venues count the digits
     if held < least:
@@ -102,20 +102,18 @@ def slice_price(side: Side, holding: Holding) -> Decimal | None:
         return None
     tick, low, high = instrument.tick_size, instrument.min_price, instrument.max_price
     if side is Side.BUY:
-        price = round_down(min(*edges, high) if high else min(edges), tick, low)
+        price = round_down(min(*edges, high) if high else min(edges), tick)
         return price if price > ZERO and price >= low else None
-    price = round_up(max(*edges, low, tick), tick, low)
+    price = round_up(max(*edges, low, tick), tick)
     return price if price > ZERO and (not high or price <= high) else None
 
 
 def _least(instrument: Instrument, price: Decimal) -> Decimal:
     """The smallest quantity that the venue takes at this price."""
-    if not instrument.min_notional:
-        return instrument.min_qty
-    qty = divide_down(instrument.min_notional, price)
+    qty = divide_down(instrument.min_notional, price) if instrument.min_notional else ZERO
     if multiply(qty, price) < instrument.min_notional:
         qty = add(qty, AVG_PX_STEP)
-    return max(instrument.min_qty, round_up(qty, instrument.qty_step, instrument.min_qty))
+    return round_up(max(instrument.min_qty, qty), instrument.qty_step)
 
 
 def _most(holding: Holding, price: Decimal) -> Decimal:

@@ -36,9 +36,9 @@ def parse_decimal(text: str) -> Decimal:
     return Decimal(text)
 
 
-def is_multiple(value: Decimal, step: Decimal, origin: Decimal = ZERO) -> bool:
-    """Whether value lies on the grid origin, origin+step, ...; a step of zero switches the grid off."""
-    return step == 0 or _EXACT.remainder(_EXACT.subtract(value, origin), step) == 0
+def is_multiple(value: Decimal, step: Decimal) -> bool:
+    """Whether value is a whole number of steps; a step of zero allows all."""
+    return step == 0 or _EXACT.remainder(value, step) == 0
 
 
 def avg_px(cum_notional: Decimal, cum_qty: Decimal) -> Decimal:
@@ -53,17 +53,17 @@ def divide_down(dividend: Decimal, divisor: Decimal) -> Decimal:
     return _DOWN.quantize(_DOWN.divide(dividend, divisor), AVG_PX_STEP)
 
 
-def round_down(value: Decimal, step: Decimal, origin: Decimal = ZERO) -> Decimal:
-    """The next value at or below on the grid origin, origin+step, ...; a step of zero switches the grid off."""
+def round_down(value: Decimal, step: Decimal) -> Decimal:
+    """The next whole number of steps at or below; a step of zero allows all."""
     if step == 0:
         return value
-    over = _EXACT.remainder(_EXACT.subtract(value, origin), step)
+    over = _EXACT.remainder(value, step)
     return _EXACT.subtract(value, over if over >= 0 else _EXACT.add(over, step))
 
 
-def round_up(value: Decimal, step: Decimal, origin: Decimal = ZERO) -> Decimal:
+def round_up(value: Decimal, step: Decimal) -> Decimal:
     """Likewise, at or above."""
-    down = round_down(value, step, origin)
+    down = round_down(value, step)
     return down if down == value else _EXACT.add(down, step)
 
 

@@ -14,7 +14,7 @@ def check_instrument(order: OrderTerms, instrument: Instrument) -> Denial | None
     for price in (order.price, order.stop_px):
         if price is None:
             continue
-        if not is_multiple(price, instrument.tick_size, instrument.min_price):
+        if not is_multiple(price, instrument.tick_size):
             return deny("PRICE_TICK", OrdRejReason.OTHER, price=price, tick=instrument.tick_size)
         if price < instrument.min_price or (instrument.max_price and price > instrument.max_price):
             low, high = instrument.min_price, instrument.max_price
@@ -32,7 +32,7 @@ def _check_quantity(order: OrderTerms, instrument: Instrument) -> Denial | None:
     step = instrument.market_qty_step if market else instrument.qty_step
     low = instrument.market_min_qty if market else instrument.min_qty
     high = instrument.market_max_qty if market else instrument.max_qty
-    if not is_multiple(qty, step, low):
+    if not is_multiple(qty, step):
         return deny("LOT_SIZE", wrong, order=qty, step=step)
     if qty < low:
         return deny("MIN_QTY", wrong, limit=low, order=qty)

@@ -13,15 +13,15 @@ from gateway.domain.values import OrdRejReason, OrdType, TimeInForce
 from tests.fixtures.domain_desk import CAPABILITIES
 from tests.fixtures.risk import terms
 
-INSTRUMENT = Instrument(
+INSTRUMENT = Instrument(  # whose least price and quantity are no multiples: the grid begins at zero all the same
     symbol="BTCUSDT",
     base="BTC",
     quote="USDT",
     tick_size=Decimal("0.05"),
-    min_price=Decimal(1),
+    min_price=Decimal("0.98"),
     max_price=Decimal(1000),
     qty_step=Decimal("0.1"),
-    min_qty=Decimal("0.2"),
+    min_qty=Decimal("0.15"),
     max_qty=Decimal(50),
     market_qty_step=Decimal("0.5"),
     market_min_qty=Decimal(1),
@@ -83,12 +83,12 @@ def test_the_orders_own_fields(fields: dict[str, Any], capabilities: Capabilitie
         ({"price": "100.04"}, "PRICE_TICK price=100.04 tick=0.05"),
         ({**STOP, "stop_px": "90.01"}, "PRICE_TICK price=90.01 tick=0.05"),
         ({"price": "1", "order_qty": "10"}, None),
-        ({"price": "0.95"}, "PRICE_RANGE price=0.95 min=1 max=1000"),
+        ({"price": "0.95"}, "PRICE_RANGE price=0.95 min=0.98 max=1000"),
         ({"price": "1000"}, None),
-        ({"price": "1000.05"}, "PRICE_RANGE price=1000.05 min=1 max=1000"),
+        ({"price": "1000.05"}, "PRICE_RANGE price=1000.05 min=0.98 max=1000"),
         ({"order_qty": "0.25"}, "LOT_SIZE order=0.25 step=0.1"),
         ({"order_qty": "0.2"}, None),
-        ({"order_qty": "0.1"}, "MIN_QTY limit=0.2 order=0.1"),
+        ({"order_qty": "0.1"}, "MIN_QTY limit=0.15 order=0.1"),
         ({"order_qty": "50"}, None),
         ({"order_qty": "50.1"}, "MAX_QTY limit=50 order=50.1"),
         ({**MARKET, "order_qty": "1.5"}, None),  # market orders have figures of their own
