@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 _ENDING_S = 2.0
 """How long a client that comes back waits for its connection before to end."""
 
+_UNANSWERED_S = 2.0
+"""How long a Logon waits for the engine's answer until its client, if it comes again, is taken to have given it up. One
+that lacks a field QuickFIX never answers, and leaves the connection open.
+"""
+
 HOLD_S = 3.0
 """How long a client is held back on the engine's word, which says it twice a second."""
 
@@ -36,7 +41,7 @@ class Backend:
     async def free(self, session: str, client: "ClientSide") -> None:
         """Have nobody hold the session when this returns, for this client to take it. Raises Refused where one does."""
         other = self.sessions.get(session)
-        if other is not None and other.awaits_engine:  # maybe given up: a client that waits is not read
+        if other is not None and self._is_given_up(other):  # maybe: a client that waits is not read
             other.close("INFO", f"the client is back, {client}")
             other = None
         if other is not None and other.is_ending:
@@ -44,6 +49,11 @@ class Backend:
             other = self.sessions.get(session)
         if other is not None:
             raise Refused(f"the session is in use, {other}", "the session is in use by another connection")
+
+    @staticmethod
+    def _is_given_up(client: "ClientSide") -> bool:
+        waited = asyncio.get_running_loop().time() - client.forwarded_at
+        return client.awaits_engine or waited >= _UNANSWERED_S
 
     def hold(self, sessions: frozenset[str]) -> None:
         """Read these no more, and all others. It ends by itself when it is not said again: the engine may be gone, and

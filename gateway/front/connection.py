@@ -54,10 +54,9 @@ class ClientSide(asyncio.Protocol):
         self._write: Callable[[bytes], None]
         self._received = b""  # until pumping
         self._inbound = Inbound(front.settings)
-        self._pumping = False
+        self._pumping = self._closed = False
         self._ended = False  # the client has sent its last byte
         self._told = False  # anything
-        self._closed = False
         self._parting: Parting
         self._logon_deadline = deadline
         self._deadline: asyncio.TimerHandle | None = None
@@ -67,6 +66,8 @@ class ClientSide(asyncio.Protocol):
         """Whether it has the socket, and the place."""
         self.awaits_engine = False
         """Its Logon is not forwarded yet, since there is no engine."""
+        self.forwarded_at = float("inf")
+        """When its Logon went to the engine, by the loop's clock, while that has not answered."""
         self.clock_off = ""
         """What is to be said of its Logon's time if the engine does not answer."""
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -185,11 +186,8 @@ class ClientSide(asyncio.Protocol):
             self.abort()
 
     async def _forward(self, logon: Logon) -> None:
-        wait, seconds, backend = (
-            self._settings.engine_wait_seconds,
-            self._settings.answer_deadline_seconds,
-            self._backend,
-        )
+        wait, backend = self._settings.engine_wait_seconds, self._backend
+        seconds = self._settings.answer_deadline_seconds
         self._set_deadline_in(wait + seconds, f"the engine did not answer the Logon within {seconds:g} s")
         try:
             engine = await reach_engine(self, backend.engine_socket, wait)
@@ -212,6 +210,7 @@ class ClientSide(asyncio.Protocol):
         engine.transport.set_write_buffer_limits(high=self._settings.max_buffered_bytes)
         self.clock_off = off_by(logon.value(SENDING_TIME), time.time_ns())
         engine.transport.write(logon.masked())
+        self.forwarded_at = asyncio.get_running_loop().time()
         if self._tap and self._session:
             self._tap.logged_on(self._session)
         certificate = f" certificate={self._certificate.subject.replace(' ', '_')}" if self._certificate else ""
@@ -222,6 +221,7 @@ class ClientSide(asyncio.Protocol):
         if self._closed or self._engine is None:
             return
         self._clear_deadline()
+        self.forwarded_at = float("inf")
         self._write_to_engine = write_at_once(self._engine.transport)
         self._pumping = True
         self._log("INFO", "Logon answered")

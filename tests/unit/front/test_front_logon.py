@@ -177,6 +177,28 @@ async def test_a_client_that_is_back_does_not_wait_for_itself(settings: FrontSet
             assert b"in use" in await asyncio.wait_for(other.read(), WAIT)
 
 
+async def test_a_client_whose_logon_was_not_answered_may_try_again(
+    settings: FrontSettings, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(replace(settings, answer_deadline_seconds=WAIT)) as front:
+        first, first_writer = await connect(front)
+        first_writer.write(LOGON)
+        first_engine_reader, _first_engine_writer = await engine.connection()
+        assert await exactly(first_engine_reader, FORWARDED)
+        monkeypatch.setattr("gateway.front.backend._UNANSWERED_S", 0)
+        reader, writer = await connect(front)
+        writer.write(LOGON)
+        assert await is_closed(first)
+        assert await is_closed(first_engine_reader)
+        engine_reader, engine_writer = await engine.connection()
+        assert await exactly(engine_reader, FORWARDED)
+        engine_writer.write(ANSWER)
+        assert await exactly(reader, ANSWER)
+        other, other_writer = await connect(front)  # one that is let in is not pushed out
+        other_writer.write(LOGON)
+        assert b"in use" in await asyncio.wait_for(other.read(), WAIT)
+
+
 async def test_an_engine_that_never_answers(settings: FrontSettings, engine: Engine, log: list[str]) -> None:
     async with running(replace(settings, answer_deadline_seconds=0.1)) as front:
         reader, writer = await connect(front)
