@@ -252,7 +252,8 @@ def decide_replace(
     book: Book,
     now: int,
 ) -> tuple[Changes, risk.Decision | None]:
-    """A replace names the order as last accepted, or the pending replace it is chained to.
+    """A replace names the order as last accepted, or the pending replace it is chained to. By OrderID(37) alone it
+    names the order, and can follow no pending one.
 
     now: nanoseconds UTC; the command came earlier where it has waited to be decided.
     """
@@ -286,7 +287,7 @@ def decide_replace(
             order_id=order.order_id,
             at=command.at,
             cl_ord_id=command.cl_ord_id,
-            orig_cl_ord_id=command.orig_cl_ord_id,
+            orig_cl_ord_id=command.orig_cl_ord_id or order.cl_ord_id,
             order_qty=command.order_qty,
             price=price,
             stop_px=stop_px,
@@ -303,7 +304,7 @@ def _refuse_replace(command: c.ReplaceOrder, order: Order) -> Changes | None:
     if any(r.kind is not RequestKind.REPLACE for r in order.requests):
         return refuse_request(command, CxlRejReason.ALREADY_PENDING, "a cancel is pending", order)
     expected = order.requests[-1].cl_ord_id if order.requests else order.cl_ord_id
-    if command.orig_cl_ord_id != expected:
+    if command.orig_cl_ord_id != expected and (command.orig_cl_ord_id or order.requests):
         if order.requests:
             text = f"a replace is pending; OrigClOrdID(41) must be {expected} to follow it"
             return refuse_request(command, CxlRejReason.ALREADY_PENDING, text, order)

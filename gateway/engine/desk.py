@@ -1,6 +1,7 @@
 """Where commands and venue reports meet the book: find the order that is meant, ask the domain, record the answer."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from gateway.domain import commands as c
@@ -156,8 +157,11 @@ class Desk:
 
         Returns that order's OrderID(37), or "".
         """
-        known = refusal.orig_cl_ord_id if isinstance(refusal, RequestRefused) else refusal.cl_ord_id
-        order = self._book.by_cl_ord_id(refusal.session, known) if known else None
+        if isinstance(refusal, RequestRefused):
+            order, _ = self._find(refusal)
+            refusal = replace(refusal, order_id=order.order_id if order is not None else "")
+        else:
+            order = self._book.by_cl_ord_id(refusal.session, refusal.cl_ord_id)
         changes = Changes(order)
         changes.note(refusal)
         self._recorder.record(changes)
@@ -220,10 +224,10 @@ class Desk:
         self._recorder.answer(status_report(command, order), command.at)
         return order.order_id if order is not None else ""
 
-    def _find(self, command: c.CancelOrder | c.ReplaceOrder) -> tuple[Order | None, str]:
+    def _find(self, command: c.CancelOrder | c.ReplaceOrder | RequestRefused) -> tuple[Order | None, str]:
         """The order that OrderID(37) and OrigClOrdID(41) name; where both are given they must agree."""
         by_client = self._book.by_cl_ord_id(command.session, command.orig_cl_ord_id) if command.orig_cl_ord_id else None
-        if command.order_id is None:
+        if not command.order_id:
             return by_client, f"unknown order: OrigClOrdID(41)={command.orig_cl_ord_id}"
         by_ours = self._book.orders.get(command.order_id)
         # The answers go to the session that owns the order, so only that one may change it.

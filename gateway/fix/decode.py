@@ -196,7 +196,7 @@ def _decode_replace(
 
 def _request_refused(kind: RequestKind, values: Values, session: str, at: int, refused: FieldRefused) -> RequestRefused:
     return RequestRefused(
-        order_id="",
+        order_id=safe(values.get(t.ORDER_ID, ""), MAX_ID),  # as it names the order, until that is looked for
         at=at,
         session=session,
         kind=kind,

@@ -1,8 +1,11 @@
 """Matrices C: one replace, and the executions it races with."""
 
+import time
+
 import pytest
 
-from tests.acceptance.scenario import Scenario
+from gateway.client.message import Fields, utc_timestamp
+from tests.acceptance.scenario import PRICE, SYMBOL, Scenario
 
 
 @pytest.mark.scenario("C.1.a", "replace up, nothing executed")
@@ -190,4 +193,30 @@ async def test_c_unsupported_field(s: Scenario) -> None:
     s.replace("Y,X", 9_000, extra=[(111, "100")])
     refusal = await s.refused("Y,X", "New", "99", replace=True)
     assert refusal[58].startswith("UNSUPPORTED_FIELD tag=111 ")
+    await s.agrees()
+
+
+def by_order_id(s: Scenario, name: str, *more: tuple[int, str]) -> None:
+    """Replace Request(name) that names the order by OrderID(37) alone."""
+    terms: Fields = [(55, SYMBOL), (54, "1"), (38, 12_000), (40, "2"), (44, PRICE), (60, utc_timestamp(time.time_ns()))]
+    handling = [(21, "1")] if s.is_42 else []
+    s.client.send("G", [(11, s.id(name)), (37, s.order_id), *handling, *terms, *more])
+
+
+@pytest.mark.scenario("C house 3", "a replace that names the order by OrderID(37) alone")
+async def test_c_by_order_id(s: Scenario) -> None:
+    """It is for the order as last accepted, so it cannot follow a replace that is pending."""
+    s.order("X", 10_000)
+    await s.sees("X", "New/New", 10_000, 0, 10_000)
+    by_order_id(s, "Z", (111, "100"))
+    refusal = await s.refused("Z,X", "New", "99", replace=True)
+    assert refusal[58].startswith("UNSUPPORTED_FIELD tag=111 ")
+    await s.holds("order.cancel")
+    by_order_id(s, "Y")
+    await s.sees("Y,X", "PendingReplace/PendingReplace", 10_000, 0, 10_000)
+    await s.until_held("order.cancel")
+    by_order_id(s, "Z")
+    await s.refused("Z,X", "PendingReplace", "3", replace=True)
+    await s.releases("order.cancel")
+    await s.sees("Y,X", "Replaced/New", 12_000, 0, 12_000)
     await s.agrees()
