@@ -5,8 +5,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestServer
 
 from gateway.domain.intents import AmendIntent, CancelIntent, PlaceIntent
 from gateway.domain.values import OrdType, Side, TimeInForce
@@ -16,7 +14,6 @@ from gateway.venues.binance.filters import RateLimit
 from gateway.venues.binance.limits import Host, Hosts, Limits, Use, retry_at_ms
 from gateway.venues.binance.queries import weight_of
 from gateway.venues.binance.requests import UnsupportedOrderError, amend_params, cancel_params, place_params
-from gateway.venues.binance.rest import NotSentError, RestClient
 
 MINUTE = 60_000
 NOW = 1_000 * MINUTE + 5_000
@@ -283,25 +280,6 @@ class TestLimits:
         limits = Limits(0)
         limits.observe([limit], NOW)
         assert limits.refuses_place(NOW) is None
-
-
-async def test_a_question_that_was_too_much_silences_all_until_the_venue_said() -> None:
-    asked: list[str] = []
-
-    async def too_much(request: web.Request) -> web.Response:
-        asked.append(request.path)
-        return web.json_response({"code": -1003, "msg": "Too much"}, status=429, headers={"Retry-After": "7"})
-
-    app = web.Application()
-    app.router.add_get("/api/v3/time", too_much)
-    async with TestServer(app) as server:
-        limits = Limits(0.2)
-        async with RestClient(str(server.make_url("")).rstrip("/"), limits, lambda: NOW) as rest:
-            assert (await rest.public("/api/v3/time")).status == 429
-            assert limits.paused_for_ms(NOW) == 7_000
-            with pytest.raises(NotSentError, match="nothing for another 7000 ms"):
-                await rest.public("/api/v3/time")
-    assert len(asked) == 1
 
 
 class TestClock:

@@ -1,5 +1,6 @@
 """The REST API: queries, and orders where configuration says so or the WebSocket API is away."""
 
+import asyncio
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
@@ -15,6 +16,9 @@ from gateway.venues.binance.requests import Params
 from gateway.venues.binance.signing import rest_query
 
 _API_KEY = "X-MBX-APIKEY"
+_AT_ONCE = 80
+"""Signed requests under way. The HTTP client opens a hundred connections, and while a request waits for one, the time
+for its answer runs out: cancels that were never sent would be in doubt."""
 
 
 class NotSentError(RequestLostError):
@@ -28,6 +32,7 @@ class RestClient:
         self._base_url = base_url
         self._limits = limits
         self._clock_ms = clock_ms
+        self._turns = asyncio.Semaphore(_AT_ONCE)
         self.session = aiohttp.ClientSession()
 
     async def __aenter__(self) -> Self:
@@ -57,7 +62,8 @@ class RestClient:
     ) -> Answer:
         """A request with all its parameters in the query string, signed as they are."""
         query = rest_query(params, credentials.signer)
-        return await self._send(verb, path, query, {_API_KEY: credentials.api_key}, timeout_s)
+        async with self._turns:
+            return await self._send(verb, path, query, {_API_KEY: credentials.api_key}, timeout_s)
 
     async def _send(self, verb: str, path: str, query: str, headers: dict[str, str], timeout_s: float) -> Answer:
         # encoded=True: what was signed is what is sent, to the byte.
