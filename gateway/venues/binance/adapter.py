@@ -121,6 +121,7 @@ class BinanceVenue:
         self._uid: int | None = None  # whose account the key was at the start
         self._ready = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._resync: asyncio.Task[None] | None = None
         self._quiet_until = 0.0
         self._reloading = asyncio.Lock()
         self._silence = SilenceWatch(self._settings.event_timeout_ms / 1_000, self._stream_silent)
@@ -319,7 +320,9 @@ class BinanceVenue:
     # Tasks
 
     def _resync_clock(self) -> None:
-        self._spawn(self._upkeep.measure_clock())
+        """Once for all that were refused meanwhile: each reading is several requests."""
+        if self._resync is None or self._resync.done():
+            self._resync = self._spawn(self._upkeep.measure_clock())
 
     def _started_rest(self) -> RestClient:
         if self._rest is None:

@@ -8,6 +8,7 @@ from gateway.domain.venue_reports import (
     CloseReason,
     VenueAccepted,
     VenueClosed,
+    VenueRefused,
     VenueTraded,
 )
 from gateway.venues.base import VenueSettingsError
@@ -57,6 +58,22 @@ class TestConnectionLife:
         await venue.start()
         await desk.until(lambda: "UNKNOWN_SYMBOL" in desk.alert_codes() and QUERY in desk.quoted[exchange.symbol])
         assert "GONEUSDT" in dict(desk.alerts)["UNKNOWN_SYMBOL"]
+
+    async def test_many_orders_at_the_wrong_time_have_the_clock_read_few_times(
+        self, make: Make, exchange: BinanceExchange, desk: Desk
+    ) -> None:
+        """Each reading takes of the budget that cancels need."""
+        venue = make()
+        await venue.start()
+        usual = len(venue._tasks)
+        await exchange.skew(10_000)
+        for _ in range(100):
+            venue.place(intents(venue, exchange).place())
+        await desk.until(lambda: len(desk.of(VenueRefused)) == 100)
+        await eventually(lambda: len(venue._tasks) == usual)
+        assert 2 <= len(desk.clocks) < 20
+        venue.place(intents(venue, exchange).place())
+        await desk.expect(VenueAccepted)
 
     async def test_a_rotated_key_is_used_without_a_gap(self, make: Make, exchange: BinanceExchange, desk: Desk) -> None:
         environ = exchange.environ()
