@@ -223,10 +223,12 @@ class TestLimits:
 
     def test_without_a_time_pauses_double_until_something_is_accepted(self) -> None:
         limits = Limits(0.2)
-        waits = []
+        waits, now = [], NOW
         for _ in range(3):
-            limits.pause(NOW, 0)
-            waits.append(limits.paused_for_ms(NOW))
+            for _ in range(50):  # sent together, refused together
+                limits.pause(now, 0)
+            waits.append(limits.paused_for_ms(now))
+            now += waits[-1]
         for wait, least in zip(waits, (1_000, 2_000, 4_000), strict=True):
             assert least <= wait <= least * 1.25
         limits.accepted()

@@ -245,9 +245,11 @@ class Limits:
         return self._host.pause.left_ms(now_ms)
 
     def pause(self, now_ms: int, until_ms: int) -> None:
-        """The venue said 429 or 418. until_ms: the time it named, or 0: then the pause doubles each time."""
+        """The venue said 429 or 418. until_ms: the time it named, or 0: then each pause is twice the last one."""
         host = self._host
         if until_ms <= now_ms:
+            if self.paused_for_ms(now_ms):  # all that was on its way is refused with the first, for the same reason
+                return
             host.pause_ms = min(max(_FIRST_PAUSE_MS, host.pause_ms * 2), _LONGEST_PAUSE_MS)
             # Spread by chance, so that all that wait for it do not come at once.
             until_ms = now_ms + int(host.pause_ms * (1 + random.random() / 4))  # noqa: S311 - guards nothing
