@@ -236,15 +236,16 @@ class UserStream:
             if error.status in (418, 429):
                 self._pause(error.headers.get("Retry-After", "") if error.headers else "")
             raise OpenError(f"connect: HTTP {error.status}") from None
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        except Exception as error:  # whatever it is: where nobody tries again, the account stays away for good
             raise OpenError(f"connect: {type(error).__name__} {error}") from None
         try:
             await self._subscribe(connection, credentials)
         except BaseException as error:
             await connection.close("not subscribed")
-            if isinstance(error, RequestLostError):
-                raise OpenError(f"subscribe: {error}") from None
-            raise
+            if isinstance(error, OpenError) or not isinstance(error, Exception):
+                raise
+            what = str(error) if isinstance(error, RequestLostError) else repr(error)
+            raise OpenError(f"subscribe: {what}") from None
         return connection
 
     def _pause(self, retry_after: str) -> None:

@@ -153,8 +153,8 @@ class WsConnection:
                     crash_point("venue_written")
                 self._wake = self._loop.create_future()
                 await self._wake
-        except (aiohttp.ClientError, OSError) as error:
-            self._end(f"disconnected: {error}")
+        except Exception as error:  # the network's, or a defect: what is still to be written would wait for ever
+            self._end(f"disconnected: {error!r}")
 
     async def _read(self) -> None:
         reason = "the venue closed the connection"

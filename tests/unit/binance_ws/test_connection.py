@@ -127,6 +127,27 @@ class TestConnection:
         assert now + 5 <= behind.deadline < math.inf
         await connection.close("test")
 
+    async def test_whatever_keeps_it_from_writing_ends_the_connection(
+        self, serve: Any, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def script(socket: web.WebSocketResponse, request: dict[str, Any]) -> None:
+            pass
+
+        async def fail(*_: Any) -> None:
+            raise RuntimeError("the handler is closed")
+
+        server = await serve(script)
+        connection = await WsConnection.open(session, server.url, Heard().listener(), CREDENTIALS)
+        monkeypatch.setattr(connection._socket, "send_frame", fail)
+        begun, behind = Waiter(), Waiter()
+        for waiter in (begun, behind):
+            connection.send("order.cancel", b"{}", waiter, 100)
+        await begun.news()
+        await behind.news()
+        assert [waiter.losses[0][1] for waiter in (begun, behind)] == [True, False]
+        assert "the handler is closed" in connection.closed.result()
+        await connection.close("test")
+
     async def test_a_late_answer_is_still_given(self, serve: Any, session: aiohttp.ClientSession) -> None:
         gate = asyncio.Event()
 

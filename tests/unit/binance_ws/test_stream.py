@@ -1,6 +1,7 @@
 """The user stream against a server that misbehaves, over real sockets."""
 
 import asyncio
+import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -247,6 +248,20 @@ class TestStream:
         end = subscriber(server.url)
         end.stream.start(session)
         await end.until("VENUE_CONNECT_FAILED", "resync", "up")
+        await end.stream.stop()
+
+    async def test_whatever_goes_wrong_it_is_tried_again(self, serve: Any, session: aiohttp.ClientSession) -> None:
+        server = await serve(subscribed)
+        end = subscriber(server.url)
+        failures = iter([ZeroDivisionError])
+
+        def record(*_: str) -> None:
+            for failure in failures:
+                raise failure
+
+        end.stream._hooks = dataclasses.replace(end.stream._hooks, record=record)
+        end.stream.start(session)
+        await end.until("VENUE_CONNECT_FAILED", "up")
         await end.stream.stop()
 
     async def test_events_are_passed_on(self, serve: Any, session: aiohttp.ClientSession) -> None:
