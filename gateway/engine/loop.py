@@ -319,7 +319,8 @@ class Engine:
     def _logged_out(self, item: i.LoggedOut) -> None:
         state = self._sessions[item.session]
         state.logged_on, state.last_logout_at, state.changed = False, item.at, True
-        self._disconnects.logged_out(item.session, item.at, closed=self._operator.is_busy(item.session))
+        closed = self._operator.is_told_to_leave(item.session)
+        self._disconnects.logged_out(item.session, item.at, closed=closed)
         self._records.state_changed("session", item.session, "off", item.at, state.off_reason or "")
         logger.info("session off session={}", item.session)
 

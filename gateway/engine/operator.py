@@ -78,7 +78,7 @@ class Operator:
         self._book = recorder.book
         self._sessions = sessions
         self.session_closed = sessions.closed
-        self.is_busy = sessions.is_busy
+        self.is_told_to_leave = sessions.is_told_to_leave
         self._reconciler = reconciler
         self._limits = limits
         self._positions = positions

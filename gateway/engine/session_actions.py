@@ -67,6 +67,7 @@ class SessionActions:
         self._clock = clock
         self._unsent = unsent
         self._pending: dict[str, _Pending] = {}
+        self._thrown_out: set[str] = set()  # of these
         self._effects: list[Callable[[], None]] = []  # after the commit
 
     def find(self, name: str) -> str:
@@ -76,9 +77,9 @@ class SessionActions:
         except ValueError as error:
             raise OperationRefused(str(error)) from error
 
-    def is_busy(self, session: str) -> bool:
-        """Whether something is being done to the session."""
-        return session in self._pending
+    def is_told_to_leave(self, session: str) -> bool:
+        """Whether an operator or the schedule has it logged out; who is thrown out did not mean to leave."""
+        return session in self._pending and session not in self._thrown_out
 
     def log_out(self, session: str, text: str, change: Change, done: Callable[[Outcome], None]) -> None:
         """Log the session out, if it is on, and make the change. text: what the client is told.
@@ -109,10 +110,12 @@ class SessionActions:
         if session not in self._pending:
             logger.warning("logged out session={} {}", session, text)
             self.log_out(session, text, None, lambda _: None)
+            self._thrown_out.add(session)
 
     def closed(self, item: SessionClosed) -> None:
         """Nobody is on, and QuickFIX has nothing more to say: its numbers are final."""
         pending = self._pending.pop(item.session)
+        self._thrown_out.discard(item.session)
         state = self._states[item.session]
         outcome = Outcome(done=False, text=item.problem)
         try:

@@ -11,10 +11,14 @@ from tests.acceptance.test_mass import TERMS, canceled, on, rest
 from tests.fixtures.processes import Exchange, Gateway
 
 SLOW = 'throttle = { messages = "5/1h" }'
+LEFT = """
+cancel_on_disconnect = "disconnect"
+cancel_on_disconnect_grace_seconds = 0
+"""
 SESSIONS = {
     "DESK": ("FIX.4.4", SLOW),
     "OMS42": ("FIX.4.2", SLOW),
-    "HASTY": ("FIX.4.4", 'throttle = { messages = "5/1h", logout_after = 20 }'),
+    "HASTY": ("FIX.4.4", 'throttle = { messages = "5/1h", logout_after = 20 }' + LEFT),
     "PANIC": ("FIX.4.4", 'throttle = { messages = "5/1h", logout_after = 20 }'),
     "FREE": ("FIX.4.4", ""),
 }
@@ -70,8 +74,9 @@ async def test_mass_cancels_of_nothing_count(gateway: Gateway) -> None:
         await rest(free)
 
 
-async def test_a_flood_of_session_messages_ends_in_a_logout(gateway: Gateway) -> None:
+async def test_a_flood_of_session_messages_ends_in_a_logout_that_counts_as_a_disconnect(gateway: Gateway) -> None:
     async with on(gateway, "HASTY", "FREE") as (hasty, free):
+        order = await rest(hasty)
         for number in range(30):
             hasty.send("1", [(112, f"flood-{number}")])
         with pytest.raises(ExpectTimeout):  # at once, since it is logged out
@@ -82,7 +87,9 @@ async def test_a_flood_of_session_messages_ends_in_a_logout(gateway: Gateway) ->
     deadline = time.monotonic() + 20
     while True:  # it may come back, once it is known to be off
         try:
-            async with on(gateway, "HASTY"):
+            async with gateway.client("HASTY") as hasty:
+                report = await hasty.expect("8", {11: order, 150: "4"}, timeout=20)
+                assert report[58].startswith("CANCEL_ON_DISCONNECT reason=disconnect ")
                 break
         except ClientError:
             assert time.monotonic() < deadline

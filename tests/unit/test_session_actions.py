@@ -55,7 +55,7 @@ def test_a_reset_begins_an_epoch_and_sends_again_what_is_not_proven() -> None:
     assert [(r.report_id, r.poss_resend) for r in state.waiting] == [(4, True), (5, True), (6, False)]
     assert world.fix.calls == [("begin_epoch", KEY, NOW, 1, 1), ("open", KEY)]
     assert state.is_first_out(1)
-    assert not world.actions.is_busy(KEY)
+    assert not world.actions.is_told_to_leave(KEY)
 
 
 def test_numbers_of_a_new_epoch_may_be_lower() -> None:
@@ -92,7 +92,7 @@ def test_what_cannot_be_logs_nobody_out(change: Change, says: str) -> None:
         world.actions.log_out(KEY, "bye", change, world.outcomes.append)
     world.actions.release()
     assert world.fix.calls == []
-    assert not world.actions.is_busy(KEY)
+    assert not world.actions.is_told_to_leave(KEY)
 
 
 def test_what_was_sent_until_the_logout_counts() -> None:
@@ -130,7 +130,7 @@ def test_one_thing_at_a_time_is_done_to_a_session() -> None:
     world.actions.log_out(KEY, "bye", None, world.outcomes.append)
     with pytest.raises(OperationRefused, match="something else is being done"):
         world.actions.log_out(KEY, "bye", NewEpoch(), world.outcomes.append)
-    assert world.actions.is_busy(KEY)
+    assert world.actions.is_told_to_leave(KEY)
     world.actions.closed(SessionClosed(KEY, 10, 20))
     assert world.outcomes[0].done
     assert world.state.epoch == 1
