@@ -278,9 +278,9 @@ def status(ctx: typer.Context, cl_ord_id: _ClOrdId, symbol: _Symbol = None, side
     """
 
     async def act(client: FixClient, desk: Desk) -> int:
-        ord_status_req_id = [] if desk.version == "FIX.4.2" else [(790, cl_ord_id)]
-        client.status(cl_ord_id, symbol=symbol, side=side, extra=ord_status_req_id)
-        return await _finish(client, desk, Request("H", cl_ord_id, client.next_out - 1))
+        req_id = "" if desk.version == "FIX.4.2" else client.new_cl_ord_id()
+        client.status(cl_ord_id, symbol=symbol, side=side, extra=[(790, req_id)] if req_id else [])
+        return await _finish(client, desk, Request("H", cl_ord_id, client.next_out - 1, ord_status_req_id=req_id))
 
     _converse(ctx, act)
 

@@ -24,6 +24,7 @@ class Request:
     cl_ord_id: str
     seq: int
     never_rests: bool = False
+    ord_status_req_id: str = ""  # of a status request, from 4.4 on
 
 
 def new_order_request(client: FixClient, cl_ord_id: str) -> Request:
@@ -62,10 +63,16 @@ async def await_outcome(
 def _concerns(message: FixMessage, request: Request) -> bool:
     if message.type in {"3", "j"}:
         return message.get(45) == str(request.seq)
-    if request.msg_type == "H" and not (message.get(150) == "I" or message.get(20) == "3"):
-        return False  # it has waited for our Logon: the order may stand otherwise by now
-    named = {message.get(11), message.get(41), message.get(790)}  # 790: where the order goes by a later id
-    return message.type in {"8", "9"} and request.cl_ord_id in named
+    if request.msg_type == "H":
+        return _answers_status_request(message, request)
+    return message.type in {"8", "9"} and request.cl_ord_id in {message.get(11), message.get(41)}
+
+
+def _answers_status_request(message: FixMessage, request: Request) -> bool:
+    """Not what has waited for our Logon, answers of before among it: the order may stand otherwise by now."""
+    if request.ord_status_req_id:
+        return message.get(790) == request.ord_status_req_id
+    return message.get(20) == "3" and message.get(11) == request.cl_ord_id
 
 
 def _is_settled(report: FixMessage, request: Request) -> bool:

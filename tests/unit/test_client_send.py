@@ -60,9 +60,10 @@ class StandIn:
         if message.type == "G":
             request = [*echo, (41, message[41])]
             return [("8", [*request, (150, "E"), (39, "E")]), ("8", [*request, (150, "5"), (39, "0")])]
-        if message.type == "H":  # before the answer comes a fill that waited; the order goes by another id by now
+        if message.type == "H":  # before the answer comes what has waited; the order goes by another id by now
+            waited = [[*echo, (790, "earlier"), (150, "I"), (39, "0")], [*echo, (150, "F"), (39, "1"), (14, "0.2")]]
             status = [(11, "c3"), *echo[1:], (790, message[790]), (150, "I"), (39, "2"), (14, "0.5")]
-            return [("8", [*echo, (150, "F"), (39, "1"), (14, "0.2")]), ("8", status)]
+            return [("8", report) for report in (*waited, status)]
         return []
 
     @staticmethod
