@@ -24,6 +24,7 @@ from gateway.compliance.inject.steps import (
     Asked,
     Connected,
     Happened,
+    Learned,
     Passed,
     Present,
     Restarted,
@@ -94,6 +95,8 @@ class Steps:
         match step:
             case Sent():
                 await self._send(step)
+            case Learned():
+                self._scratch.given.learn(step.row)
             case Answered():
                 await self._venue.answer(step)
             case Settled():
@@ -176,6 +179,7 @@ class Steps:
             for tag, value in step.fields
             if tag not in _OF_THE_CONNECTION
         ]
+        self._scratch.given.give(step.given)
         order_id = await self._watch.taken(step.session, client, client.send(step.msg_type, fields))
         client.transcript.clear()
         client.drain()

@@ -27,7 +27,6 @@ from gateway.compliance.inject.record import Record, read_record, read_reports
 from gateway.config import Config, load_config
 from gateway.domain.wording import counted
 from gateway.errors import GatewayError
-from gateway.simulator.symbols import default_symbols
 from gateway.store.tables import meta
 
 _BEFORE_NS = 5_000_000_000
@@ -49,8 +48,9 @@ def inject_command(
     r"""Send the recorded messages of the clients once more, to a scratch gateway, and compare its reports tag by tag.
 
     The scratch gateway has a database, a simulated exchange and keys of its own, in a temporary directory, and reaches
-    no other exchange. What the venue said then is said again, word by word and in its place. Orders whose story has
-    other causes are left out, and named with the reason. Exit code 0: no difference; 1: some; 2: nothing to go through.
+    no other exchange. What the venue said then is said again, word by word and in its place. Limits are judged again,
+    on the prices and balances that are stored with the decisions. Orders whose story has other causes are left out,
+    and named with the reason. Exit code 0: no difference; 1: some; 2: nothing to go through.
 
     \b
     fixgw replay inject --date 2026-01-31 --as-fast-as-possible
@@ -81,9 +81,9 @@ def _read(config: Path, loaded: Config, window: Window) -> tuple[Record, str]:
     left = frozenset(s.key for s in loaded.sessions if s.cancel_on_disconnect != "none")
     with reading(config) as connection:
         refuse_archived(connection, PARTS, window, "what is gone through")
-        symbols = frozenset(symbol.name for symbol in default_symbols())
         throttled = frozenset(s.key for s in loaded.sessions if s.throttle is not None)
-        there_is = ThereIs(sessions, symbols, left, throttled, is_one_account=len(loaded.venue_accounts) == 1)
+        is_one = len(loaded.venue_accounts) == 1
+        there_is = ThereIs(sessions, left=left, throttled=throttled, is_one_account=is_one)
         record = read_record(connection, window, there_is)
         instance = connection.execute(meta.select().where(meta.c.key == "instance")).one().value
     return record, str(instance)
@@ -93,7 +93,7 @@ async def _inject(loaded: Config, record: Record, instance: str, speed: float | 
     differences: list[ReportDifference] = []
     with tempfile.TemporaryDirectory(prefix="fixgw-inject-") as directory:
         begin = record.steps[0].at - _BEFORE_NS
-        scratch = Scratch(Path(directory), loaded, record.limits, instance, begin)
+        scratch = Scratch(Path(directory), loaded, record, instance, begin)
         try:
             await asyncio.to_thread(scratch.start)
             steps = Steps(record, scratch, loaded, speed, differences.append)
@@ -120,11 +120,22 @@ def _show(record: Record, differences: int, seconds: float, *, as_json: bool) ->
         "messages_left_out": record.messages_left_out,
     }
     if as_json:
-        more = {"not_replayable": record.left_out, "limits_not_given": record.limits_not_given}
-        typer.echo(json.dumps({**counts, **more, "not_repeated": record.not_again, "differences": differences}))
+        more = {
+            "not_replayable": record.left_out,
+            "taken_from_record": record.taken,
+            "limits_not_given": record.limits_not_given,
+            "not_repeated": record.not_again,
+            "lists_left_out": record.lists_left_out,
+        }
+        typer.echo(json.dumps({**counts, **more, "differences": differences}))
         return
     typer.echo(f"went through {_said(counts)}; {seconds:.1f} s")
     _show_left_out(record, as_json=as_json)
+    for kind, codes in record.taken.items():
+        typer.echo(f"taken from the decisions' record, and not reckoned again: {kind}, of {', '.join(codes)}")
+    if record.lists_left_out:
+        asked = counted(record.lists_left_out, "SecurityListRequest(x)", "SecurityListRequests(x)")
+        typer.echo(f"not replayable, what the venue listed is not recorded: {asked}")
     if record.limits_not_given:
         typer.echo(f"limits that the scratch gateway does not have: {', '.join(record.limits_not_given)}")
     if record.not_again:

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,11 @@ from sqlalchemy import Connection, Engine, func, select
 
 import gateway
 from gateway.cli.scratch_clock import ScratchClock
+from gateway.cli.scratch_given import GivenFiles
+from gateway.compliance.inject.record import Record
 from gateway.config import Config, SessionConfig, load_config
 from gateway.errors import GatewayError
 from gateway.store.database import open_database, open_for_reading
-from gateway.store.rows import LimitRow
 from gateway.store.tables import limits as limits_table
 from gateway.store.tables import meta, venue_calls
 
@@ -48,20 +49,22 @@ class ScratchError(GatewayError):
 class Scratch:
     """Both processes, and the database, in one directory. `start`, then `url`, `port` and `sql`, then `stop`."""
 
-    def __init__(self, directory: Path, config: Config, limits: Iterable[LimitRow], instance: str, begin: int) -> None:
-        """config: the real gateway's, for its sessions and accounts. instance: what client ids of the record carry.
+    def __init__(self, directory: Path, config: Config, record: Record, instance: str, begin: int) -> None:
+        """config: the real gateway's, for its sessions and accounts. record: what it is to go through, of which limits
+        and instruments are there from its beginning. instance: what client ids of the record carry.
 
         begin: when its time begins, nanoseconds UTC.
         """
         self.directory = directory
         self._of = config
-        self._limits = list(limits)
+        self._limits = record.limits
         self._instance = instance
         self._database_url = f"sqlite:///{directory / 'gateway.db'}"
         self._running: list[tuple[str, subprocess.Popen[bytes]]] = []
         self._sql: Engine | None = None
         self.clock = ScratchClock(directory / "clock", begin=begin)
         self.caller = directory / "caller.json"
+        self.given = GivenFiles(directory, record.instruments, with_history=record.with_history)
         self.control_socket = directory / "run" / "control.sock"
         self.url = ""
         self.port = 0
@@ -98,7 +101,8 @@ class Scratch:
             for part, value in zip(("KEY", "SECRET"), pair, strict=True)
         }
         self._run("front", ["front", "--config", str(file), "--ready-file", str(ready)], clean_environment())
-        files = [str(path) for path in (file, self.directory / "clock", self.caller)]
+        given = self.given.instruments, self.given.given
+        files = [str(path) for path in (file, self.directory / "clock", self.caller, *given)]
         self._engine = partial(
             self._run, "engine", files, clean_environment() | own_keys, module="gateway.cli.scratch_engine"
         )
@@ -196,7 +200,7 @@ def clean_environment() -> dict[str, str]:
 def scratch_config(of: Config, directory: Path, exchange_url: str) -> str:
     """The whole file. Sessions and accounts are the real gateway's; who may connect and when is not asked here.
 
-    Prices are not followed: limits that need one let orders pass. Nothing is compared by the clock.
+    Prices are not followed: those that orders were decided with are given. Nothing is compared by the clock.
     """
     parts = [
         _lines({"environment": "sim", "deployment": of.deployment}),

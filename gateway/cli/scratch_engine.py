@@ -1,7 +1,8 @@
-"""The engine of a scratch gateway: `python -m gateway.cli.scratch_engine CONFIG CLOCK CALLER`.
+"""The engine of a scratch gateway: `python -m gateway.cli.scratch_engine CONFIG CLOCK CALLER INSTRUMENTS GIVEN`.
 
 It is the engine that `fixgw run` starts, but for this: it lives in the record's time, in which the venue answers a
-question when it did and its "no" is certain at once; and operators are who they were then. It takes nothing but an
+question when it did and its "no" is certain at once; operators are who they were then; and what it cannot know, it is
+given: the venue's instruments, and figures of the decisions. It takes nothing but an
 exchange on this host, whatever its configuration says.
 """
 
@@ -19,16 +20,21 @@ from gateway.cli.scratch_clock import ScratchClock
 _PATIENCE_S = 3_600.0
 
 
-def main(config: Path, clock: Path, caller: Path) -> None:
-    """Run it, until SIGTERM. caller: a file with uid, pid and who of the operator that asks next."""
+def main(config: Path, clock: Path, caller: Path, instruments: Path, given: Path) -> None:
+    """Run it, until SIGTERM. caller: a file with uid, pid and who of the operator that asks next. The others: see
+    scratch_given.py.
+    """
     # All that an engine consists of reads the time of day by this one function, and some of it keeps the function:
     # so it is put in its place before any of that is imported.
     time.time_ns = ScratchClock(clock).now
     from gateway.cli.engine import engine  # noqa: PLC0415 - see above
+    from gateway.cli.scratch_given import GivenToEngine  # noqa: PLC0415
     from gateway.control import server  # noqa: PLC0415
+    from gateway.domain.risk import check  # noqa: PLC0415
     from gateway.engine import loop, trusted_time  # noqa: PLC0415
     from gateway.engine.operations import Caller  # noqa: PLC0415
     from gateway.venues.binance import queries, settlement, ws_api  # noqa: PLC0415
+    from gateway.venues.link import VenueLink  # noqa: PLC0415
 
     only_simulated(config)
 
@@ -41,13 +47,18 @@ def main(config: Path, clock: Path, caller: Path) -> None:
     _replace(queries, "TIMEOUT_S", _PATIENCE_S)
     _replace(ws_api, "HEARTBEAT_S", _PATIENCE_S)  # the connection is lost when it was, however busy the host is
     _replace(settlement, "is_over", lambda _intent, _waited_s: True)
+    to_engine = GivenToEngine(instruments, given)
+    to_engine.measure_with_it()
+    _replace(check, "market_px", to_engine.market_px)
+    _replace(VenueLink, "instrument", lambda _link, *names: to_engine.instrument(*names))
+    _replace(VenueLink, "symbols", lambda _link: frozenset())  # so that limits may name any
     engine(config, allow_live=False)
 
 
-def _replace(module: ModuleType, name: str, by: object) -> None:
+def _replace(of: ModuleType | type, name: str, by: object) -> None:
     """Raises KeyError where there is no such name any more."""
-    vars(module)[name]
-    vars(module)[name] = by
+    vars(of)[name]
+    setattr(of, name, by)
 
 
 def only_simulated(config: Path) -> None:
@@ -68,4 +79,4 @@ def _is_this_host(host: str) -> bool:
 
 
 if __name__ == "__main__":
-    main(*(Path(argument) for argument in sys.argv[1:4]))
+    main(*(Path(argument) for argument in sys.argv[1:6]))

@@ -6,6 +6,7 @@ import os
 import re
 import sqlite3
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from gateway.client import FixClient
 from gateway.domain.wording import counted
 from tests.acceptance.inject_causes import CAUSES, record_causes
+from tests.acceptance.inject_limits import LIMITS, PRICED, VENUE, record_limits
 from tests.acceptance.scenario import SYMBOL, Scenario
 from tests.fixtures.processes import ROOT, Exchange, Gateway
 
@@ -109,12 +111,13 @@ async def _at_once(client: FixClient, exchange: Exchange, gateway: Gateway) -> N
     await client.ping()
 
 
-async def _inject(config: Path, watch: Path) -> tuple[int, str]:
+async def _inject(config: Path, watch: Path, *more: str) -> tuple[int, str]:
     """Exit code and output. watch: temporary directory, in whose processes' environments to look for _SECRET."""
     environ = {**os.environ, "PYTHONPATH": str(ROOT), "FIXGW_LIVE_MAIN_API_KEY": _SECRET, "FIXGW_CONFIG": _SECRET}
     environ["TMPDIR"] = str(watch)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "gateway", "replay", "inject", "--as-fast-as-possible", "--config", str(config)),
+        *more,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         env=environ,
@@ -149,35 +152,67 @@ async def test_a_recorded_flow_gives_the_same_reports_but_for_what_was_altered(t
     """Nothing of the caller's environment reaches the processes that do it."""
     for name in ("exchange", "gateway", "scratch"):
         (tmp_path / name).mkdir()
-    exchange = Exchange(tmp_path / "exchange").start()
-    gateway = Gateway(tmp_path / "gateway", exchange.url, sessions={**_SESSIONS, **CAUSES}, more=_COPY)
+    exchange = Exchange(tmp_path / "exchange", maker=True).start()
+    sessions = {**_SESSIONS, **CAUSES, **PRICED}
+    gateway = Gateway(tmp_path / "gateway", exchange.url, sessions=sessions, more=_COPY + LIMITS, venue=VENUE)
     try:
         gateway.start()
         await _record(exchange, gateway)
         await record_causes(exchange, gateway)
+        await record_limits(exchange, gateway)
     finally:
         gateway.stop()
         exchange.stop()
-    orders, altered = _altered(gateway.directory / "gateway.db")
+    orders, altered, since = _altered(gateway.directory / "gateway.db")
     code, out = await _inject(gateway.directory / "gateway.toml", tmp_path / "scratch")
     told = out.splitlines()
     assert f"went through {orders} orders, " in out
     assert "not replayable" not in out
     assert code == 1
-    assert told[-1] == counted(len(told) - 2, "difference")
     assert "LastPx(31): recorded 50, now 51" in out
-    for line in told[:-2]:
-        where, _, tags = line.partition(": ")
-        assert where.startswith((f"DESK order {altered} report", f"COPY order {altered} report")), out
-        assert set(re.findall(r"(\w+)\(\d+\): recorded", tags)) <= {"LastPx", "AvgPx"}, out
+    assert "balances, of BUYING_POWER" in out
+    assert "what came before" not in out
+    assert told[-1] == counted(_differences(told, altered), "difference")
+    code, out = await _inject(gateway.directory / "gateway.toml", tmp_path / "scratch", "--from", since)
+    told = out.splitlines()
+    assert "what came before, of BUYING_POWER, " in out
+    assert (code, told[-1]) == (1, "1 difference"), out
+    assert _differences(told, altered) == 1
     accesses = (gateway.directory / "run" / "access.jsonl").read_text().splitlines()
-    assert [json.loads(line)["command"] for line in accesses] == ["replay inject"]
+    assert [json.loads(line)["command"] for line in accesses] == ["replay inject"] * 2
 
 
-def _altered(database: Path) -> tuple[int, str]:
-    """How many orders there are; and the one of which an execution has another price from now on."""
+def _differences(told: list[str], altered: tuple[str, str]) -> int:
+    """How many there are, all of what was altered: the price of an execution, and one that an order was refused by."""
+    traded, refused = altered
+    found = [line for line in told if ": recorded " in line]
+    for line in found:
+        where, _, tags = line.partition(": ")
+        if where == f"PRICED order {refused} report 1":
+            assert re.fullmatch(r"Text\(58\): recorded .* reference=[56].*, now .* reference=80000 .*", tags)
+        else:
+            assert where.startswith((f"DESK order {traded} report", f"COPY order {traded} report")), told
+            assert set(re.findall(r"(\w+)\(\d+\): recorded", tags)) <= {"LastPx", "AvgPx"}, told
+    return len(found)
+
+
+def _altered(database: Path) -> tuple[int, tuple[str, str], str]:
+    """How many orders there are; one of which an execution has another price from now on, and one that was refused by
+    another price; and a time before the latter, by which others have gone before.
+    """
     with sqlite3.connect(database) as sql:
         found = sql.execute('SELECT min(id), order_id FROM venue_calls WHERE text LIKE \'%"x":"TRADE"%\'').fetchone()
         sql.execute('UPDATE venue_calls SET text = replace(text, \'"L":"50.\', \'"L":"51.\') WHERE id = ?', found[:1])
+        refused, inputs = sql.execute(
+            "SELECT order_id, inputs FROM decisions WHERE code = 'PRICE_COLLAR' ORDER BY position DESC"
+        ).fetchone()
+        changed = re.sub(r'\["[56]\d{4}[.\d]*",', '["80000",', inputs)
+        assert changed != inputs
+        sql.execute("UPDATE decisions SET inputs = ? WHERE order_id = ?", (changed, refused))
         orders = sql.execute("SELECT count(*) FROM orders").fetchone()[0]
-    return orders, found[1]
+        since = sql.execute("SELECT min(at) FROM decisions WHERE code = 'SYMBOL_NOT_TRADING'").fetchone()[0]
+    return (
+        orders,
+        (found[1], refused),
+        (datetime.fromtimestamp(0, UTC) + timedelta(microseconds=since // 1000)).isoformat(),
+    )

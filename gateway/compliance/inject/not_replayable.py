@@ -4,7 +4,7 @@ of the venue, or it came of something that a gateway beside the real one does no
 
 import re
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -15,36 +15,14 @@ from gateway.domain.session_names import OWN_SESSION
 
 GONE = "CANCEL_ON_DISCONNECT "
 
-NEVER_GIVEN = frozenset({"BUYING_POWER", "MAX_DAILY_LOSS", "MAX_GROSS_EXPOSURE", "MAX_NET_EXPOSURE", "PRICE_COLLAR"})
-"""Limits that need what only the real gateway had: prices and balances."""
-
-OF_HISTORY = frozenset(
-    {
-        "CANCEL_RATIO",
-        "DUPLICATE_ORDER",
-        "FAT_FINGER",
-        "MAX_OPEN_ORDERS",
-        "MAX_ORDERS_PER_DAY",
-        "MAX_POSITION",
-        "ORDER_RATE",
-        "REPEATED_EXECUTION",
-        "SELF_TRADE",
-        "SHORT_SALE",
-    }
-)
-"""Limits that reckon with all orders before: they can be given where the record is gone through from its beginning."""
-
 UNAVAILABLE = "VENUE_UNAVAILABLE"
-_OF_ITS_OWN_TIME = NEVER_GIVEN | {
-    "DRAINING",
-    "NO_REFERENCE_PRICE",
-    "REPLACE_TOO_LATE",
-    "SYMBOL_NOT_TRADING",
-    "TEST_SESSION",
-    "TOO_MANY_WAITING",
-    UNAVAILABLE,
-}
-_PRICED = frozenset({"MAX_ORDER_NOTIONAL", "MIN_ORDER_NOTIONAL"})  # by the market, where the order has no price
+_OF_ITS_OWN_TIME = frozenset({"DRAINING", "REPLACE_TOO_LATE", "TEST_SESSION", "TOO_MANY_WAITING", UNAVAILABLE})
+
+REPEATED_EXECUTION = "REPEATED_EXECUTION"
+"""The limit that the gateway itself sets anew when it is reached: only where the span has the record's beginning."""
+
+REDUCE_ONLY = "REDUCE_ONLY"
+_OF_HISTORY = frozenset({REPEATED_EXECUTION, REDUCE_ONLY})  # the latter asks what is held, and is no limit with figures
 _VENUE_BUDGET = "ORDER_RATE venue="  # of requests, which the host's other venue accounts have used too
 
 _BY_ITSELF = {
@@ -52,7 +30,7 @@ _BY_ITSELF = {
     e.TradeCorrected: "an execution was corrected",
     e.OrderDoneForDay: "the venue laid it down for the day",
 }
-_UNKNOWN = "UNKNOWN_SYMBOL "
+_WITHOUT_INSTRUMENT = ("UNKNOWN_SYMBOL ", UNAVAILABLE + " ")
 _WISHES = ("MASS_CANCEL ", "KILL_SWITCH ", GONE)
 """How the reasons begin for which the gateway withdraws orders, of those that can be had again."""
 
@@ -61,14 +39,15 @@ _FIRST_WORD = re.compile(r"[A-Z][A-Z_]+\b")
 
 
 class ThereIs(NamedTuple):
-    """What the scratch gateway has: sessions that trade, by SessionID, and symbols.
+    """What the scratch gateway has: sessions that trade, by SessionID.
 
+    known_since: from which journal position on a venue account's symbol is recorded as it was.
     left: sessions whose orders do not outlive their connection. throttled: what they send is counted, whatever it is.
     is_one_account: all orders go to one venue account.
     """
 
     sessions: frozenset[str]
-    symbols: frozenset[str]
+    known_since: Mapping[tuple[str, str], int] = {}
     left: frozenset[str] = frozenset()
     throttled: frozenset[str] = frozenset()
     is_one_account: bool = True
@@ -78,10 +57,11 @@ class ThereIs(NamedTuple):
 class OrderStory:
     """What the journal has of an order in the span. asked: when the venue was asked for no reason of the order's own.
 
-    passed: what the gateway did when a time had come, with its place.
+    passed: what the gateway did when a time had come, with its place. position: where it begins.
     """
 
     received: e.OrderReceived | None = None
+    position: int = 0
     trades: set[str] = field(default_factory=set)
     refusals: list[tuple[int, str]] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
@@ -97,7 +77,7 @@ class OrderStory:
             self.reasons.append(reason)
         match event:
             case e.OrderReceived():
-                self.received = event
+                self.received, self.position = event, position
             case e.OrderFilled():
                 self.trades.add(event.trade_id)
             case e.OrderRejected() | e.RequestRejected() | e.RequestRefused() | e.NewOrderRefused():
@@ -129,7 +109,7 @@ def why_not(
 ) -> str:
     """The reason; empty for an order that can be gone through. told_trades: ids in the venue's recorded words.
 
-    with_history: the limits OF_HISTORY are given.
+    with_history: the span has the record's beginning, and leaves nothing out.
     """
     order = story.received
     if order is None:
@@ -138,14 +118,12 @@ def why_not(
         return "it is the gateway's own"
     if order.session not in there_is.sessions:
         return f"session {order.session} is not in the configuration"
-    if order.symbol not in there_is.symbols and not any(text.startswith(_UNKNOWN) for _, text in story.refusals):
-        return f"the simulated exchange has no {order.symbol}"
+    if not _is_instrument_known(story, order, there_is):
+        return f"what {order.symbol} was at the venue then is not recorded"
     if story.reasons:
         return story.reasons[0]
     for at, text in story.refusals:
         code = of_its_own_time(text, with_history=with_history)
-        if order.price is None and text.partition(" ")[0] in _PRICED:
-            code = text.partition(" ")[0]
         if code and not (code == UNAVAILABLE and comings.was_away(order.venue_account, at)):
             return f"refused by {code}, which the scratch gateway does not have"
     if not all(comings.is_compared(order.venue_account, at) for at in story.asked):
@@ -155,10 +133,18 @@ def why_not(
     return ""
 
 
+def _is_instrument_known(story: OrderStory, order: e.OrderReceived, there_is: ThereIs) -> bool:
+    """Nothing is said of what the venue never listed, nor of orders that were refused before that mattered."""
+    if any(at == order.at and text.startswith(_WITHOUT_INSTRUMENT) for at, text in story.refusals):
+        return True
+    since = there_is.known_since.get((order.venue_account, order.symbol))
+    return since is not None and since <= story.position
+
+
 def of_its_own_time(text: str, *, with_history: bool = True) -> str:
     """The code with which a refusal begins, if it came of what the scratch gateway does not have; else empty."""
     found = _FIRST_WORD.match(text)
     if text.startswith(_VENUE_BUDGET):
         return _VENUE_BUDGET.rstrip("=")
-    missing = _OF_ITS_OWN_TIME if with_history else _OF_ITS_OWN_TIME | OF_HISTORY
+    missing = _OF_ITS_OWN_TIME if with_history else _OF_ITS_OWN_TIME | _OF_HISTORY
     return found[0] if found is not None and found[0] in missing else ""

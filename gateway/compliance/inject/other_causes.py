@@ -24,25 +24,29 @@ _COMPARED_WITHIN_NS = 30_000_000_000
 """How long after a connection came the venue may be asked about orders because of that."""
 
 
-def asked_of(connection: Connection, window: Window, missing: Collection[str]) -> list[Asked]:
-    """What operators asked for, and what had stopped trading before the span. What was refused did nothing.
+def asked_of(
+    connection: Connection, window: Window, missing: Collection[str], *, with_history: bool
+) -> tuple[list[Asked], list[str]]:
+    """What operators asked for, and what had stopped trading before the span; what was refused did nothing. And what
+    changed something and is not asked for again, by name.
 
-    missing: limits that the scratch gateway does not have.
+    missing: limits that the scratch gateway does not have. with_history: it knows what is held.
     """
     found = []
+    others = set()
     for row in connection.execute(select(admin_actions).order_by(admin_actions.c.action_id)):
         was_before = row.action in ("kill", "arm") and row.at < window.since
+        if window.holds(row.at) and row.action not in _HARMLESS:
+            others.add(row.action)
+        if row.action == "kill" and not with_history and msgspec.json.decode(row.arguments).get("reduce_only"):
+            if was_before or window.holds(row.at):
+                others.add("kill --reduce-only")
+            continue
         if row.action in _LIMITS and msgspec.json.decode(row.arguments).get("limit", "").upper() in missing:
             continue
         if row.action in AGAIN and (was_before or window.holds(row.at)) and not row.outcome.startswith("refused"):
             found.append(Asked(row.at, row.uid, row.pid, row.who, row.action, row.arguments, row.reason))
-    return found
-
-
-def not_again(connection: Connection, window: Window) -> list[str]:
-    """Operators' requests that changed something and are not made again, by name."""
-    rows = connection.execute(select(admin_actions.c.action, admin_actions.c.at))
-    return sorted({row.action for row in rows if window.holds(row.at) and row.action not in _HARMLESS})
+    return found, sorted(others)
 
 
 class Comings(NamedTuple):

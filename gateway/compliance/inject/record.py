@@ -7,18 +7,18 @@ from sqlalchemy import Connection, select
 
 from gateway.compliance.derive.stored import stream
 from gateway.compliance.derive.window import Window, rows_of
-from gateway.compliance.inject.decided import Decided
+from gateway.compliance.inject.decided import Decided, Key
+from gateway.compliance.inject.given import Decisions, Given, read_decisions, taken_of
 from gateway.compliance.inject.not_replayable import (
-    NEVER_GIVEN,
-    OF_HISTORY,
+    REPEATED_EXECUTION,
     OrderStory,
     ThereIs,
     of_its_own_time,
     why_not,
 )
 from gateway.compliance.inject.order import first_taken, in_order
-from gateway.compliance.inject.other_causes import asked_of, comings_of, not_again, trades_shown
-from gateway.compliance.inject.steps import Connected, Restarted, Sent, Step, Told
+from gateway.compliance.inject.other_causes import asked_of, comings_of, trades_shown
+from gateway.compliance.inject.steps import Connected, Learned, Restarted, Sent, Step, Told
 from gateway.compliance.inject.venue_words import (
     UnreadableRecordError,
     VenueWords,
@@ -28,17 +28,19 @@ from gateway.compliance.inject.venue_words import (
     why_unusable,
 )
 from gateway.domain import events as e
+from gateway.domain.money import text_of
 from gateway.engine.clients import QUARANTINED
-from gateway.engine.limits import GATEWAY
 from gateway.engine.throttle import EXEMPT
 from gateway.store.codec import decode_event
+from gateway.store.instruments import load_instruments
 from gateway.store.limits import load_limits
 from gateway.store.readers import ADMINISTRATIVE
-from gateway.store.rows import LimitRow
+from gateway.store.rows import InstrumentRow, LimitRow
 from gateway.store.tables import journal, messages, reports
 from gateway.wire.raw import split_fields, to_text
 
 _MSG_SEQ_NUM, _REF_SEQ_NUM = 34, 45
+_SECURITY_LIST_REQUEST = "x"
 
 
 @dataclass(slots=True)
@@ -52,18 +54,21 @@ class Record:
     reports: list[Told] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
     messages_left_out: int = 0
+    lists_left_out: int = 0  # of instruments, that clients asked for
     orders: int = 0
     first_ids: dict[str, str] = field(default_factory=dict)  # venue client id of the first leg, by OrderID(37)
+    instruments: list[InstrumentRow] = field(default_factory=list)  # as they were to begin with
+    taken: dict[str, list[str]] = field(default_factory=dict)  # from decisions, by kind: of which limits
     limits: list[LimitRow] = field(default_factory=list)
     limits_not_given: list[str] = field(default_factory=list)
     not_again: list[str] = field(default_factory=list)  # what operators asked for and is not repeated
-    with_history: bool = False  # the limits OF_HISTORY are among them
+    with_history: bool = False  # it has the beginning, and leaves out nothing that came later orders' way
     unanswered: set[tuple[str, str]] = field(default_factory=set)  # method and client id of what was not answered
 
     @property
     def missing(self) -> frozenset[str]:
         """Limits that the scratch gateway does not have."""
-        return NEVER_GIVEN if self.with_history else NEVER_GIVEN | OF_HISTORY
+        return frozenset() if self.with_history else frozenset({REPEATED_EXECUTION})
 
 
 def read_record(connection: Connection, window: Window, there_is: ThereIs) -> Record:
@@ -71,6 +76,9 @@ def read_record(connection: Connection, window: Window, there_is: ThereIs) -> Re
     record = Record()
     decided = Decided()
     stories, refused, positions_set = _stories(connection, window, decided)
+    limits, instruments = load_limits(connection), load_instruments(connection)
+    there_is = there_is._replace(known_since=_known_since(instruments))
+    decisions = read_decisions(connection, window, limits)
     comings = comings_of(connection, window, there_is.left, venues=there_is.is_one_account)
     calls = calls_of(connection, window)
     told, shown = trades_told(calls), trades_shown(comings.connections)
@@ -79,7 +87,7 @@ def read_record(connection: Connection, window: Window, there_is: ThereIs) -> Re
         record.with_history = with_history
         for order_id, story in stories.items():
             why = why_not(story, told[order_id] | shown, there_is, comings, with_history=with_history)
-            if why := why or unusable.get(order_id, ""):
+            if why := why or unusable.get(order_id, "") or _undecided(order_id, story, decisions):
                 record.left_out.setdefault(order_id, why)
         if with_history and not record.left_out:
             break
@@ -89,11 +97,14 @@ def read_record(connection: Connection, window: Window, there_is: ThereIs) -> Re
     kept = {order_id: story for order_id, story in stories.items() if order_id not in record.left_out}
     venue_steps: list[Word | Connected | Restarted] = [*words.steps, *comings.connections]
     client_steps = _client_steps(connection, window, record, refused, there_is)
+    client_steps = [step._replace(given=_given(step, stories, decisions)) for step in client_steps]
     for first in first_taken(client_steps, words.sent_at, comings.connections):
         decided.first_taken(*first)
-    came: list[Step] = [*comings.sessions, *asked_of(connection, window, record.missing)]
+    asked, record.not_again = asked_of(connection, window, record.missing, with_history=record.with_history)
+    came: list[Step] = [*comings.sessions, *asked]
     others = [(decided.behind(step.at), step) for step in came]
     others += [((position, 0, step.at), step) for story in kept.values() for position, step in story.passed]
+    others += _instruments(instruments, window, record)
     if client_steps:
         record.steps = in_order(client_steps, venue_steps, others, decided)
     named = {(step.session, name) for step in client_steps for name in _names(step)}
@@ -103,9 +114,40 @@ def read_record(connection: Connection, window: Window, there_is: ThereIs) -> Re
         if (told.order_id in stories and told.order_id not in record.left_out)
         or (told.order_id is None and _is_about(told, named, there_is.sessions))
     ]
-    record.not_again = not_again(connection, window)
-    _limits(connection, record)
+    _limits(limits, record)
+    codes = {code for step in client_steps if step.given is not None for code in step.given.codes}
+    record.taken = taken_of(codes, with_history=record.with_history)
     return record
+
+
+def _known_since(instruments: list[InstrumentRow]) -> dict[tuple[str, str], int]:
+    return {(row.venue_account, row.symbol): row.position for row in reversed(instruments)}
+
+
+def _instruments(rows: list[InstrumentRow], window: Window, record: Record) -> list[tuple[Key, Step]]:
+    """What was learned in the span, each in front of what was decided with it; what was known before is kept."""
+    found: list[tuple[Key, Step]] = []
+    for row in rows:
+        if row.at < window.since:
+            record.instruments.append(row)
+        elif window.holds(row.at):
+            found.append(((row.position, -1, row.at), Learned(row.at, row)))
+    return found
+
+
+def _undecided(order_id: str, story: OrderStory, decisions: Decisions) -> str:
+    if order_id in decisions.unreadable or story.position not in decisions.made:
+        return "the figures of its decision are not recorded, or not this release's"
+    return ""
+
+
+def _given(step: Sent, stories: dict[str, OrderStory], decisions: Decisions) -> Given | None:
+    given = decisions.given.get((step.session, cl_ord_id(step.fields), step.at))
+    story = stories.get(step.order_id or "")
+    received = story.received if story is not None else None
+    if step.msg_type == "D" and received is not None and received.at == step.at and received.market_px is not None:
+        given = (given or Given())._replace(market_px=text_of(received.market_px))
+    return given
 
 
 def _names(step: Sent) -> tuple[str, str]:
@@ -192,6 +234,9 @@ def _client_steps(
             if row.session in there_is.throttled and row.msg_type not in EXEMPT:
                 steps.append(Sent(row.at, row.session, "1", None, [(112, "counts too")]))
             continue
+        if row.msg_type == _SECURITY_LIST_REQUEST:
+            record.lists_left_out += 1
+            continue
         fields = split_fields(to_text(row.raw))
         is_about_none = row.order_id is None and (row.session, cl_ord_id(fields)) in refused
         failed = (row.session, str(row.msg_seq_num)) in quarantined
@@ -202,9 +247,8 @@ def _client_steps(
     return steps
 
 
-def _limits(connection: Connection, record: Record) -> None:
+def _limits(rows: list[LimitRow], record: Record) -> None:
     """Those that were set before the first step; others are set again, and what the gateway stops it stops again."""
-    rows = [row for row in load_limits(connection) if row.who != GATEWAY]
     begin = record.steps[0].at if record.steps else 0
     record.limits = [row for row in rows if row.code not in record.missing and row.at <= begin]
     record.limits_not_given = sorted({row.code for row in rows if row.value is not None} & record.missing)

@@ -2,15 +2,22 @@
 
 from typing import Any, NamedTuple
 
+from gateway.compliance.inject.given import Given
+from gateway.store.rows import InstrumentRow
+
 
 class Sent(NamedTuple):
-    """A client's message. fields: as they came, header included. order_id: what it was found to be about."""
+    """A client's message. fields: as they came, header included. order_id: what it was found to be about.
+
+    given: what was decided on it with.
+    """
 
     at: int
     session: str
     msg_type: str
     order_id: str | None
     fields: list[tuple[int, str]]
+    given: Given | None = None
 
 
 class Answered(NamedTuple):
@@ -110,7 +117,14 @@ class Present(NamedTuple):
     logout: bool = False
 
 
-Step = Sent | Answered | Settled | Happened | Connected | Restarted | Passed | Asked | Present
+class Learned(NamedTuple):
+    """What is decided next was decided with another instrument."""
+
+    at: int
+    row: InstrumentRow
+
+
+Step = Sent | Learned | Answered | Settled | Happened | Connected | Restarted | Passed | Asked | Present
 
 
 class Told(NamedTuple):

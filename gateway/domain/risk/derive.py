@@ -56,11 +56,16 @@ def derive(order: OrderTerms, looked_at: Mapping[str, Sequence[Any]], limits: Ma
     for limit_id, stored in looked_at.items():
         limit = limits[int(limit_id)]
         control = CONTROLS[limit.code]
-        figures: Figures = tuple(_figure(value) for value in stored)
+        figures = as_figures(stored)
         denial = control.judge(order, limit, limit.value, figures)
         refuses = denial is not None and not control.alerts_only
         found.append(Finding(limit, dict(zip(control.figures, figures, strict=True)), denial, refuses))
     return found
+
+
+def as_figures(stored: Sequence[Any]) -> Figures:
+    """Figures as a decision has them."""
+    return tuple(_figure(value) for value in stored)
 
 
 def _figure(value: Any) -> Figure:
