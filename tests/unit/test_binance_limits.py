@@ -1,4 +1,4 @@
-"""The budget: a reserve for cancels, and silence during a ban. The venue's clock, its requests."""
+"""The budget: a reserve for cancels, and silence during a ban. The venue's requests."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -9,7 +9,6 @@ import pytest
 from gateway.domain.intents import AmendIntent, CancelIntent, PlaceIntent
 from gateway.domain.values import OrdType, Side, TimeInForce
 from gateway.simulator.api import METHODS
-from gateway.venues.binance.clock import TimeSample, VenueClock
 from gateway.venues.binance.filters import RateLimit
 from gateway.venues.binance.limits import Host, Hosts, Limits, Use, retry_at_ms
 from gateway.venues.binance.queries import weight_of
@@ -282,21 +281,6 @@ class TestLimits:
         limits = Limits(0)
         limits.observe([limit], NOW)
         assert limits.refuses_place(NOW) is None
-
-
-class TestClock:
-    def test_takes_the_quickest_answer(self) -> None:
-        now = 5_000_000_000
-        clock = VenueClock(lambda: now)
-        slow = TimeSample(0, 900_000_000, 99_000)
-        quick = TimeSample(1_000_000_000, 1_002_000_000, 61_000)
-        assert clock.update([slow, quick]) is quick
-        # Half-way (1.001 s) the server read 61.000 s, cut to the millisecond.
-        assert clock.offset_ns == 61_000_500_000 - 1_001_000_000
-        assert clock.clock_ms() == 64_999
-
-    def test_never_measured_is_our_own_time(self) -> None:
-        assert VenueClock(lambda: 7_999_999).clock_ms() == 7
 
 
 PLACE = PlaceIntent(

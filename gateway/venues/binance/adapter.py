@@ -322,6 +322,7 @@ class BinanceVenue:
     def _resync_clock(self) -> None:
         """Once for all that were refused meanwhile: each reading is several requests."""
         if self._resync is None or self._resync.done():
+            self._clock.doubt()
             self._resync = self._spawn(self._upkeep.measure_clock())
 
     def _started_rest(self) -> RestClient:

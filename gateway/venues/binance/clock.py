@@ -40,13 +40,24 @@ class VenueClock:
     def __init__(self, now_ns: Callable[[], int]) -> None:
         self.now_ns = now_ns
         self.offset_ns = 0
+        self._error_ns: int | None = None  # what it was right to when it was measured
 
     def clock_ms(self) -> int:
         """The venue's time now, milliseconds UTC."""
         return (self.now_ns() + self.offset_ns) // _NS_PER_MS
 
+    def doubt(self) -> None:
+        """The venue refuses our time: the next answer counts, however slow."""
+        self._error_ns = None
+
     def update(self, samples: Iterable[TimeSample]) -> TimeSample:
-        """Take the offset of the quickest answer, the one that pins it down best, and return that."""
+        """Look at the quickest answer, the one that pins the offset down best, and return that.
+
+        It counts where it is no worse than what is known, or shows that to be wrong. While answers take seconds they
+        tell nothing better, and by what they might be wrong the venue would refuse every order and cancel.
+        """
         best = min(samples, key=lambda sample: abs(sample.round_trip_ns))  # below zero: our clock was set back
-        self.offset_ns = best.offset_ns
+        is_wrong = abs(best.offset_ns - self.offset_ns) > best.error_ns
+        if self._error_ns is None or best.error_ns <= self._error_ns or is_wrong:
+            self.offset_ns, self._error_ns = best.offset_ns, best.error_ns
         return best

@@ -60,7 +60,9 @@ class Upkeep:
     async def learn_clock(self) -> None:
         """Once, now. Raises RequestLostError or PayloadError."""
         best = await measure_clock(self._rest(), self._clock)
-        self._sinks.clock(self._venue_account, best.offset_ns, best.error_ns)
+        offset_ns = self._clock.offset_ns  # it may be what was known before
+        error_ns = best.error_ns + abs(best.offset_ns - offset_ns)
+        self._sinks.clock(self._venue_account, offset_ns, error_ns)
 
     async def keep_instruments(self) -> None:
         """For ever."""
