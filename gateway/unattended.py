@@ -32,6 +32,8 @@ _T = TypeVar("_T")
 
 _DISK_S = 10.0
 _READ_S = 60.0  # a hundred thousand open orders take some seconds
+_LISTS_S = 30.0
+"""So long the orders of one venue account wait for another account's list: its key or its venue may be what is gone."""
 _LAST_S = 10.0
 _TURN_S = 0.01
 _DIES_S = 5.0
@@ -71,6 +73,7 @@ class Unattended:
         self._ticking: asyncio.Task[None] | None = None
         self._seeing: asyncio.Task[None] | None = None  # to what one that is missed has left
         self.giving_up: asyncio.Task[None] | None = None
+        self._late: set[asyncio.Task[tuple[OpenOrder, ...]]] = set()  # lists that are still asked for
 
     async def start(self) -> None:
         """Listen. Raises OSError."""
@@ -100,7 +103,7 @@ class Unattended:
             await asyncio.wait({self.giving_up}, timeout=_LAST_S)
         if self._server is not None:
             self._server.close()
-        for task in (self._ticking, self._seeing):
+        for task in (self._ticking, self._seeing, *self._late):
             if task is not None:
                 task.cancel()
                 await asyncio.wait({task})
@@ -118,6 +121,8 @@ class Unattended:
                 elif word == BEAT:
                     if not self.attendance.knows(pid):
                         logger.info("the engine is at work pid={}", pid)
+                        for late in self._late:
+                            late.cancel()
                         self._taken_over()
                     self.attendance.beat(pid)
                 elif word == BYE:
@@ -165,7 +170,7 @@ class Unattended:
         except TimeoutError:
             logger.critical("the disk does not answer: the halt is not written down, and ends with the next start")
         await self._kill()
-        orders = await self._open_orders()
+        orders = await self._open_orders(emergency)
         if file is not None:
             with suppress(OSError, TimeoutError):
                 await within(_DISK_S, lambda: file.add(Found(orders)))
@@ -200,7 +205,7 @@ class Unattended:
                 signal.pidfd_send_signal(process, signal.SIGKILL)
             await _ended(os.dup(process))
 
-    async def _open_orders(self) -> tuple[OpenOrder, ...]:
+    async def _open_orders(self, emergency: Emergency) -> tuple[OpenOrder, ...]:
         """As SQL has them, or else as the exchange lists them by our prefix."""
         try:
             orders = await within(_READ_S, lambda: orders_in_sql(self._config.database.url))
@@ -210,10 +215,29 @@ class Unattended:
             logger.critical("{} open orders in SQL, canceled now", len(orders))
             return orders
         prefix = self._config.deployment + "-"
-        lists = await asyncio.gather(*(ours_at(self._build, a.name, prefix) for a in self._config.venue_accounts))
-        orders = tuple(order for found in lists for order in found)
+        asked = [asyncio.create_task(ours_at(self._build, a.name, prefix)) for a in self._config.venue_accounts]
+        done, self._late = await asyncio.wait(asked, timeout=_LISTS_S)
+        for late in self._late:
+            late.add_done_callback(lambda task: self._listed_late(emergency, task))
+        orders = tuple(order for task in done for order in _listed(task))
         logger.critical("{} open orders at the exchange, canceled now", len(orders))
         return orders
+
+    def _listed_late(self, emergency: Emergency, task: "asyncio.Task[tuple[OpenOrder, ...]]") -> None:
+        self._late.discard(task)
+        orders = () if task.cancelled() else _listed(task)
+        if orders and not self._is_replaced():
+            logger.critical("{} more open orders at the exchange, canceled now", len(orders))
+            self._cancel(Emergency(emergency.cause, emergency.at, orders, halt=True), None)
+
+
+def _listed(task: "asyncio.Task[tuple[OpenOrder, ...]]") -> tuple[OpenOrder, ...]:
+    """What a venue account has open; of one whose adapter failed nothing, which is not the others' trouble."""
+    error = task.exception()
+    if error is not None:
+        logger.opt(exception=error).critical("what is open at a venue account is not known")
+        return ()
+    return task.result()
 
 
 def listen_at(path: Path) -> socket.socket:

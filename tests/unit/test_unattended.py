@@ -17,6 +17,7 @@ import pytest
 from gateway import unattended
 from gateway.config import Config
 from gateway.engine.attendance import Missing
+from gateway.engine.emergency import OpenOrder
 from gateway.engine.pulse import pulse_socket
 from tests.fixtures.processes import wait_until
 
@@ -193,3 +194,34 @@ async def test_a_process_id_that_was_killed_may_be_a_fresh_engines(
     assert watch.half._is_replaced()
     fresh.close()
     await watch.half.stop()
+
+
+async def test_an_account_that_does_not_show_its_orders_holds_up_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its key may be revoked, its adapter broken. What it shows later is canceled then."""
+    watch = Watch(tmp_path, monkeypatch, lease=0)
+    gate = asyncio.Event()
+
+    async def listed(_build: object, name: str, _prefix: str) -> tuple[OpenOrder, ...]:
+        if name == "broken":
+            raise ZeroDivisionError
+        if name == "slow":
+            await gate.wait()
+        return (OpenOrder(f"O-{name}", 1, name, "BTCUSDT", f"test-{name}-1", None),)
+
+    def unreadable(_url: str) -> tuple[()]:
+        raise OSError
+
+    accounts = [SimpleNamespace(name=name) for name in ("broken", "slow", "main")]
+    cast("Any", watch.half._config).venue_accounts = accounts
+    cast("Any", watch.half._config).deployment = "test"
+    monkeypatch.setattr(unattended, "_LISTS_S", 0.1)
+    monkeypatch.setattr(unattended, "ours_at", listed)
+    monkeypatch.setattr(unattended, "orders_in_sql", unreadable)
+    async with asyncio.timeout(30):
+        await watch.half._see_to_it(Missing.ABSENT)
+    gate.set()
+    await until(lambda: len(watch.canceled) == 2)
+    assert [[order.venue_account for order in one.orders] for one in watch.canceled] == [["main"], ["slow"]]
+    assert all(one.halt for one in watch.canceled)
