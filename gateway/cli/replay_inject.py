@@ -29,6 +29,8 @@ from gateway.domain.wording import counted
 from gateway.errors import GatewayError
 from gateway.store.tables import meta
 
+_NEEDED = (*PARTS, "alerts")  # with which go what came and went: sessions, connections, the engine
+
 _BEFORE_NS = 5_000_000_000
 """How long before the first step the scratch gateway starts, by its own time: longer than starting takes."""
 
@@ -80,7 +82,7 @@ def _read(config: Path, loaded: Config, window: Window) -> tuple[Record, str]:
     sessions = frozenset(s.key for s in loaded.sessions if not s.is_drop_copy)
     left = frozenset(s.key for s in loaded.sessions if s.cancel_on_disconnect != "none")
     with reading(config) as connection:
-        refuse_archived(connection, PARTS, window, "what is gone through")
+        refuse_archived(connection, _NEEDED, window, "what is gone through")
         throttled = frozenset(s.key for s in loaded.sessions if s.throttle is not None)
         is_one = len(loaded.venue_accounts) == 1
         there_is = ThereIs(sessions, left=left, throttled=throttled, is_one_account=is_one)

@@ -12,6 +12,9 @@ from typer.testing import CliRunner
 from gateway.cli.main import app
 from gateway.compliance.audit.keys import SealingKey
 from gateway.compliance.audit.verify import Verified, verify
+from gateway.compliance.derive.window import Window
+from gateway.compliance.inject.record import has_the_beginning
+from gateway.compliance.retention.ledger import day_since
 from gateway.wire.records import Kind
 from tests.fixtures.retention import NOW, Kept
 from tests.fixtures.wire_logs import GrowingLog, whole
@@ -294,3 +297,20 @@ def test_days_apart_are_derived_without_what_is_between(kept: Kept, fixgw: Fixgw
     assert (result["differences"], result["orders"], result["left_out"]) == (0, 2, ["O4"])
     told = fixgw("order", "O4", "--database", file)
     assert "Not in this file: records of 2026-07-26; this order's story goes from 2026-07-25 to 2026-07-27." in told
+
+
+def test_what_is_sent_again_needs_what_came_and_went_then_and_all_that_was_before(kept: Kept, fixgw: Fixgw) -> None:
+    def has_beginning() -> bool:
+        with kept.database.connect() as connection:
+            return has_the_beginning(connection, Window())
+
+    at = day_since(DAY)
+    kept.change(
+        *(f"INSERT INTO alerts (at, severity, code, text) VALUES ({at + n}, 'warning', 'X', '')" for n in (0, 1))
+    )
+    kept.seal(NOW + 1)
+    kept.archive(keep={"alerts": 5})
+    assert f"alerts of {DAY} are archived" in fixgw("replay", "inject", "--date", DAY, code=2)
+    assert has_beginning()
+    kept.archive(keep={"orders": 5})
+    assert not has_beginning(), "what is left of the journal begins later"

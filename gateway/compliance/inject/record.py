@@ -27,6 +27,7 @@ from gateway.compliance.inject.venue_words import (
     trades_told,
     why_unusable,
 )
+from gateway.compliance.retention.ledger import archived_days
 from gateway.domain import events as e
 from gateway.domain.money import text_of
 from gateway.engine.clients import QUARANTINED
@@ -83,7 +84,7 @@ def read_record(connection: Connection, window: Window, there_is: ThereIs) -> Re
     calls = calls_of(connection, window)
     told, shown = trades_told(calls), trades_shown(comings.connections)
     unusable = why_unusable(calls)
-    for with_history in (_has_the_beginning(connection, window) and not positions_set, False):
+    for with_history in (has_the_beginning(connection, window) and not positions_set, False):
         record.with_history = with_history
         for order_id, story in stories.items():
             why = why_not(story, told[order_id] | shown, there_is, comings, with_history=with_history)
@@ -254,7 +255,9 @@ def _limits(rows: list[LimitRow], record: Record) -> None:
     record.limits_not_given = sorted({row.code for row in rows if row.value is not None} & record.missing)
 
 
-def _has_the_beginning(connection: Connection, window: Window) -> bool:
-    """Whether the span has the journal's beginning."""
+def has_the_beginning(connection: Connection, window: Window) -> bool:
+    """Whether the span has the journal's beginning, and that is still here."""
+    if "orders" in archived_days(connection):
+        return False
     first = connection.execute(select(journal.c.at).order_by(journal.c.position).limit(1)).scalar()
     return first is None or window.holds(first)
