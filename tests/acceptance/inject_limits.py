@@ -32,10 +32,11 @@ class _Orders:
     def __init__(self, client: FixClient) -> None:
         self._client = client
         self.refused_by: set[str] = set()
+        self.last = ""  # ClOrdID(11)
 
     async def told(self, qty: str, price: str | None, side: str = "buy", symbol: str = SYMBOL) -> str:
         """ExecType(150) of the first report, or the code of the denial."""
-        name = FixClient.new_cl_ord_id()
+        name = self.last = FixClient.new_cl_ord_id()
         kind: Any = {"ord_type": "market"} if price is None else {"price": price}
         terms: Any = {"side": side, "symbol": symbol, "time_in_force": "GTC", "account": "OTHER"}
         self._client.new_order(cl_ord_id=name, order_qty=qty, **terms, **kind)
@@ -62,6 +63,8 @@ async def record_limits(exchange: Exchange, gateway: Gateway) -> None:
         await orders.until(lambda said: said == "PRICE_COLLAR", "0.1", "90000")
         assert await orders.told("0.3", None) == "0"  # bought at once
         assert await orders.told("0.2", "58000") == "0"
+        client.replace(orders.last, order_qty="0.2", price="90000", symbol=SYMBOL, side="buy")
+        assert (await client.expect("9"))[58].startswith("PRICE_COLLAR ")
         assert await orders.told("0.2", "58000.001") == "PRICE_TICK"
         assert await orders.told("0.6", None) == "MAX_ORDER_NOTIONAL"
         await exchange.control("symbol", symbol=SYMBOL, status="BREAK")
