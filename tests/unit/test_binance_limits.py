@@ -137,11 +137,13 @@ class TestLimits:
         assert (has_room_for(0, end - 400), has_room_for(1, end - 400)) == (True, False), (
             "ten and both accounts' ninety"
         )
-        assert (has_room_for(10, end + 1), has_room_for(11, end + 1)) == (True, False), "those may count in this minute"
+        assert (has_room_for(10, end + 100), has_room_for(11, end + 100)) == (True, False), (
+            "those may count in this minute"
+        )
         told()
         other.observe_headers({"X-MBX-USED-WEIGHT-1M": "10"}, end - 300, age_ms=100)
         assert not has_room_for(1, end - 300), "an answer over REST says nothing of what is asked elsewhere"
-        assert not has_room_for(11, end + 1)
+        assert not has_room_for(11, end + 100)
         assert has_room_for(100, end + 2 * MINUTE), "long answered, or given up"
 
     def test_orders_in_flight_are_one_accounts_own(self) -> None:
@@ -178,9 +180,33 @@ class TestLimits:
     def test_a_new_interval_starts_from_nothing(self) -> None:
         limits = Limits(0.2)
         limits.learn([weight(0)])
-        limits.observe([weight(100)], NOW)
+        limits.observe([weight(90)], NOW)
         assert limits.refuses_place(NOW + 55_000 - 1) is not None
         assert limits.refuses_place(NOW + 55_000) is None
+
+    def test_where_one_is_used_up_the_next_begins_when_the_venue_must_be_in_it(self) -> None:
+        """What comes to the venue before that would be too much of the old one, and a ban if it is many cancels."""
+        limits = Limits(0.2)
+        limits.learn([weight(0), orders(0)])
+        limits.observe([weight(98), orders(10)], NOW)
+        begin = NOW + 55_000
+        assert not limits.cancel_wait_ms(begin)
+        limits.spend(begin, 1)
+        limits.spend(begin, 1)
+        assert limits.cancel_wait_ms(begin + 1) == limits.query_wait_ms(begin + 1, 1) == 99
+        assert limits.refuses_place(begin + 1) == (
+            "ORDER_RATE venue=weight used=100 limit=100 of 100/1 minute, the rest is kept for cancels"
+        )
+        assert not limits.cancel_wait_ms(begin + 100)
+        assert not limits.query_wait_ms(begin + 100, 1)
+        assert limits.refuses_place(begin + 100) is None
+        limits.spend(begin + 100, 97)
+        assert not limits.cancel_wait_ms(begin + 100)
+        limits.spend(begin + 100, 1)
+        assert limits.cancel_wait_ms(begin + 100) == MINUTE - 100, "what began it counts"
+        limits.observe([weight(0), orders(10)], NOW + MINUTE)
+        last = begin + MINUTE + 5_000
+        assert limits.refuses_place(last) is None, "of minutes long past nothing counts"
 
     def test_orders_have_a_count_of_their_own_which_cancels_do_not_use(self) -> None:
         limits = Limits(0)

@@ -56,17 +56,40 @@ class _Counter:
     interval: int = -1
     used: int = 0
     ours: int = 0  # of it, what this process has sent and the venue counts for certain
+    before: int = 0  # what the interval before would have used, as long as the venue may still be in that one
 
     def roll(self, now_ms: int, host: "Host") -> None:
         """What is still on its way when an interval begins, the venue may count in that one."""
         interval = now_ms // self.length_ms
         if interval != self.interval:
+            self.before = self.used if interval == self.interval + 1 else 0
             self.interval = interval
             self.used = host.on_their_way(now_ms) if self.kind == _WEIGHT else 0
             self.ours = 0
 
-    def ends_in_ms(self, now_ms: int) -> int:
+    def spend(self, count: int) -> None:
+        self.used += count
+        self.before += count
+
+    def exceeded(self, now_ms: int, weight: int, free: int) -> tuple[int, int] | None:
+        """The count and the limit that so much more would exceed; free: of the limit, what may be used for it.
+
+        The venue's clock may be a little behind ours: what begins an interval must also fit the one before.
+        """
+        if self.used + weight > free:
+            return self.used, free
+        if self._edge_ms(now_ms) > 0 and self.before + weight > self.limit:
+            return self.before, self.limit
+        return None
+
+    def free_in_ms(self, now_ms: int, free: int) -> int:
+        """When more may be free."""
+        if self.used < free and (edge_ms := self._edge_ms(now_ms)) > 0:
+            return edge_ms
         return (self.interval + 1) * self.length_ms - now_ms
+
+    def _edge_ms(self, now_ms: int) -> int:
+        return self.interval * self.length_ms + _EDGE_MS - now_ms
 
     def take(self, count: int, in_flight: int, asked_ms: int) -> None:
         """The venue's own count, in an answer to what was asked then. Another interval's is none of this one."""
@@ -184,11 +207,11 @@ class Limits:
             if now_ms // counter.length_ms != counter.interval:
                 counter.roll(now_ms, self._host)
             if counter.kind == _WEIGHT:
-                counter.used += weight
+                counter.spend(weight)
                 if not order:  # of those that succeed the venue may count none, and cancels must not wait for them
                     counter.ours += weight
             elif order:
-                counter.used += 1
+                counter.spend(1)
 
     def refuses_order(self, now_ms: int, weight: int, use: Use) -> str | None:
         """Why a new order, or a change of one, should not be sent now, with its figures; None when it may."""
@@ -197,9 +220,9 @@ class Limits:
         for counter in self._host.weights.values():
             if now_ms // counter.length_ms != counter.interval:
                 counter.roll(now_ms, self._host)
-            free = self._free(counter, use)
-            if counter.used + weight > free:
-                used = f"used={counter.used} limit={free} of {counter.limit}/{counter.label}"
+            exceeded = counter.exceeded(now_ms, weight, self._free(counter, use))
+            if exceeded is not None:
+                used = f"used={exceeded[0]} limit={exceeded[1]} of {counter.limit}/{counter.label}"
                 return f"{CODE} venue=weight {used}, the rest is kept for cancels"
         return None
 
@@ -214,8 +237,9 @@ class Limits:
             if now_ms // counter.length_ms != counter.interval:
                 counter.roll(now_ms, self._host)
             kept = int(counter.limit * _REPLACE_ORDERS) if use is Use.NEW else 0
-            if counter.used >= counter.limit - kept:
-                used = f"used={counter.used} limit={counter.limit - kept} of {counter.limit}/{counter.label}"
+            exceeded = counter.exceeded(now_ms, 1, counter.limit - kept)
+            if exceeded is not None:
+                used = f"used={exceeded[0]} limit={exceeded[1]} of {counter.limit}/{counter.label}"
                 return f"{CODE} venue=orders {used}"
         return None
 
@@ -224,8 +248,10 @@ class Limits:
         wait_ms = self.paused_for_ms(now_ms)
         for counter in self._host.weights.values():
             counter.roll(now_ms, self._host)
-            if counter.used and counter.used + weight > self._free(counter, use):
-                wait_ms = max(wait_ms, counter.ends_in_ms(now_ms))
+            free = self._free(counter, use)
+            exceeded = counter.exceeded(now_ms, weight, free)
+            if exceeded is not None and exceeded[0]:  # one that never fits goes alone
+                wait_ms = max(wait_ms, counter.free_in_ms(now_ms, free - weight + 1))
         return wait_ms
 
     def cancel_wait_ms(self, now_ms: int) -> int:
@@ -233,8 +259,8 @@ class Limits:
         wait_ms = self.paused_for_ms(now_ms)
         for counter in self._host.weights.values():
             counter.roll(now_ms, self._host)
-            if counter.used >= counter.limit:
-                wait_ms = max(wait_ms, counter.ends_in_ms(now_ms))
+            if counter.exceeded(now_ms, 1, counter.limit):
+                wait_ms = max(wait_ms, counter.free_in_ms(now_ms, counter.limit))
         return wait_ms
 
     def _free(self, counter: _Counter, use: Use) -> int:
