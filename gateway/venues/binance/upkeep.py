@@ -19,6 +19,8 @@ from gateway.venues.binance.settings import BinanceSettings
 from gateway.venues.binance.startup import learn_instruments, measure_clock
 
 _BOOK_TICKER_WEIGHT = 4
+_CLOCK_WEIGHT = 5  # as many requests of one
+_INSTRUMENTS_WEIGHT = 20
 
 
 class Upkeep:
@@ -48,10 +50,12 @@ class Upkeep:
         """For ever."""
         while True:
             await asyncio.sleep(self._settings.clock_refresh_s)
+            await self._wait_for(lambda now_ms: self._limits.query_wait_ms(now_ms, _CLOCK_WEIGHT, Use.ROUTINE))
             await self.measure_clock()
 
     async def measure_clock(self) -> None:
-        """Once, now. What goes wrong is alerted."""
+        """Once, as soon as a cancel could go too, which needs the time. What goes wrong is alerted."""
+        await self._wait_for(self._limits.cancel_wait_ms)
         try:
             await self.learn_clock()
         except (RequestLostError, PayloadError) as error:
@@ -59,6 +63,7 @@ class Upkeep:
 
     async def learn_clock(self) -> None:
         """Once, now. Raises RequestLostError or PayloadError."""
+        self._limits.spend(self._clock.clock_ms(), _CLOCK_WEIGHT)
         best = await measure_clock(self._rest(), self._clock)
         offset_ns = self._clock.offset_ns  # it may be what was known before
         error_ns = best.error_ns + abs(best.offset_ns - offset_ns)
@@ -68,6 +73,7 @@ class Upkeep:
         """For ever."""
         while True:
             await asyncio.sleep(self._settings.instruments_refresh_s)
+            await self._wait_for(lambda now_ms: self._limits.query_wait_ms(now_ms, _INSTRUMENTS_WEIGHT, Use.ROUTINE))
             try:
                 await self.learn_instruments()
             except (RequestLostError, PayloadError) as error:
@@ -75,6 +81,7 @@ class Upkeep:
 
     async def learn_instruments(self) -> None:
         """Once, now, and the venue's limits with them. Raises RequestLostError or PayloadError."""
+        self._limits.spend(self._clock.clock_ms(), _INSTRUMENTS_WEIGHT)
         instruments, limits = await learn_instruments(self._rest(), self._settings.symbols)
         self._limits.learn(limits)
         missing = set(self._settings.symbols) - instruments.keys()
@@ -85,6 +92,11 @@ class Upkeep:
         if instruments != self.instruments:
             self.instruments = instruments
             self._sinks.instruments(self._venue_account, instruments)
+
+    async def _wait_for(self, wait_ms: Callable[[int], int]) -> None:
+        """Until the rate budget has room: a minute that is used up is all the closer to a ban by what can wait."""
+        while ms := wait_ms(self._clock.clock_ms()):  # noqa: ASYNC110 - time alone helps
+            await asyncio.sleep(ms / 1_000)
 
     async def book_tickers(self, symbols: Sequence[str]) -> bytes:
         """GET ticker/bookTicker. Raises RequestLostError, and UnknownSymbolError where a symbol is the reason."""
