@@ -5,10 +5,10 @@ new, or restored from a backup, goes on above all that another one can have used
 a gateway decides.
 """
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
+from gateway.store.meta_values import meta_value, set_meta_value
 from gateway.store.readers import last_order_number, last_position
-from gateway.store.tables import meta
 
 _POSITION_FLOOR, _ORDER_NUMBER_FLOOR = "position_floor", "order_number_floor"
 _SECOND = 1_000_000_000
@@ -23,29 +23,20 @@ def raise_floors(connection: Connection, now: int) -> None:
     used = max(first_position(connection) // _POSITIONS_A_SECOND, first_order_number(connection) // _ORDERS_A_SECOND)
     if seconds <= used:
         seconds = used + _SECONDS_SKIPPED
-    _set(connection, _POSITION_FLOOR, seconds * _POSITIONS_A_SECOND)
-    _set(connection, _ORDER_NUMBER_FLOOR, seconds * _ORDERS_A_SECOND)
+    set_meta_value(connection, _POSITION_FLOOR, str(seconds * _POSITIONS_A_SECOND))
+    set_meta_value(connection, _ORDER_NUMBER_FLOOR, str(seconds * _ORDERS_A_SECOND))
 
 
 def first_position(connection: Connection) -> int:
     """The journal position after which to go on."""
-    return max(last_position(connection), _get(connection, _POSITION_FLOOR))
+    return max(last_position(connection), int(meta_value(connection, _POSITION_FLOOR) or 0))
 
 
 def first_order_number(connection: Connection) -> int:
     """The number of OrderID(37) after which to go on."""
-    return max(last_order_number(connection), _get(connection, _ORDER_NUMBER_FLOOR))
+    return max(last_order_number(connection), int(meta_value(connection, _ORDER_NUMBER_FLOOR) or 0))
 
 
 def is_above_floor(position: int) -> bool:
     """Whether it is the first one above a floor, so that none need be just below it."""
     return position % _POSITIONS_A_SECOND == 1
-
-
-def _get(connection: Connection, key: str) -> int:
-    return int(connection.execute(select(meta.c.value).where(meta.c.key == key)).scalar() or 0)
-
-
-def _set(connection: Connection, key: str, value: int) -> None:
-    connection.execute(meta.delete().where(meta.c.key == key))
-    connection.execute(meta.insert().values(key=key, value=str(value)))

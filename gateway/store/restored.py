@@ -7,6 +7,7 @@ from sqlalchemy import Connection, case, select, update
 from gateway.domain.halts import TradingState
 from gateway.store.database import new_instance
 from gateway.store.floors import raise_floors
+from gateway.store.meta_values import set_meta_value
 from gateway.store.rows import HaltRow
 from gateway.store.tables import alerts, halts, leases, meta, sessions
 
@@ -27,7 +28,7 @@ def begin_anew(connection: Connection, now: int, source: str, uid: int, who: str
     firm = HaltRow("", "", "", "", "", TradingState.HALTED, why, uid, who, now, -1, 0)
     connection.execute(halts.delete().where(*(column == "" for column in halts.primary_key)))
     connection.execute(halts.insert().values(firm._asdict()))
-    _set(connection, "instance", new_instance())
+    set_meta_value(connection, "instance", new_instance())
     raise_floors(connection, now)
     connection.execute(
         update(sessions).values(
@@ -46,7 +47,7 @@ def begin_anew(connection: Connection, now: int, source: str, uid: int, who: str
         )
     )
     for session, epoch in connection.execute(select(sessions.c.session, sessions.c.epoch)).all():
-        _set(connection, _RESET_REQUIRED + session, str(epoch))
+        set_meta_value(connection, _RESET_REQUIRED + session, str(epoch))
     connection.execute(update(leases).values(fencing_number=leases.c.fencing_number + _SKIPPED_FENCES, expires_at=0))
     connection.execute(alerts.insert().values(at=now, severity="warning", code="RESTORED", text=why))
 
@@ -55,8 +56,3 @@ def epochs_to_agree(connection: Connection) -> dict[str, int]:
     """By session, the epoch that began at a restore: the client has to reset its numbers too."""
     query = select(meta.c.key, meta.c.value).where(meta.c.key.startswith(_RESET_REQUIRED, autoescape=True))
     return {key.removeprefix(_RESET_REQUIRED): int(value) for key, value in connection.execute(query)}
-
-
-def _set(connection: Connection, key: str, value: str) -> None:
-    connection.execute(meta.delete().where(meta.c.key == key))
-    connection.execute(meta.insert().values(key=key, value=value))
