@@ -74,6 +74,16 @@ async def subscribed(socket: web.WebSocketResponse, request: dict[str, Any]) -> 
     await socket.send_str(answer(request, {"subscriptionId": 0}).decode())
 
 
+async def comes_back(server: Any, session: aiohttp.ClientSession) -> None:
+    """A stream whose connection ends."""
+    end = subscriber(server.url)
+    end.stream.start(session)
+    await end.until("up")
+    await server.sockets[0].close()
+    await end.until("up", "down", "up")
+    await end.stream.stop()
+
+
 class TestStream:
     async def test_subscribes_with_a_signature(self, serve: Any, session: aiohttp.ClientSession) -> None:
         server = await serve(subscribed)
@@ -86,13 +96,7 @@ class TestStream:
         await end.stream.stop()
 
     async def test_a_lost_connection_comes_back(self, serve: Any, session: aiohttp.ClientSession) -> None:
-        server = await serve(subscribed)
-        end = subscriber(server.url)
-        end.stream.start(session)
-        await end.until("up")
-        await server.sockets[0].close()
-        await end.until("up", "down", "up")
-        await end.stream.stop()
+        await comes_back(await serve(subscribed), session)
 
     async def test_missed_events_stop_orders_until_it_stands_again(
         self, serve: Any, session: aiohttp.ClientSession
@@ -205,13 +209,7 @@ class TestStream:
     ) -> None:
         monkeypatch.setattr(user_stream, "_STOOD_S", 0.0)
         monkeypatch.setattr(user_stream, "backoff_s", lambda attempt: 100)
-        server = await serve(subscribed)
-        end = subscriber(server.url)
-        end.stream.start(session)
-        await end.until("up")
-        await server.sockets[0].close()
-        await end.until("up", "down", "up")
-        await end.stream.stop()
+        await comes_back(await serve(subscribed), session)
 
     @pytest.mark.parametrize("result", [{}, [], {"subscriptionId": "none"}, 7])
     async def test_a_subscription_that_was_not_confirmed_is_none(
