@@ -19,6 +19,7 @@ from gateway.errors import ConfigError, DatabaseUnavailable
 from gateway.store import tables
 from gateway.store.batch import Batch
 from gateway.store.database import instance_of, open_database, open_for_reading, upgrade_database
+from gateway.store.floors import first_order_number, first_position
 from gateway.store.schema import CURRENT_REVISION, alembic_config
 from gateway.store.writer import BatchWriter
 from tests.fixtures.store_rows import JOURNAL
@@ -52,7 +53,11 @@ def test_a_database_opens_again_with_all_it_held(database_url: str) -> None:
     with engine.connect() as connection:
         assert connection.execute(select(tables.journal)).one() == JOURNAL
         stamps = {row.key: row.value for row in connection.execute(select(tables.meta))}
-    assert {key: stamps[key] for key in ("environment", "deployment")} == {"environment": "testnet", "deployment": "fx"}
+        above = {
+            "position_floor": str(first_position(connection)),
+            "order_number_floor": str(first_order_number(connection)),
+        }
+    assert stamps == {"environment": "testnet", "deployment": "fx", "instance": instance_of(engine), **above}
     engine.dispose()
 
 
