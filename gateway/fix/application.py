@@ -214,6 +214,7 @@ class GatewayApplication(quickfix.Application):  # type: ignore[misc]  # quickfi
     def _terms_refusal(self, key: str, message: Any) -> str:
         return logon_refusal(
             begin_string=str(message.getHeader().getField(8)),
+            encrypt_method=_field(message, 98),
             default_appl_ver_id=_field(message, 1137),
             live=self._live,
             test_session=key in self._test_sessions,

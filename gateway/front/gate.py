@@ -8,7 +8,7 @@ from gateway.front.logon import Logon, shown
 from gateway.front.refused import Refused
 from gateway.front.settings import SessionPolicy
 from gateway.front.tls import Identity
-from gateway.wire.tags import DEFAULT_APPL_VER_ID, TEST_MESSAGE_INDICATOR
+from gateway.wire.tags import DEFAULT_APPL_VER_ID, ENCRYPT_METHOD, TEST_MESSAGE_INDICATOR
 
 
 class Gate:
@@ -39,6 +39,7 @@ class Gate:
             raise Refused("the client's certificate is not one of the session's")
         refusal = logon_refusal(
             begin_string=policy.begin_string,
+            encrypt_method=shown(logon.value(ENCRYPT_METHOD), absent=""),
             default_appl_ver_id=shown(logon.value(DEFAULT_APPL_VER_ID), absent=""),
             live=self._live,
             test_session=policy.test,

@@ -9,9 +9,12 @@ NOT_LIVE, LIVE = False, True
 ORDINARY, TESTS = False, True
 
 
-def refusal(begin_string: str = "FIX.4.4", version: str = "", *, live: bool, test: bool, said: str = "") -> str:
+def refusal(
+    begin_string: str = "FIX.4.4", version: str = "", *, live: bool, test: bool, said: str = "", encrypt: str = "0"
+) -> str:
     return logon_refusal(
         begin_string=begin_string,
+        encrypt_method=encrypt,
         default_appl_ver_id=version,
         live=live,
         test_session=test,
@@ -46,6 +49,14 @@ def test_fixt_carries_one_version(version: str) -> None:
     assert text == f"DefaultApplVerID(1137)={given} is not supported; allowed: 9 (FIX 5.0 SP2)"
     assert refusal("FIXT.1.1", "9", live=False, test=False) == ""
     assert refusal("FIX.4.4", version, live=False, test=False) == ""  # it means nothing there
+
+
+@pytest.mark.parametrize("method", ["1", "6", "7", "00", "none"])
+def test_encryption_is_the_business_of_tls(method: str) -> None:
+    for begin_string in ("FIX.4.2", "FIX.4.4", "FIXT.1.1"):
+        text = refusal(begin_string, "9", live=False, test=False, encrypt=method)
+        assert text == f"EncryptMethod(98)={method} is not supported; allowed: 0 (none; use TLS)"
+        assert refusal(begin_string, "9", live=False, test=False, encrypt="") == ""  # the session layer misses it
 
 
 def test_orders_of_tests_are_refused_where_the_venue_is_live() -> None:

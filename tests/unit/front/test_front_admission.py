@@ -24,6 +24,7 @@ from tests.unit.front.support import (
     Session,
     connect,
     exactly,
+    fix,
     is_closed,
     log_on,
     logon,
@@ -61,6 +62,13 @@ def test_sessions_that_anybody_may_use_are_known(settings: FrontSettings) -> Non
         assert open_to_anybody(replace(at, host=host)) == [policy.key]
     for host in ("127.0.0.1", "::1", "localhost"):
         assert open_to_anybody(replace(at, host=host)) == []
+
+
+async def test_a_logon_with_encryption_is_told_that_there_is_none(settings: FrontSettings, engine: Engine) -> None:
+    async with running(settings) as front:
+        answer = await refused(front, fix("A", (98, "1"), (108, "30")))
+        assert b"58=EncryptMethod(98)=1 is not supported; allowed: 0 (none; use TLS)\x01" in answer
+        assert engine.accepted.empty()
 
 
 # --- limits
