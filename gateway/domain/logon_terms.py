@@ -17,9 +17,9 @@ def logon_refusal(
 ) -> str:
     """Why the Logon is refused, as its sender is told; empty where it is not.
 
-    begin_string: BeginString(8). encrypt_method: EncryptMethod(98), empty where absent. default_appl_ver_id: DefaultApplVerID(1137), empty where absent. live: whether orders
-    reach a venue that trades real money. test_session: whether the session is configured for tests.
-    test_message_indicator: TestMessageIndicator(464).
+    begin_string: BeginString(8). encrypt_method: EncryptMethod(98), default_appl_ver_id: DefaultApplVerID(1137), each
+    empty where absent. live: whether orders reach a venue that trades real money. test_session: whether the session is
+    configured for tests. test_message_indicator: TestMessageIndicator(464).
     """
     if encrypt_method not in ("", NO_ENCRYPTION):  # without it the Logon is not answered: a required field is missing
         return f"EncryptMethod(98)={encrypt_method} is not supported; allowed: {NO_ENCRYPTION} (none; use TLS)"
