@@ -14,7 +14,7 @@ from gateway.cli.archived import say_archived
 from gateway.cli.database import reading, session_named
 from gateway.cli.exits import refuse
 from gateway.cli.message_lines import Shape, printer
-from gateway.cli.options import DEFAULT_CONFIG, ConfigOption, ImportedOption
+from gateway.cli.options import DEFAULT_CONFIG, ConfigOption, ImportedOption, LimitOption
 from gateway.cli.tables import console
 from gateway.cli.window import DateOption, FromOption, ToOption, asked_window
 from gateway.compliance.search import MessageFilter, search
@@ -41,7 +41,7 @@ def messages(
     ] = None,
     text: Annotated[str, typer.Option(help="Only with this somewhere in the message; case matters.")] = "",
     direction: Annotated[str | None, typer.Option(metavar="in|out", help="Received or sent.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest.")] = 50,
+    limit: LimitOption = 50,
     everything: Annotated[bool, typer.Option("--all", help="No limit, the oldest first.")] = False,
     before: Annotated[int | None, typer.Option(metavar="ID", help="The page before the message with this id.")] = None,
     after: Annotated[int | None, typer.Option(metavar="ID", help="The page after it.")] = None,

@@ -18,4 +18,5 @@ OpenedOption = Annotated[
     Path | None,
     typer.Option("--database", metavar="FILE", help="Read what fixgw retention open made, not the gateway's."),
 ]
+LimitOption = Annotated[int, typer.Option(min=1, max=1_000_000_000, help="At most so many, the newest.")]
 DEFAULT_CONFIG = Path("config/sandbox.toml")

@@ -11,7 +11,7 @@ from sqlalchemy import Row
 
 from gateway.cli.access import record_reading
 from gateway.cli.database import reading, session_named
-from gateway.cli.options import DEFAULT_CONFIG, ConfigOption, OpenedOption
+from gateway.cli.options import DEFAULT_CONFIG, ConfigOption, LimitOption, OpenedOption
 from gateway.cli.tables import Column, build_table, console
 from gateway.cli.times import local_time, utc_text
 from gateway.domain.money import text_of, trim
@@ -29,7 +29,7 @@ def orders(
     only_open: Annotated[bool, typer.Option("--open", help="Only orders that can still execute.")] = False,
     session: Annotated[str | None, typer.Option(help="Only this client's, by its CompID, such as DESK.")] = None,
     symbol: Annotated[str | None, typer.Option(help="Only this symbol, such as BTCUSDT.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest.")] = 50,
+    limit: LimitOption = 50,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, times in UTC.")] = False,
 ) -> None:
     r"""List orders, newest first. The gateway may be running or not.
