@@ -128,7 +128,7 @@ def _events(story: OrderStory) -> Iterator[Entry]:
         state = _state(order)
         became = " → {ord_status} CumQty={cum_qty} LeavesQty={leaves_qty}".format(**state) if state != before else ""
         details = {"position": position, "event": name, **values, "state": state}
-        yield Entry(event.at, "event", f"{name} {words}{became}", "bold", details)
+        yield Entry(event.at, "event", printable(f"{name} {words}{became}"), "bold", details)
         before = state
 
 

@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from gateway.wire.readable import printable
+
 _GAP = 2  # between two columns
 _PIPED = 200  # nobody wraps lines there
 
@@ -37,7 +39,7 @@ def build_table(
 ) -> Table:
     """A line a row; where even that is too wide, values go on below. None is ever cut off."""
     rows = list(rows)
-    cells = [[column.value(row) for row in rows] for column in columns]
+    cells = [[_visible(column.value(row)) for row in rows] for column in columns]
     shown = _fitting(columns, cells, width)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in (columns[index] for index in shown):
@@ -47,6 +49,11 @@ def build_table(
     for number, row in enumerate(rows):
         table.add_row(*(Text(cells[index][number]) for index in shown), style=style(row))
     return table
+
+
+def _visible(text: str) -> str:
+    """What others wrote may have what a terminal obeys. Lines of their own stay such."""
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def _fitting(columns: Sequence[Column], cells: Sequence[Sequence[str]], width: int) -> list[int]:

@@ -51,3 +51,8 @@ def test_square_brackets_are_text() -> None:
 def test_a_line_of_its_own_may_have_square_brackets_too(capsys: pytest.CaptureFixture[str]) -> None:
     console().print("A-1 refused: [/red] is no account")
     assert "[/red] is" in capsys.readouterr().out
+
+
+def test_what_others_wrote_is_not_obeyed_by_a_terminal() -> None:
+    shown = drawn(120, [("MAX_POSITION", "5", "", "\x1b[31mred\x9b2J ü\nsecond line", "")])
+    assert shown[1:] == [["MAX_POSITION", "5", "\\x1b[31mred\\x9b2J ü"], ["second line"]]
