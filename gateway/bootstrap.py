@@ -40,6 +40,7 @@ from gateway.engine.pulse import Pulse, pulse_socket
 from gateway.engine.recorder import Recorder
 from gateway.engine.records import ClockLimits
 from gateway.engine.recovery import recover
+from gateway.engine.rejected_messages import RejectedMessages
 from gateway.engine.schedules import Schedules
 from gateway.engine.session_actions import SessionActions
 from gateway.engine.session_use import SessionUse
@@ -62,7 +63,7 @@ from gateway.store.database import database_file, instance_of, open_database
 from gateway.store.dialects import one_moment
 from gateway.store.emergencies import emergencies_in
 from gateway.store.owners import owners_in
-from gateway.store.rows import ReportRow
+from gateway.store.rows import MessageRow, ReportRow
 from gateway.store.writer import BatchWriter
 from gateway.venue_wiring import mass_cancels_of, venues_of
 from gateway.venues.fork import VenueProcess
@@ -204,6 +205,7 @@ class EngineProcess:
                 sessions=state.sessions,
                 disconnects=self._disconnects,
                 test_orders=TestOrders(live=config.is_live, test_sessions=config.test_sessions),
+                rejected=RejectedMessages(recorder, state.sessions, self._sent_message),
             ),
             sessions=state.sessions,
             writer=BatchWriter(self._database, self._lease.fence if self._lease is not None else None),
@@ -290,6 +292,10 @@ class EngineProcess:
     def _unsent(self, session: str, after_report_id: int) -> list[ReportRow]:
         with one_moment(self._database) as connection:
             return readers.unsent_reports(connection, session, after_report_id)
+
+    def _sent_message(self, session: str, epoch: int, msg_seq_num: int) -> MessageRow | None:
+        with one_moment(self._database) as connection:
+            return readers.sent_message(connection, session, epoch, msg_seq_num)
 
     def _was_mass_canceled(self, session: str, cl_ord_id: str, since: int) -> bool:
         with one_moment(self._database) as connection:

@@ -89,6 +89,19 @@ class DontKnowTrade:
     text: str
 
 
+@frozen
+class MessageRejected:
+    """Reject(3) or BusinessMessageReject(j): the client could not use a message of ours. Alerted; never answered.
+
+    ref_seq_num: MsgSeqNum(34) of that message, 0 where it is not said. reason: what the client says of it.
+    """
+
+    session: str
+    msg_type: str
+    ref_seq_num: int
+    reason: str
+
+
 Report = ExecutionReport | CancelReject | BusinessReject | MassCancelReport | SecurityList
 
 

@@ -6,7 +6,7 @@ from loguru import logger
 
 from gateway.domain import commands as c
 from gateway.domain.events import MassCancelRefused, NewOrderRefused, RequestRefused
-from gateway.domain.reports import BusinessReject, DontKnowTrade
+from gateway.domain.reports import BusinessReject, DontKnowTrade, MessageRejected
 from gateway.engine.desk import Desk
 from gateway.engine.disconnects import Disconnects
 from gateway.engine.inbox import AdminReceived, AppReceived, CallbackFailed
@@ -16,6 +16,7 @@ from gateway.engine.numbers import SessionState
 from gateway.engine.ports import FixCodec
 from gateway.engine.proofs import proven_by
 from gateway.engine.recorder import Recorder
+from gateway.engine.rejected_messages import RejectedMessages
 from gateway.engine.test_orders import TestOrders
 from gateway.engine.throttle import Throttle
 from gateway.store.rows import MessageRow
@@ -41,6 +42,7 @@ class Clients:
         drop_copies: Collection[str] = (),
         most_waiting: int,
         test_orders: TestOrders,
+        rejected: RejectedMessages,
     ) -> None:
         """drop_copies: sessions that only listen. order_refusal: why no order is taken; empty where they are.
 
@@ -57,6 +59,7 @@ class Clients:
         self._disconnects = disconnects
         self._most_waiting = most_waiting
         self._test_orders = test_orders
+        self._rejected = rejected
 
     def app_received(self, item: AppReceived) -> None:
         """An application message. Its number is consumed with it, whatever becomes of it."""
@@ -77,6 +80,10 @@ class Clients:
         if self._throttle is not None:  # it is answered already: too many of them can only end the session
             self._throttle.take(item.session, item.msg_type, item.at)
         self._take(item, self._row(item))
+        if item.msg_type == "3":  # after its number is taken: what cannot be looked up must not come again
+            decoded = self._codec.decode(item.text, item.session, item.at)
+            if isinstance(decoded, MessageRejected):
+                self._rejected.alert(decoded, item.at)
 
     def quarantine(self, item: AppReceived) -> None:
         """A message that made us fail: answered as a business reject, its number consumed, so it never comes again."""
@@ -109,7 +116,7 @@ class Clients:
         )
 
     def _act(self, decoded: object, item: AppReceived) -> str:
-        if item.session in self._drop_copies and not isinstance(decoded, DontKnowTrade):
+        if item.session in self._drop_copies and not isinstance(decoded, DontKnowTrade | MessageRejected):
             self._recorder.answer(_only_listens(item, decoded), item.at)
             return ""
         is_test = self._test_orders.refusal(item.session)
@@ -152,6 +159,8 @@ class Clients:
                 self._recorder.answer(decoded, item.at)
             case DontKnowTrade():
                 self._dont_know_trade(decoded, item)
+            case MessageRejected():
+                self._rejected.alert(decoded, item.at)
             case _:
                 raise TypeError(f"nothing is done with {type(decoded).__name__}")
         return ""

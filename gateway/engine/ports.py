@@ -17,7 +17,7 @@ from gateway.domain.events import MassCancelRefused, NewOrderRefused, RequestRef
 from gateway.domain.instruments import Capabilities
 from gateway.domain.intents import Request
 from gateway.domain.reconcile import SnapshotRequest
-from gateway.domain.reports import BusinessReject, DontKnowTrade, Report
+from gateway.domain.reports import BusinessReject, DontKnowTrade, MessageRejected, Report
 from gateway.engine.operations import Finish
 
 Decoded = (
@@ -29,6 +29,7 @@ Decoded = (
     | RequestMassStatus
     | RequestSecurities
     | DontKnowTrade
+    | MessageRejected
     | NewOrderRefused
     | RequestRefused
     | MassCancelRefused
@@ -41,7 +42,7 @@ class FixCodec(Protocol):
     """FIX text to commands, and reports to FIX text."""
 
     def decode(self, text: str, session: str, at: int) -> Decoded:
-        """What an application message asks for. Raises nothing for what a client can write."""
+        """What an application message, or a Reject(3), asks for. Raises nothing for what a client can write."""
 
     def encode(self, report: Report, *, begin_string: str) -> tuple[str, str]:
         """(MsgType(35), body) of a report, without header and trailer fields."""

@@ -138,10 +138,10 @@ class Recorder:
         self.batch.intents.append(row)
         self.intents.append(intent)
 
-    def alert(self, code: str, text: str, at: int, session: str | None = None) -> None:
+    def alert(self, code: str, text: str, at: int, session: str | None = None, order_id: str | None = None) -> None:
         """Something a person should look at: a row, and a line of the log."""
         logger.warning("ALERT {} {} session={}", code, storable(text), session or "-")
-        self.batch.alerts.append(AlertRow(at, "warning", code, storable(text), session))
+        self.batch.alerts.append(AlertRow(at, "warning", code, storable(text), session, order_id))
 
     def alert_now(self, clock: Clock) -> Callable[[str, str], None]:
         """Alerts by code and text alone."""

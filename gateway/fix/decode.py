@@ -19,7 +19,7 @@ from collections.abc import Callable
 from gateway.domain.commands import CancelOrder, NewOrder, ReplaceOrder, RequestStatus
 from gateway.domain.events import NewOrderRefused, RequestRefused
 from gateway.domain.order import RequestKind
-from gateway.domain.reports import BusinessReject, DontKnowTrade
+from gateway.domain.reports import BusinessReject, DontKnowTrade, MessageRejected
 from gateway.domain.values import CxlRejReason, TimeInForce
 from gateway.engine.ports import Decoded
 from gateway.fix import decode_terms as terms
@@ -43,10 +43,12 @@ from gateway.fix.refusals import (
     OTHER,
     UNSUPPORTED_MESSAGE,
     business_reject,
+    seq_num,
     unanswerable,
 )
 from gateway.fix.safe_text import safe, shown
 from gateway.wire import tags as t
+from gateway.wire.field_names import NAMES, VALUE_NAMES
 from gateway.wire.raw import RawFormatError, first_values
 from gateway.wire.versions import APPL_VER_ID_50_SP2, version_of
 
@@ -55,7 +57,7 @@ _MSG_SEQ_NUM = re.compile(rf"(?:^|\x01)34=([0-9]{{1,{MAX_SEQ_NUM_DIGITS}}})\x01"
 
 
 def decode(text: str, session: str, at: int) -> Decoded:
-    """What an application message asks for.
+    """What an application message, or a Reject(3), asks for.
 
     text: as QuickFIX's Python hands it over (UTF-8, other bytes as surrogate escapes). session: its key. at: when it
     arrived, nanoseconds UTC. Raises nothing, whatever the text.
@@ -78,7 +80,7 @@ def decode(text: str, session: str, at: int) -> Decoded:
     known = _DECODERS_42 if _version(values) == "FIX.4.2" else _DECODERS
     decoder = known.get(msg_type)
     if decoder is None:
-        allowed = " ".join(name for name in known if name != "j")
+        allowed = " ".join(name for name in known if name not in ("j", "3"))
         what = f"{label(t.MSG_TYPE)}={shown(msg_type)} is not supported; allowed: {allowed}"
         return business_reject(values, session, UNSUPPORTED_MESSAGE, what)
     return decoder(text, values, session, at)
@@ -241,21 +243,33 @@ def _decode_dont_know_trade(_text: str, values: Values, session: str, _at: int) 
     )
 
 
-def _decode_business_reject(_text: str, values: Values, session: str, _at: int) -> DontKnowTrade:
-    """The client could not use a message of ours. Recorded like a DontKnowTrade: a j is never answered by another."""
-    about = " ".join(
-        f"{label(tag)}={shown(values[tag])}"
-        for tag in (t.REF_MSG_TYPE, t.REF_SEQ_NUM, t.BUSINESS_REJECT_REASON)
-        if tag in values
-    )
-    return DontKnowTrade(
+def _decode_reject(_text: str, values: Values, session: str, _at: int) -> MessageRejected:
+    """The client could not use a message of ours. A j is never answered by another."""
+    said = [f"{label(tag)}={_named(tag, shown(values[tag]))}" for tag in _SAID_OF_A_REJECTED_MESSAGE if tag in values]
+    return MessageRejected(
         session=session,
-        exec_id="",
-        order_id=safe(values.get(t.BUSINESS_REJECT_REF_ID, ""), MAX_ID),
-        reason="j",
-        text=safe(f"BusinessMessageReject {about}: {values.get(t.TEXT, '')}"),
+        msg_type=values.get(t.MSG_TYPE, ""),
+        ref_seq_num=seq_num(values, t.REF_SEQ_NUM),
+        reason=safe(" ".join([*said, values.get(t.TEXT, "")]).strip()),
     )
 
+
+def _named(tag: int, value: str) -> str:
+    """The value, and what it means: of a tag number the field's name."""
+    if tag == t.REF_TAG_ID:
+        name = NAMES.get(int(value)) if value.isascii() and value.isdigit() else None
+    else:
+        name = VALUE_NAMES.get(tag, {}).get(value)
+    return f"{value}({name})" if name else value
+
+
+_SAID_OF_A_REJECTED_MESSAGE = (
+    t.REF_MSG_TYPE,
+    t.REF_TAG_ID,
+    t.SESSION_REJECT_REASON,
+    t.BUSINESS_REJECT_REASON,
+    t.BUSINESS_REJECT_REF_ID,
+)
 
 _DECODERS: dict[str, Callable[[str, Values, str, int], Decoded]] = {
     "D": _decode_new_order,
@@ -266,6 +280,7 @@ _DECODERS: dict[str, Callable[[str, Values, str, int], Decoded]] = {
     "q": decode_mass_cancel,
     "AF": decode_mass_status,
     "x": decode_security_list_request,
-    "j": _decode_business_reject,
+    "j": _decode_reject,
+    "3": _decode_reject,
 }
 _DECODERS_42 = {name: decoder for name, decoder in _DECODERS.items() if name not in SINCE_FIX_43}

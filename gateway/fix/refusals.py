@@ -14,16 +14,20 @@ _IDS = (t.CL_ORD_ID, t.MASS_STATUS_REQ_ID, t.SECURITY_REQ_ID)
 
 def business_reject(values: Values, session: str, reason: str, text: str) -> BusinessReject:
     """The refusal of a message, as far as it can be read."""
-    seq_num = values.get(t.MSG_SEQ_NUM, "")
-    is_number = len(seq_num) <= MAX_SEQ_NUM_DIGITS and seq_num.isascii() and seq_num.isdigit()
     return BusinessReject(
         session=session,
-        ref_seq_num=int(seq_num) if is_number else 0,
+        ref_seq_num=seq_num(values, t.MSG_SEQ_NUM),
         ref_msg_type=safe(values.get(t.MSG_TYPE, "") or "?", 20),
         ref_id=safe(next((values[tag] for tag in _IDS if tag in values), ""), MAX_ID),
         reason=reason,
         text=safe(text),
     )
+
+
+def seq_num(values: Values, tag: int) -> int:
+    """A sequence number; 0 where there is none that could be one."""
+    value = values.get(tag, "")
+    return int(value) if len(value) <= MAX_SEQ_NUM_DIGITS and value.isascii() and value.isdigit() else 0
 
 
 def unanswerable(values: Values, session: str, refused: FieldRefused) -> BusinessReject:

@@ -16,7 +16,7 @@ from gateway.domain.events import Event, MassCancelRequested
 from gateway.domain.money import ZERO, add, multiply
 from gateway.domain.values import Side
 from gateway.store.codec import decode_event
-from gateway.store.rows import AdminActionRow, BreakRow, HaltRow, ReportRow, SessionRow
+from gateway.store.rows import AdminActionRow, BreakRow, HaltRow, MessageRow, ReportRow, SessionRow
 from gateway.store.tables import admin_actions, breaks, halts, journal, messages, orders, reports, sessions, venue_calls
 from gateway.store.tables_retention import archives
 
@@ -164,6 +164,19 @@ def unsent_reports(
         .limit(limit)
     )
     return [ReportRow(*row) for row in connection.execute(query)]
+
+
+def sent_message(connection: Connection, session: str, epoch: int, msg_seq_num: int) -> MessageRow | None:
+    """What went out first under this number; None where nothing did, or it is archived."""
+    query = select(messages).where(
+        messages.c.session == session,
+        messages.c.epoch == epoch,
+        messages.c.direction == "out",
+        messages.c.msg_seq_num == msg_seq_num,
+        messages.c.first_use,
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else MessageRow(*row[1:])
 
 
 def was_mass_canceled(connection: Connection, session: str, cl_ord_id: str, since: int) -> bool:

@@ -2,8 +2,11 @@
 
 import time
 
+from sqlalchemy import select
+
 from gateway.client import FixMessage
 from gateway.client.message import Fields, utc_timestamp
+from gateway.store.tables import alerts
 from tests.acceptance.scenario import Scenario
 
 PARTIES: Fields = [
@@ -86,6 +89,23 @@ async def test_a_trade_that_the_client_does_not_know_raises_an_alert(s: Scenario
     alert = await s.until_alert("DONT_KNOW_TRADE")
     assert fill[17] in alert
     assert f"never traded by {s.client.sender_comp_id}" in alert
+
+
+async def test_a_report_that_the_client_rejects_raises_an_alert(s: Scenario) -> None:
+    s.order("X", 10_000)
+    report = await s.sees("X", "New/New", 10_000, 0, 10_000)
+    about = f"MsgSeqNum(34)={report[34]} ExecutionReport(8) ClOrdID(11)={report[11]} OrderID(37)={report[37]} "
+    for msg_type, reason, name in (("3", 373, "Reject(3)"), ("j", 380, "BusinessMessageReject(j)")):
+        tag: Fields = [(371, "151")] if msg_type == "3" else []
+        s.client.send(msg_type, [(45, report[34]), *tag, (372, "8"), (reason, "0"), (58, "not booked")])
+        await s.agrees()  # it is never answered
+        alert = await s.until_alert("MESSAGE_REJECTED")
+        assert alert.startswith(f"{name} of {about}ExecID(17)={report[17]}")
+        assert alert.endswith("not booked")
+        assert ("RefTagID(371)=151(LeavesQty)" in alert) == bool(tag)
+    with s.gateway.sql() as sql:
+        found = sql.execute(select(alerts).where(alerts.c.order_id == report[37])).all()
+    assert {row.session.split("->")[1] for row in found} == {s.client.sender_comp_id}
 
 
 async def test_cancel_that_names_two_orders_is_refused(s: Scenario) -> None:

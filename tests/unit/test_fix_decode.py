@@ -7,7 +7,7 @@ import pytest
 from gateway.domain.commands import CancelOrder, NewOrder, ReplaceOrder, RequestStatus
 from gateway.domain.events import NewOrderRefused, RequestRefused
 from gateway.domain.order import RequestKind
-from gateway.domain.reports import BusinessReject, DontKnowTrade
+from gateway.domain.reports import BusinessReject, DontKnowTrade, MessageRejected
 from gateway.domain.values import CxlRejReason, OrdRejReason, OrdType, Side, TimeInForce
 from gateway.engine.ports import Decoded
 from gateway.fix.decode import decode
@@ -325,12 +325,23 @@ def test_dont_know_trade_is_taken_whatever_it_lacks() -> None:
     assert full == DontKnowTrade(session=SESSION, exec_id="17", order_id="O-1", reason="D", text="not ours ?")
 
 
-def test_a_business_reject_is_recorded_and_never_answered_by_another() -> None:
-    received_j = received("j", {45: "7", 372: "8", 380: "3", 379: "O-1", 58: "what is this"})
-    assert isinstance(received_j, DontKnowTrade)
-    assert received_j.order_id == "O-1"
-    assert "RefSeqNum(45)=7" in received_j.text
-    assert "what is this" in received_j.text
+def test_a_reject_is_never_answered_and_says_what_it_is_about() -> None:
+    said = received("j", {45: "7", 372: "8", 380: "3", 379: "O-1", 58: "what \udce9"})
+    assert said == MessageRejected(
+        session=SESSION,
+        msg_type="j",
+        ref_seq_num=7,
+        reason="RefMsgType(372)=8(ExecutionReport) BusinessRejectReason(380)=3(UnsupportedMessageType) "
+        "BusinessRejectRefID(379)=O-1 what ?",
+    )
+    said = received("3", {45: "x", 371: "9999", 373: "5"})
+    assert said == MessageRejected(
+        session=SESSION,
+        msg_type="3",
+        ref_seq_num=0,
+        reason="RefTagID(371)=9999 SessionRejectReason(373)=5(ValueOutOfRange)",
+    )
+    assert received("3", {}) == MessageRejected(session=SESSION, msg_type="3", ref_seq_num=0, reason="")
 
 
 @pytest.mark.parametrize("msg_type", ["8", "E", "AE", "\udce9"])
