@@ -28,6 +28,7 @@ Then, as a desk would:
   fixgw messages --tag 55=BTCUSDT       FIX messages, by what is in them
   fixgw sessions                        FIX sessions and their numbers
   fixgw limits show                     the limits in force
+  fixgw alerts --follow                 what a person should look at
   fixgw wire --follow                   what passes on the wire, as it does
   fixgw kill --reason "..."             stop trading, cancel what is open
 
@@ -40,7 +41,7 @@ _GROUPS = {
     "Orders": ("send", "orders", "order", "explain"),
     "Risk": ("limits", "positions", "kill", "arm", "halts"),
     "Sessions and messages": ("sessions", "session", "messages", "wire"),
-    "Operate": ("reconcile", "keys", "drain", "db", "user"),
+    "Operate": ("alerts", "reconcile", "keys", "drain", "db", "user"),
     "Compliance": ("replay", "audit", "export", "retention"),
 }
 """The commands in the order of the help. Each is in the module of its name, and is called like it there."""

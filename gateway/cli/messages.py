@@ -1,18 +1,18 @@
 """fixgw messages: any FIX message that was recorded."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from difflib import get_close_matches
 from itertools import islice
 from typing import Annotated, Any
 
 import typer
-from sqlalchemy import Connection, Row
+from sqlalchemy import Row
 
 from gateway.cli.access import record_reading
 from gateway.cli.archived import say_archived
 from gateway.cli.database import reading, session_named
 from gateway.cli.exits import refuse
+from gateway.cli.follow import FollowOption, follow_rows
 from gateway.cli.message_lines import Shape, printer
 from gateway.cli.options import DEFAULT_CONFIG, ConfigOption, ImportedOption, LimitOption
 from gateway.cli.tables import console
@@ -21,7 +21,6 @@ from gateway.compliance.search import MessageFilter, search
 from gateway.wire.field_names import VALUE_NAMES
 from gateway.wire.tags import MSG_TYPE
 
-_LOOK_AGAIN_S = 0.3
 _LONGEST_MSG_TYPE = 2  # characters of a value of FIX's own
 
 
@@ -45,7 +44,7 @@ def messages(
     everything: Annotated[bool, typer.Option("--all", help="No limit, the oldest first.")] = False,
     before: Annotated[int | None, typer.Option(metavar="ID", help="The page before the message with this id.")] = None,
     after: Annotated[int | None, typer.Option(metavar="ID", help="The page after it.")] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until interrupted.")] = False,
+    follow: FollowOption = False,
     shape: Annotated[Shape, typer.Option("--as", help="How to print; raw has | for the delimiter.")] = Shape.TABLE,
 ) -> None:
     r"""Find FIX messages, the newest last. The gateway may be running or not.
@@ -91,7 +90,7 @@ def messages(
         if everything or after is not None or window.since > 0 or not last:
             say_archived(connection, "messages", window)
         if follow:
-            _follow(connection, wanted, last, show)
+            follow_rows(connection, last, lambda shown: search(connection, wanted, after=shown), show)
 
 
 def _show(rows: Any, show: Callable[[Row[Any]], None]) -> int:
@@ -108,23 +107,6 @@ def _say_more(newest: list[Row[Any]], limit: int) -> None:
         typer.echo("no messages")
     elif len(newest) == limit:
         typer.echo(f"earlier ones: --before {newest[-1].id}; --limit N, or --all, for more at once", err=True)
-
-
-def _follow(connection: Connection, wanted: MessageFilter, last: int, show: Callable[[Row[Any]], None]) -> None:
-    try:
-        for row in _coming(connection, wanted, last):
-            show(row)
-    except KeyboardInterrupt:
-        return
-
-
-def _coming(connection: Connection, wanted: MessageFilter, last: int) -> Iterator[Row[Any]]:
-    while True:
-        connection.rollback()  # so that the next look sees what is new
-        for row in search(connection, wanted, after=last):
-            last = row.id
-            yield row
-        time.sleep(_LOOK_AGAIN_S)
 
 
 def _msg_type(name: str) -> str:

@@ -41,6 +41,17 @@ class OrderFilter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AlertFilter:
+    """Which alerts; what is None or empty does not narrow. since <= at < until, nanoseconds UTC."""
+
+    codes: Sequence[str] = ()
+    severity: str | None = None
+    session: str | None = None
+    since: int
+    until: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OrderStory:
     """All that is stored of one order, each part in the order it happened."""
 
@@ -133,3 +144,24 @@ def _messages(connection: Connection, order: Row[Any], events: Sequence[tuple[in
 def find_breaks(connection: Connection, break_ids: Sequence[int]) -> Rows:
     """These breaks, oldest first."""
     return connection.execute(select(breaks).where(breaks.c.break_id.in_(break_ids)).order_by(breaks.c.break_id)).all()
+
+
+def find_alerts(connection: Connection, wanted: AlertFilter, *, after: int = 0) -> Rows:
+    """The alerts after the one with this id, oldest first."""
+    return connection.execute(_alerts(wanted).where(alerts.c.id > after).order_by(alerts.c.id)).all()
+
+
+def newest_alerts(connection: Connection, wanted: AlertFilter, limit: int) -> Rows:
+    """So many at most, the newest last."""
+    return connection.execute(_alerts(wanted).order_by(alerts.c.id.desc()).limit(limit)).all()[::-1]
+
+
+def _alerts(wanted: AlertFilter) -> Select[Any]:
+    query = select(alerts).where(alerts.c.at >= wanted.since, alerts.c.at < wanted.until)
+    if wanted.codes:
+        query = query.where(alerts.c.code.in_(wanted.codes))
+    if wanted.severity is not None:
+        query = query.where(alerts.c.severity == wanted.severity)
+    if wanted.session is not None:
+        query = query.where(alerts.c.session == wanted.session)
+    return query

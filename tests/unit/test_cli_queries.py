@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from gateway.cli.main import app
+from gateway.cli.times import utc_text
 from gateway.control.peer import login_name
 from gateway.domain import events as e
 from gateway.domain.values import LiquidityInd
@@ -72,7 +73,10 @@ def written_batch() -> Batch:
         VenueCallRow(AT + MS, "main", "out", "place", "1001", 2, 'order.place {"symbol":"BTCUSDT","quantity":"2.5"}'),
         VenueCallRow(AT + 3 * MS, "main", "in", "place", "1001", 2, '200 {"orderId":5001}'),
     ]
-    batch.alerts = [AlertRow(AT + 4 * MS, "warning", "LATE", "a late answer", SESSION, "1001")]
+    batch.alerts = [
+        AlertRow(AT + 4 * MS, "warning", "LATE", "a late answer", SESSION, "1001"),
+        AlertRow(AT + 7 * MS, "critical", "KILL_SWITCH", "HALTED\x1b[2J"),
+    ]
     request = fix(t35="D", t11="A1", t55="BTCUSDT", t54="1", t554="hunter2")
     report = fix(t35="8", t11="A1", t37="1001", t150="F", t39="1", t32="0.10")
     batch.messages = [
@@ -221,3 +225,43 @@ def test_halts_say_who_has_armed_them(config: Path, tmp_path: Path) -> None:
     assert lines[0].split()[-2:] == ["Armed", "by"]
     assert lines[1].split()[-2:] == ["root", "why"]
     assert lines[2].split()[-3] == login_name(os.getuid())
+
+
+def test_alerts_are_told_the_newest_last(config: Path) -> None:
+    late, kill = fixgw(config, "alerts").stdout.splitlines()
+    assert late.endswith("warning  LATE a late answer  session=DESK  order=1001")
+    assert kill.endswith(r"critical KILL_SWITCH HALTED\x1b[2J")
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--critical"], ["KILL_SWITCH"]),
+        (["--code", "late"], ["LATE"]),
+        (["--code", "LATE", "--code", "KILL_SWITCH"], ["LATE", "KILL_SWITCH"]),
+        (["--session", "DESK"], ["LATE"]),
+        (["--limit", "1"], ["KILL_SWITCH"]),
+        (["--date", "2001-01-01"], []),
+        (["--from", utc_text(AT + 5 * MS) or ""], ["KILL_SWITCH"]),
+        (["--to", utc_text(AT + 5 * MS) or ""], ["LATE"]),
+    ],
+)
+def test_alerts_narrows(config: Path, options: list[str], expected: list[str]) -> None:
+    told = json_lines(fixgw(config, "alerts", "--json", *options))
+    assert [alert["code"] for alert in told] == expected
+
+
+def test_alerts_as_json(config: Path) -> None:
+    assert json_lines(fixgw(config, "alerts", "--json"))[0] == {
+        "id": 1,
+        "at": utc_text(AT + 4 * MS),
+        "severity": "warning",
+        "code": "LATE",
+        "text": "a late answer",
+        "session": SESSION,
+        "order_id": "1001",
+    }
+
+
+def test_no_alerts_is_one_line(config: Path) -> None:
+    assert fixgw(config, "alerts", "--code", "NIX").stdout == "no alerts\n"
