@@ -18,7 +18,7 @@ from gateway.engine.clock import SystemClock, seconds_of_day
 from gateway.engine.desk import Desk
 from gateway.engine.disconnects import Disconnects
 from gateway.engine.drain import Drainer
-from gateway.engine.earlier_orders import earlier_order
+from gateway.engine.earlier_orders import earlier_order, was_refused
 from gateway.engine.emergency import imported, left_to_import, read_aftermaths
 from gateway.engine.flattening import Flattening
 from gateway.engine.gaps import Gaps
@@ -143,6 +143,7 @@ class EngineProcess:
             recovering=state.unsettled,
             unreconciled={a.name for a in config.venue_accounts},
             earlier=partial(earlier_order, self._database),
+            was_refused=partial(was_refused, self._database),
             exclusive=mass_cancels.exclusive,
         )
         reconciler = reconciler_of(config, state, accounts, desk, recorder, venues, clock, mass_cancels.exclusive)

@@ -34,6 +34,7 @@ from gateway.engine.clock import Clock, day_close
 from gateway.engine.mass_cancels import NONE_EXCLUSIVE, Exclusive
 from gateway.engine.ports import VenuePort
 from gateway.engine.recorder import Recorder
+from gateway.engine.repetitions import Repetitions
 
 _OWN_PROFILE = SessionProfile(key=OWN_SESSION, accounts={}, default_account="")
 
@@ -56,9 +57,10 @@ class Desk:
         recovering: dict[str, set[str]],
         unreconciled: set[str],
         earlier: Callable[[str, str, int, int], Order | None] = lambda *_: None,
+        was_refused: Callable[[str, str, str, int], bool] = lambda *_: False,
         exclusive: Exclusive = NONE_EXCLUSIVE,
     ) -> None:
-        """earlier: see earlier_orders.py."""
+        """earlier, was_refused: see repetitions.py."""
         self._book = book
         self._recorder = recorder
         self._venue = venue
@@ -69,7 +71,7 @@ class Desk:
         # Another database of the deployment counts from O1 too, and the venue takes a client id again.
         self._prefix = f"{deployment}-{instance}-" if instance else self._deployment_prefix
         self._day_end_seconds = day_end_seconds
-        self._earlier = earlier
+        self._repetitions = Repetitions(book, recorder, earlier, was_refused)
         self._recovering = recovering  # by venue account, the orders whose fate this start has yet to settle
         self._exclusive = exclusive
         self._unreconciled = unreconciled  # venue accounts that this start has yet to compare with the books
@@ -78,9 +80,12 @@ class Desk:
 
     def new_order(self, command: c.NewOrder) -> str:
         """NewOrderSingle(D). Returns the OrderID(37), or "" if it is no order."""
-        known = self._book.by_cl_ord_id(command.session, command.cl_ord_id) or self._of_earlier_day(command)
+        known = self._book.by_cl_ord_id(command.session, command.cl_ord_id) or self._repetitions.of_earlier_day(command)
         if known is not None:
             return self._known_id(command, known)
+        if refused := self._repetitions.refused_before(command):
+            self._recorder.record(refuse_new_order(command, OrdRejReason.OTHER, refused))
+            return ""
         profile = self._profiles[command.session]
         account = profile.accounts.get(command.account or profile.default_account)
         if account is None:
@@ -120,13 +125,6 @@ class Desk:
         self._recorder.record(changes, market.capabilities, decision)
         return order_id
 
-    def _of_earlier_day(self, command: c.NewOrder) -> Order | None:
-        """What a repetition of an earlier day's order repeats: its id is free again, but nobody wants it twice."""
-        today = self._book.day_start
-        if not command.repeated or command.sent_at is None or command.sent_at >= today:
-            return None
-        return self._earlier(command.session, command.cl_ord_id, command.sent_at, today)
-
     def _known_id(self, command: c.NewOrder, known: Order) -> str:
         """A repetition is told how the order stands; anything else under a used id is refused."""
         if command.repeated:
@@ -146,7 +144,7 @@ class Desk:
                 return order.order_id
             self._recorder.record(refuse_request(command, CxlRejReason.OTHER, text, order))
             return order.order_id if order is not None else ""
-        known = known or self._of_earlier_day(command)
+        known = known or self._repetitions.of_earlier_day(command)
         if known is not None:
             return self._known_id(command, known)
         self._recorder.record(refuse_new_order(command, OrdRejReason.OTHER, text))
@@ -186,6 +184,9 @@ class Desk:
             self._recorder.record(refuse_request(command, CxlRejReason.UNKNOWN_ORDER, problem))
             return ""
         if self._repeats(command, order):
+            return order.order_id
+        if refused := self._repetitions.refused_before(command):
+            self._recorder.record(refuse_request(command, CxlRejReason.OTHER, refused, order))
             return order.order_id
         profile = self._profiles[order.session]
         market = self._market_for(command.at, order.venue_account, order.symbol)

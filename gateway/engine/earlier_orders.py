@@ -1,4 +1,6 @@
-"""Orders of earlier trading days, whose ClOrdIDs are free again: looked for when a client repeats what it sent then."""
+"""Orders of earlier trading days, whose ClOrdIDs are free again, and messages that were refused: looked for when a
+client repeats what it sent then.
+"""
 
 from sqlalchemy import Engine as Database
 
@@ -10,6 +12,12 @@ from gateway.store.dialects import one_moment
 
 CLOCKS_DIFFER = 3_600 * NANOSECONDS
 """So much earlier than a client says that it made an order we may have received it, by our clock."""
+
+
+def was_refused(database: Database, session: str, cl_ord_id: str, msg_type: str, since: int) -> bool:
+    """Whether such a message, which the book does not know, came under this ClOrdID(11) since it was made."""
+    with one_moment(database) as connection:
+        return readers.was_refused(connection, session, cl_ord_id, msg_type, since - CLOCKS_DIFFER)
 
 
 def earlier_order(database: Database, session: str, cl_ord_id: str, made_at: int, day_start: int) -> Order | None:

@@ -97,6 +97,20 @@ def received_order(connection: Connection, session: str, cl_ord_id: str, since: 
     return found
 
 
+def was_refused(connection: Connection, session: str, cl_ord_id: str, msg_type: str, since: int) -> bool:
+    """Whether the session has sent this D or G, of which the book knows nothing, since then, nanoseconds UTC."""
+    query = select(messages.c.id).where(
+        messages.c.cl_ord_id == cl_ord_id,
+        messages.c.session == session,
+        messages.c.direction == "in",
+        messages.c.msg_type == msg_type,
+        messages.c.at >= since,
+    )
+    if msg_type == "D":  # with an order it was one of an earlier day, or was told of one; a G has its order in any case
+        query = query.where(messages.c.order_id.is_(None))
+    return connection.execute(query.limit(1)).scalar() is not None
+
+
 def messages_are_archived(connection: Connection, since: int) -> bool:
     """Whether messages are archived of the UTC day of this time, nanoseconds, or of a later one."""
     day = datetime.fromtimestamp(since // _SECOND, UTC).date().isoformat()

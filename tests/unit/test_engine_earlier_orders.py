@@ -9,10 +9,11 @@ from sqlalchemy import select
 from gateway.domain.intents import PlaceIntent
 from gateway.domain.values import OrdRejReason
 from gateway.domain.venue_reports import Operation, VenueRefused
+from gateway.engine import inbox as i
 from gateway.engine.clock import DAY, day_start
 from gateway.fix.encode import utc_timestamp
 from gateway.store.tables import orders, reports
-from tests.fixtures.loop_world import World
+from tests.fixtures.loop_world import SESSION, World
 from tests.fixtures.processes import wait_until
 
 
@@ -83,6 +84,42 @@ def test_what_is_of_today_or_not_marked_or_for_longer_is_taken(world: World, fla
     world.start()
     place(world, 1, day_start(world.time, 0) - before, flag, tif=tif)
     wait_until(lambda: placed(world) == 1, "it is sent")
+
+
+def test_a_repetition_of_what_was_refused_is_refused_again(world: World) -> None:
+    why = ["DRAINING"]
+    world.clients._order_refusal = lambda: why[0]
+    world.start()
+
+    def told() -> str:
+        return str(world.rows(select(reports.c.body).order_by(reports.c.report_id))[-1][0])
+
+    def answered(number: int) -> str:
+        wait_until(lambda: len(world.rows(select(reports))) == number, "an answer")
+        return told()
+
+    place(world, 1, world.time)
+    assert "58=DRAINING" in answered(1)
+    why[0] = ""
+    for number, flag in ((2, "97=Y\x01"), (3, "43=Y\x01")):
+        place(world, number, world.time, flag)
+        text = answered(number)
+        assert "58=REFUSED_BEFORE cl_ord_id=A:" in text
+        assert "\x0139=8\x01" in text
+    place(world, 4, world.time)  # nobody can take it for the first one
+    wait_until(lambda: placed(world) == 1, "it is sent")
+    place(world, 5, world.time, "97=Y\x01")
+    assert "\x0137=O1\x01" in answered(4), "known by now"
+
+    why[0] = "DRAINING"
+    for number, flag in ((6, ""), (7, "97=Y\x01")):
+        text = f"8=FIX.4.4\x0135=G\x0134={number}\x01{flag}11=B\x0141=A\x0138=2\x0144=90\x01"
+        world.inbox.put(i.AppReceived(SESSION, text, "G", number, number + 1, True, world.time))
+        body = answered(number - 1)
+        assert f"58={'REFUSED_BEFORE' if flag else 'DRAINING'}" in body
+        assert "\x01102=99\x01" in body
+        why[0] = ""
+    assert placed(world) == 1
 
 
 def _refused(world: World) -> VenueRefused:

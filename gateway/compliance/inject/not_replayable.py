@@ -16,7 +16,9 @@ from gateway.domain.session_names import OWN_SESSION
 GONE = "CANCEL_ON_DISCONNECT "
 
 UNAVAILABLE = "VENUE_UNAVAILABLE"
-_OF_ITS_OWN_TIME = frozenset({"DRAINING", "REPLACE_TOO_LATE", "TEST_SESSION", "TOO_MANY_WAITING", UNAVAILABLE})
+_OF_ITS_OWN_TIME = frozenset(
+    {"DRAINING", "REFUSED_BEFORE", "REPLACE_TOO_LATE", "TEST_SESSION", "TOO_MANY_WAITING", UNAVAILABLE}
+)
 
 REPEATED_EXECUTION = "REPEATED_EXECUTION"
 """The limit that the gateway itself sets anew when it is reached: only where the span has the record's beginning."""
