@@ -116,6 +116,10 @@ class _Engine(asyncio.Protocol):
         self._closed.set()
 
     def _release(self, word: w.Release) -> None:
+        # The lease may have been renewed since this was said, and we alone lag. The engine ends all the same:
+        # what is older than the lease's rest (8.5 s by default) has a timestamp that venues refuse (recvWindow 5 s),
+        # so its orders are lost in any case, and a fresh start settles and compares what a process that stood still
+        # has not heard. Asking the engine for a newer deadline would win nothing but a second way to send.
         if word.deadline is not None and monotonic_ns() >= word.deadline:
             self._lease_over = True  # the engine ends with this: what it has released meanwhile is not sent either
             self.say(w.LeaseOver())
