@@ -171,7 +171,8 @@ class SessionConfig(Section):
     client_certificates: those it may be used with, each a subject (CN=desk,O=Firm) or sha256: and a fingerprint.
     logon: what a Logon(A) must prove; left out: nothing.
     max_order_age_seconds: an order or replace whose OrigSendingTime(122) or TransactTime(60) is older is refused. For
-      a replace that waits for the venue no order is placed later than this; left out: later than 60 s.
+      a replace that waits for the venue no order is placed later than this; left out: later than 60 s. At least
+      5: many clients write whole seconds, and a venue that answers after two would cost each replaced order its life.
     throttle: how many messages it may send in a time; left out: any.
     schedule: when it is open; none given: always, and its numbers begin anew only when someone resets them.
     """
@@ -189,7 +190,7 @@ class SessionConfig(Section):
     immediate_remainder: Literal["canceled", "expired"] = "canceled"
     cancel_on_disconnect: Literal["none", "disconnect", "logout", "both"] = "none"
     cancel_on_disconnect_grace_seconds: Annotated[int, Field(ge=0, le=86_400)] = 10
-    max_order_age_seconds: Annotated[int, Field(ge=1, le=86_400)] | None = None
+    max_order_age_seconds: Annotated[int, Field(ge=5, le=86_400)] | None = None
     schedule: ScheduleConfig | None = None
     throttle: ThrottleConfig | None = None
     limits: LimitsConfig = LimitsConfig()

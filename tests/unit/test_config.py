@@ -42,6 +42,14 @@ def test_a_comp_id_has_only_what_files_and_settings_take(tmp_path: Path, comp_id
         read(tmp_path, GOOD.replace("DESK", comp_id))
 
 
+def test_an_order_may_take_a_few_seconds_to_come(tmp_path: Path) -> None:
+    good = GOOD.replace("[[sessions]]\n", "[[sessions]]\nmax_order_age_seconds = {}\n", 1)
+    with pytest.raises(ConfigError, match=r"sessions\.1\.max_order_age_seconds: .*greater than or equal to 5") as error:
+        read(tmp_path, good.format(4))
+    assert str(tmp_path) in str(error.value)
+    assert read(tmp_path, good.format(5)).sessions[0].max_order_age_seconds == 5
+
+
 def test_ordinary_comp_ids_are_taken(tmp_path: Path) -> None:
     assert read(tmp_path, GOOD.replace("DESK", "Desk_1.EU-2")).sessions[0].target_comp_id == "Desk_1.EU-2"
 
