@@ -185,7 +185,7 @@ class Desk:
             return ""
         if self._repeats(command, order):
             return order.order_id
-        if refused := self._repetitions.refused_before(command):
+        if order.is_open and (refused := self._repetitions.refused_before(command)):
             self._recorder.record(refuse_request(command, CxlRejReason.OTHER, refused, order))
             return order.order_id
         profile = self._profiles[order.session]

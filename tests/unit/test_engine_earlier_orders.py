@@ -111,14 +111,19 @@ def test_a_repetition_of_what_was_refused_is_refused_again(world: World) -> None
     place(world, 5, world.time, "97=Y\x01")
     assert "\x0137=O1\x01" in answered(4), "known by now"
 
-    why[0] = "DRAINING"
-    for number, flag in ((6, ""), (7, "97=Y\x01")):
+    def replaced(number: int, flag: str) -> str:
         text = f"8=FIX.4.4\x0135=G\x0134={number}\x01{flag}11=B\x0141=A\x0138=2\x0144=90\x01"
         world.inbox.put(i.AppReceived(SESSION, text, "G", number, number + 1, True, world.time))
-        body = answered(number - 1)
-        assert f"58={'REFUSED_BEFORE' if flag else 'DRAINING'}" in body
-        assert "\x01102=99\x01" in body
-        why[0] = ""
+        return answered(number - 1)
+
+    why[0] = "DRAINING"
+    assert "58=DRAINING" in replaced(6, "")
+    why[0] = ""
+    assert "58=REFUSED_BEFORE cl_ord_id=B:" in replaced(7, "97=Y\x01")
+    assert "\x01102=99\x01" in told()
+    world.inbox.put(_refused(world))
+    answered(7)
+    assert "\x01102=0\x01" in replaced(9, "97=Y\x01"), "too late is the truth, whatever came before"
     assert placed(world) == 1
 
 
