@@ -92,8 +92,10 @@ def _execution_report(report: ExecutionReport, order: Order, dialect: d.Dialect,
 
 
 def _order_echo(report: ExecutionReport, order: Order, dialect: d.Dialect) -> Echo:
-    """The client's own fields: of a copy those that its session's version has, else it would be refused as a whole."""
-    return echo_in(order.echo, dialect) if report.copy_of else order.echo
+    """The client's own fields. Another session (with a copy, or asking for the status) gets those that its version has,
+    else it would refuse the report as a whole.
+    """
+    return order.echo if report.session == order.session else echo_in(order.echo, dialect)
 
 
 def _copy(report: ExecutionReport, dialect: d.Dialect) -> str:

@@ -95,10 +95,13 @@ def test_all_that_is_echoed_belongs_to_both_messages(dialect: Dialect) -> None:
 
 
 @pytest.mark.parametrize(("dialect", "theirs"), [("FIX.4.2", {109}), ("FIX.4.4", {583}), ("FIX.5.0SP2", {583, 1028})])
-def test_a_copy_echoes_what_its_own_version_has(dialect: Dialect, theirs: set[int]) -> None:
+@pytest.mark.parametrize("exec_type", [ExecType.NEW, ExecType.ORDER_STATUS])
+def test_another_session_gets_what_its_own_version_has(exec_type: ExecType, dialect: Dialect, theirs: set[int]) -> None:
     order = ORDER._replace(echo=((15, "USDT"), (109, "CLIENT"), (583, "LINK"), (1028, "Y"), *PARTIES))
-    copy = report(ExecType.NEW, order)._replace(copy_of="DESK")
-    sent = split_fields(on_the_wire(encode(copy, dialect), dialect))
+    told = report(exec_type, order)._replace(
+        session="OTHER", copy_of="" if exec_type is ExecType.ORDER_STATUS else "DESK"
+    )
+    sent = split_fields(on_the_wire(encode(told, dialect), dialect))
     assert {tag for tag, _ in sent} & {15, 109, 583, 1028, 453} == {15, 453} | theirs
 
 
