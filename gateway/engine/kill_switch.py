@@ -262,7 +262,7 @@ class KillSwitch:
         for account in sorted(kill.unseen):
             try:
                 kill.asked.add(account)
-                self._reconciler.look(account, partial(self._seen, kill, account))
+                self._reconciler.look(account, partial(self._seen, kill, account), polled=True)
             except OperationRefused as refused:
                 kill.asked.discard(account)
                 kill.problems[account] = str(refused)

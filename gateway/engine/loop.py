@@ -363,7 +363,7 @@ class Engine:
             self._reconciler.available(item.venue_account, item.at)
             self._operator.venue_available(item.at)
         else:
-            self._reconciler.unavailable(item.venue_account)
+            self._reconciler.unavailable(item.venue_account, item.at)
 
     def _emergency_over(self, item: i.EmergencyOver) -> None:
         self._withdrawals.emergency_over(item.aftermath, self._clock.now())

@@ -6,13 +6,14 @@ their way, doubtful outcomes), is settled order by order.
 Right after a connection was lost a difference is what was missed, and acted on at once. In between, the words that
 explain it may be under way: the snapshot is kept for a moment, and what moved around it is not judged.
 
+While no stream stands, the venue is asked again and again (polls.py), over whatever channel there is, as long as
+something is open: so fills reach clients all the same, and a kill is confirmed. New orders wait for the stream.
+
 Balances (balances.py) are compared where orders agree: a difference that nobody has seen before has another snapshot
 taken soon, and is one if that shows it too.
 """
 
-import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 
 from loguru import logger
@@ -35,12 +36,15 @@ from gateway.domain.reconcile import (
 from gateway.engine.balances import Balances
 from gateway.engine.breaks import Breaks, describe
 from gateway.engine.clock import NANOSECONDS, Clock, is_due, wait_for
+from gateway.engine.compared_account import Answer, ComparedAccount, Look
 from gateway.engine.desk import Desk
 from gateway.engine.mass_cancels import Exclusive
 from gateway.engine.operations import OperationRefused
+from gateway.engine.polls import Polls
 from gateway.engine.ports import VenuePort
 from gateway.engine.quiet import Quiet
 from gateway.engine.recorder import Recorder
+from gateway.engine.traded_symbols import TradedSymbols
 from gateway.store.codec import encode_json
 from gateway.store.readers import RECONCILE
 from gateway.store.rows import BreakRow, VenueCallRow, storable
@@ -51,33 +55,6 @@ GRACE = 2 * NANOSECONDS
 _CONFIRM = 2 * NANOSECONDS  # after which a difference of balances is looked at again
 _BUSY = NANOSECONDS // 2  # after which is asked again what had to wait for another snapshot
 _LOOK_EVERY = 60 * NANOSECONDS
-_TRADES_MARGIN = 60 * NANOSECONDS  # more than clocks differ and words are late
-
-
-Answer = Callable[[Sequence[BreakRow], str], None]
-"""Told the breaks that a comparison found, or why there was none. Breaks of a dry run have the id 0."""
-
-
-Look = Callable[[VenueSnapshot | None, str], None]
-"""Told what the venue shows, or why it shows nothing."""
-
-
-@dataclass(slots=True)
-class _Account:
-    up: bool = False
-    been_up: bool = False
-    waits_for: int = 0  # the request whose snapshot is awaited
-    at_once: bool = True  # the next snapshot follows a gap in the stream
-    next_at: int = 0
-    trades_seen: int = 0  # trades up to here were compared, nanoseconds UTC
-    held: tuple[int, VenueSnapshot] | None = None  # to be judged at that time
-    only_look: bool = False  # what is asked or held serves dry runs alone
-    answers: list[Answer] = field(default_factory=list)
-    dry_runs: list[Answer] = field(default_factory=list)
-    looks: list[Look] = field(default_factory=list)  # to be asked for
-    looking: list[Look] = field(default_factory=list)  # that the awaited snapshot is for
-    unsure: bool = False  # of balances, so that another comparison is to follow soon
-    found: list[BreakRow] = field(default_factory=list)  # before that, for those who wait for an answer
 
 
 class Reconciler:
@@ -100,7 +77,7 @@ class Reconciler:
         exclusive: Exclusive,
     ) -> None:
         """every_seconds: 0 for at start and reconnect only. last_reconciled: by venue account, nanoseconds UTC."""
-        self._accounts = {name: _Account(trades_seen=last_reconciled.get(name, 0)) for name in accounts}
+        self._accounts = {name: ComparedAccount(trades_seen=last_reconciled.get(name, 0)) for name in accounts}
         self.accounts = tuple(self._accounts)
         self._desk = desk
         self._recorder = recorder
@@ -115,45 +92,53 @@ class Reconciler:
         self._exclusive = exclusive
         self._requests = 0
         self._quiet = Quiet(clock)
-        self._symbols: dict[tuple[str, str], int] = {}  # when orders of (venue account, symbol) last changed
-        for order in self._book.orders.values():
-            self._note_symbol(order, clock.now())
+        self._polls = Polls()
+        self._symbols = TradedSymbols(self._book, clock.now())
 
     # --- what happens
 
     def touched(self, order: Order, at: int) -> None:
         """A batch changed the order, and left it like this."""
         self._quiet.order_changed(order.order_id, at)
-        self._note_symbol(order, at)
+        self._symbols.order_changed(order, at)
+        self._polls.changed(order.venue_account, at)
         if self._breaks:
             self._breaks.order_changed(order, at)
-
-    def _note_symbol(self, order: Order, at: int) -> None:
-        """Only of what was sent: a refused order's symbol may be anything, and no venue could answer for it."""
-        if order.legs:
-            self._symbols[order.venue_account, order.symbol] = at
 
     def available(self, venue_account: str, at: int) -> None:
         """The account's event stream stands, after it did not."""
         state = self._accounts.get(venue_account)
         if state is None or state.up:
             return
-        restarted, state.been_up, state.up, state.at_once = not state.been_up, True, True, True
-        snapshots = self._venue.capabilities(venue_account).snapshot
-        for order in list(self._book.orders.values()):
-            unsure = is_restless(order) or not snapshots
-            if unsure and order.venue_account == venue_account and (order.is_open or order.is_unknown):
-                self._try("settlement", order.order_id, partial(self._desk.settle, order, at, restarted=restarted))
-        if snapshots:
+        state.up, state.at_once = True, True
+        self._polls.end(venue_account)
+        self._settle_unsure(venue_account, state, at)
+        if self._venue.capabilities(venue_account).snapshot:
             self._ask(venue_account, state, at)
         else:
             self._desk.reconciled(venue_account)
             logger.info("reconciled account={} order by order", venue_account)
 
-    def unavailable(self, venue_account: str) -> None:
-        """What was asked will not be answered, or too late to mean anything."""
+    def _settle_unsure(self, venue_account: str, state: ComparedAccount, at: int) -> None:
+        """What no snapshot tells."""
+        restarted, state.begun = not state.begun, True
+        snapshots = self._venue.capabilities(venue_account).snapshot
+        for order in self._open_at(venue_account):
+            if is_restless(order) or not snapshots:
+                self._try("settlement", order.order_id, partial(self._desk.settle, order, at, restarted=restarted))
+
+    def _open_at(self, venue_account: str) -> list[Order]:
+        orders = self._book.orders.values()
+        return [o for o in orders if o.venue_account == venue_account and (o.is_open or o.is_unknown)]
+
+    def unavailable(self, venue_account: str, at: int) -> None:
+        """What was asked will not be answered, or too late to mean anything. From here on the account can be asked."""
         state = self._accounts.get(venue_account)
         if state is not None:
+            if self._venue.capabilities(venue_account).snapshot:
+                self._polls.begin(venue_account, at)
+                if not state.begun:
+                    self._settle_unsure(venue_account, state, at)
             state.up, state.waits_for, state.held, state.unsure = False, 0, None, False
             self.balances.lost(venue_account)
             self._exclusive.lost(venue_account)
@@ -175,21 +160,24 @@ class Reconciler:
         if not state.waits_for and state.held is None:
             self._ask(venue_account, state, self._clock.now(), only_look=True)
 
-    def look(self, venue_account: str, look: Look) -> None:
-        """Show what the venue has, as soon as it is asked, and compare nothing. Raises OperationRefused."""
-        self._ready(venue_account).looks.append(look)
+    def look(self, venue_account: str, look: Look, *, polled: bool = False) -> None:
+        """Show what the venue has, as soon as it is asked, and compare nothing. Raises OperationRefused.
 
-    def _ready(self, venue_account: str) -> _Account:
+        polled: also while no stream stands, for who does not wait for ever.
+        """
+        self._ready(venue_account, polled=polled).looks.append(look)
+
+    def _ready(self, venue_account: str, *, polled: bool = False) -> ComparedAccount:
         state = self._accounts.get(venue_account)
         if state is None:
             raise OperationRefused(f"no venue account {venue_account!r}; there are: {', '.join(self.accounts)}")
-        if not state.up:
+        if not (state.up or (polled and venue_account in self._polls)):
             raise OperationRefused(f"venue account {venue_account} is not connected")
         if not self._venue.capabilities(venue_account).snapshot:
             raise OperationRefused(f"venue account {venue_account} cannot list its orders: they are settled one by one")
         return state
 
-    def _answer(self, state: _Account, found: Sequence[BreakRow], problem: str = "") -> None:
+    def _answer(self, state: ComparedAccount, found: Sequence[BreakRow], problem: str = "") -> None:
         waiting, state.answers, state.dry_runs = [*state.answers, *state.dry_runs], [], []
         for answer in waiting:
             self._try("an operation", "reconcile", partial(answer, found, problem))
@@ -216,7 +204,8 @@ class Reconciler:
         for theirs in snapshot.orders:
             if self._book.by_venue_ids(account, theirs.symbol, theirs.client_id, theirs.venue_order_id) is None:
                 self._exclusive.foreign(account, theirs.symbol, theirs.client_id)
-        self._exclusive.seen(account)
+        if self._accounts[account].up:
+            self._exclusive.seen(account)
 
     def stray_report(self, report: v.VenueReport) -> bool:
         """A report about what is not in the books. Returns whether it says that a standing orphan ended."""
@@ -240,15 +229,26 @@ class Reconciler:
                     self._ask(name, state, now)
                 else:  # a snapshot that is only looked at does not stand for the comparison that is due
                     state.next_at = now + (_BUSY if wanted and state.only_look else self._every or _LOOK_EVERY)
-            if state.up and state.looks and not state.waits_for and state.held is None:
+            if self._polls.is_due(name, now) and not state.waits_for:
+                self._poll(name, state, now)
+            if state.looks and not state.waits_for and state.held is None:
                 self._ask(name, state, now, only_look=True)
+
+    def _poll(self, name: str, state: ComparedAccount, now: int) -> None:
+        """Nobody waits for news of an account where nothing is open."""
+        symbols = self._symbols.since(name, state.trades_seen, now)
+        self._polls.asked(name, len(symbols), now)
+        if self._open_at(name):
+            state.at_once = True  # there is no stream whose words could be under way
+            self._ask(name, state, now)
 
     def wait(self, now: int) -> float:
         """Seconds until something is due; infinite when nothing ever is."""
         every = self._every or _LOOK_EVERY
         waits = [wait_for(state.next_at, now, every) for state in self._accounts.values() if state.up]
         waits += [wait_for(state.held[0], now, GRACE) for state in self._accounts.values() if state.held is not None]
-        return min(waits, default=math.inf)
+        polled = (name for name, state in self._accounts.items() if not state.waits_for)  # else the answer wakes us
+        return min([*waits, self._polls.wait(polled, now)])
 
     def clock_jumped(self, by: int) -> None:
         """The host's clock was set by so much: what was asked is asked again, so that no answer is dated before it."""
@@ -259,7 +259,7 @@ class Reconciler:
 
     # --- asking and comparing
 
-    def _ask(self, venue_account: str, state: _Account, now: int, *, only_look: bool = False) -> None:
+    def _ask(self, venue_account: str, state: ComparedAccount, now: int, *, only_look: bool = False) -> None:
         if not only_look:
             state.next_at = now + (self._every or _LOOK_EVERY)
         state.held, state.only_look = None, only_look
@@ -269,22 +269,11 @@ class Reconciler:
         request = SnapshotRequest(
             venue_account=venue_account,
             request_id=self._requests,
-            trades_since_ms=self._trades_wanted(venue_account, state, now),
+            trades_since_ms=self._symbols.since(venue_account, state.trades_seen, now),
         )
         self._venue.snapshot(request)
 
-    def _trades_wanted(self, venue_account: str, state: _Account, now: int) -> dict[str, int]:
-        """Symbols that an order of ours may have traded in since the last comparison, and since when (ms UTC)."""
-        book, since = self._book, min(state.trades_seen, now)
-        if since < now - 10 * _LOOK_EVERY:  # long ago, or never: no trade is older than the oldest order
-            since = max(since, min((o.received_at for o in book.orders.values()), default=now))
-        since -= _TRADES_MARGIN
-        symbols = {symbol for (account, symbol), at in self._symbols.items() if account == venue_account and at > since}
-        working = (book.orders[order_id] for order_id in book.working)
-        symbols.update(order.symbol for order in working if order.venue_account == venue_account)
-        return dict.fromkeys(sorted(symbols), since // 1_000_000)
-
-    def _compare(self, venue_account: str, state: _Account, snapshot: VenueSnapshot, *, grace: int) -> None:
+    def _compare(self, venue_account: str, state: ComparedAccount, snapshot: VenueSnapshot, *, grace: int) -> None:
         now = self._clock.now()
         self._look(venue_account, state, snapshot, grace)
         if state.only_look:
@@ -302,6 +291,9 @@ class Reconciler:
             self._try("settlement", order_id, partial(self._settle, self._book.orders[order_id], now))
         self._breaks.compared(venue_account, {(d.kind, d.client_id) for d in differences}, judged, now)
         state.trades_seen, state.at_once = snapshot.asked_at, False
+        if not state.up:  # the start is over, and balances are known, when the stream has told of all else
+            self._note(venue_account, snapshot, len(trades) + len(differences), "polled")
+            return
         self._desk.reconciled(venue_account)
         again = state.unsure
         if self._may_judge_balances(venue_account, snapshot, differences):
@@ -323,7 +315,9 @@ class Reconciler:
             return False
         return not is_undecided(self._book, account, self._quiet.changed, snapshot.asked_at)
 
-    def _compare_balances(self, account: str, state: _Account, snapshot: VenueSnapshot, found: list[BreakRow]) -> None:
+    def _compare_balances(
+        self, account: str, state: ComparedAccount, snapshot: VenueSnapshot, found: list[BreakRow]
+    ) -> None:
         """Where it is not sure, the next comparison comes soon, once; what stays unsure then is left to the usual."""
         unsure = bool(self.balances.compare(account, snapshot, found).unsure)
         if unsure and not state.unsure and self._every:
@@ -336,7 +330,7 @@ class Reconciler:
             self._quiet.order_changed(order.order_id, at)
         return self._quiet.since(snapshot.asked_at - grace, traded)
 
-    def _look(self, venue_account: str, state: _Account, snapshot: VenueSnapshot, grace: int) -> None:
+    def _look(self, venue_account: str, state: ComparedAccount, snapshot: VenueSnapshot, grace: int) -> None:
         """Tell dry runs what differs, before anything is done about it."""
         if not state.dry_runs:
             return

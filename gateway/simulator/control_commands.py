@@ -17,6 +17,7 @@ an op is a WebSocket API method name, which also stands for the REST endpoint th
     events            lose? n, duplicate? n, silent? true or false,      what becomes of the next user events
                       delay_ms? (0 ends it)
     drop_connections                                                     breaks all WebSocket connections
+    ws_api            away true or false                                 takes the WebSocket API away; REST stays
     maintenance       on true or false                                   announced, then nothing is served
     symbol            symbol, status "TRADING", "BREAK" or "HALT"        opens or closes a market
     price             symbol, price                                      moves maker and last price; stops trigger
@@ -200,6 +201,12 @@ def _maintenance(control: Control, body: Body) -> None:
             task.add_done_callback(control.leaving.discard)
 
 
+def _ws_api(control: Control, body: Body) -> None:
+    control.scripts.ws_api_away = bool(body["away"])
+    if control.scripts.ws_api_away:
+        _drop_connections(control, body)
+
+
 def _drop_connections(control: Control, body: Body) -> Any:  # noqa: ARG001 - one signature for all
     connections = list(control.hub.connections)
     for connection in connections:
@@ -328,6 +335,7 @@ POST: dict[str, Callable[[Control, Body], Any]] = {
     "fault": _fault,
     "events": _events,
     "drop_connections": _drop_connections,
+    "ws_api": _ws_api,
     "maintenance": _maintenance,
     "symbol": _symbol,
     "price": _price,

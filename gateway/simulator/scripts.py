@@ -53,6 +53,7 @@ class Scripts:
     def __init__(self) -> None:
         self.active = False
         self.maintenance = False
+        self.ws_api_away = False
         self._holds: set[tuple[str, str]] = set()
         self._delays: dict[str, float] = {}
         self._counted: list[_Counted] = []
@@ -102,7 +103,7 @@ class Scripts:
         self._delays.clear()
         self._counted.clear()
         self.playback.reset()
-        self.active = self.maintenance = False
+        self.active = self.maintenance = self.ws_api_away = False
 
     def play(self, *, on: bool) -> None:
         """Requests about orders are answered from outside from here on, or by the exchange again."""

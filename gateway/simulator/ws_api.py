@@ -45,7 +45,7 @@ class WsApi:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
-        if self.scripts.playback.away:
+        if self.scripts.playback.away or self.scripts.ws_api_away:
             return web.Response(status=503)
         connection = await self.hub.open(request)
         session = _Session(self.api, self.stream, connection, request)

@@ -24,9 +24,13 @@ own defect may raise, and the dispatcher turns it into VenueOutcomeUnknown.
 
 Events that happened while no stream stood are not reported by themselves: availability(available=True) says that a
 stream stands again. The engine then asks for a snapshot and settles what differs; where there are no snapshots, it
-settles every order it believes open. A snapshot only reads; its orders must be asked for before its trades, so that
-what executes in between shows as a trade. A verdict (VenueOrderWorking,
-VenueClosed) tells the moment of the query, so a trade reported just before may be newer than the verdict's cum_qty.
+settles every order it believes open. availability(available=False) says that no order can be sent, and that the account
+can be asked all the same, if anything of the venue can be reached: the engine takes snapshots from time to time. So
+nothing is said before it is certain whose account it is.
+
+A snapshot only reads; its orders must be asked for before its trades, so that what executes in between shows as a
+trade. A verdict (VenueOrderWorking, VenueClosed) tells the moment of the query, so a trade reported just before may be
+newer than the verdict's cum_qty.
 
 The venue's clock is told to sinks.clock before the first availability and again and again from then on: before
 that no order expires. So are the instruments, to sinks.instruments, whenever they change; and to sinks.quotes and

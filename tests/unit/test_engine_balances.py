@@ -295,7 +295,7 @@ def test_one_who_fails_to_hear_an_answer_keeps_nobody_from_it(vault: Vault) -> N
     assert seen == ["look", "dry run", "compared"]
     reconciler.look("main", fails)
     reconciler.look("main", lambda _snapshot, _problem: seen.append("lost"))
-    reconciler.unavailable("main")
+    reconciler.unavailable("main", vault.time)
     assert seen[3:] == ["lost"]
     assert vault.alerted == ["QUARANTINED"] * 4
 

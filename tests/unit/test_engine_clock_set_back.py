@@ -52,7 +52,7 @@ def test_an_order_that_closed_while_the_connection_was_lost_is_settled_at_once(w
     world.show()
     world.an_order_that_works()
     world.time -= HOUR
-    world.reconciler.unavailable("main")
+    world.reconciler.unavailable("main", world.time)
     world.reconciler.available("main", world.time)
     world.show()
     assert world.settled == 1

@@ -251,9 +251,10 @@ class BinanceVenue:
 
     async def snapshot(self, request: SnapshotRequest) -> VenueSnapshot:
         """Look at the whole account. Raises SnapshotError."""
-        stream = self._balances.stream
+        stream, stands = self._balances.stream, self._stream.connection is not None
         taken = await self._snapshots.take(request)
-        self._balances.shown(taken.balances, stream)
+        if stands:  # else they would change unheard
+            self._balances.shown(taken.balances, stream)
         return taken
 
     # Sending
