@@ -239,7 +239,7 @@ class Reconciler:
         symbols = self._symbols.since(name, state.trades_seen, now)
         self._polls.asked(name, len(symbols), now)
         if self._open_at(name):
-            state.at_once = True  # there is no stream whose words could be under way
+            state.at_once = True  # as there is no stream whose words could be under way
             self._ask(name, state, now)
 
     def wait(self, now: int) -> float:

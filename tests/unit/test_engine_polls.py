@@ -1,7 +1,11 @@
 """A venue account whose stream is away is asked soon while something changes, and ever less often while it does not."""
 
+from pathlib import Path
+
+from gateway.domain.intents import SettleIntent
 from gateway.engine.clock import NANOSECONDS
 from gateway.engine.polls import Polls
+from tests.unit.test_engine_clock_set_back import Compared
 
 S = NANOSECONDS
 
@@ -50,3 +54,29 @@ def test_a_clock_that_was_set_back_puts_nothing_off() -> None:
     polls = Polls()
     polls.begin("main", 1_000 * S)
     assert polls.is_due("main", 10 * S)
+
+
+def test_a_start_without_a_stream_asks_for_what_it_does_not_know_and_is_not_over(tmp_path: Path) -> None:
+    """Cancels and fills go on; new orders wait for the comparison that a stream begins with."""
+    world = Compared(tmp_path)
+    try:
+        world.order("SENT")  # and not answered
+        world.an_order_that_works()
+        world.desk._unreconciled.add("main")
+        world.recorder.intents.clear()
+        world.reconciler.unavailable("main", world.time)
+        asked = [intent for intent in world.recorder.intents if isinstance(intent, SettleIntent)]
+        assert [intent.order_id for intent in asked] == ["O1"], "what no snapshot tells"
+        world.time += 3 * S
+        world.reconciler.due(world.time)
+        assert len(world.asked) == 1
+        world.reconciler.due(world.time)
+        assert len(world.asked) == 1, "not before it is answered"
+        world.show()
+        assert world.settled == 2, "the other is not open there"
+        assert world.desk._unreconciled == {"main"}
+        world.reconciler.available("main", world.time)
+        world.show()
+        assert world.desk._unreconciled == set()
+    finally:
+        world.database.dispose()

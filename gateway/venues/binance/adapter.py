@@ -50,6 +50,8 @@ from gateway.venues.binance.user_stream import Hooks, OpenError, UserStream
 from gateway.venues.binance.ws_api import Listener, WsConnection
 
 _AMEND_WEIGHT = 4
+_CONNECTS_WITHIN_S = 5.0  # else the engine is told that it has to ask for what happens
+_UNCHECKED = "what its key may do is not known yet"
 _HOSTS = Hosts()  # one address a process, so one budget a process
 
 
@@ -120,6 +122,7 @@ class BinanceVenue:
         self._rest: RestClient | None = None
         self._uid: int | None = None  # whose account the key was at the start
         self._ready = asyncio.Event()
+        self._is_checked = False  # what the key may do: no new order goes before that
         self._tasks: set[asyncio.Task[None]] = set()
         self._resync: asyncio.Task[None] | None = None
         self._quiet_until = 0.0
@@ -139,23 +142,39 @@ class BinanceVenue:
         return self._clock.clock_ms()
 
     async def start(self) -> None:
-        """Learn clock, instruments and limits, then connect. Raises VenueSettingsError if the key may do too much."""
+        """Learn clock, instruments and limits, then connect. Raises VenueSettingsError if the key may do too much.
+
+        What it may do is asked while fills are heard and cancels go already: the venue answers that elsewhere.
+        """
         if self._rest is None:  # else a start with another key was refused before
             self._rest = RestClient(self._endpoints.rest_url, self._limits, self._clock.clock_ms)
         rest = self._rest
         alert = self._sinks.alert
         await repeat_until_done(self._upkeep.learn_clock, alert)
         await repeat_until_done(self._upkeep.learn_instruments, alert)
-        await repeat_until_done(lambda: check_key(rest, self._settings, self._credentials, self._clock, alert), alert)
         uid = await repeat_until_done(lambda: account_uid(rest, self._credentials, self._clock), alert)
         await self._refuse_anothers(uid)
-        self._uid = uid
+        if self._uid is None:
+            self._uid = uid
+            self._connect(rest)
+        await repeat_until_done(lambda: check_key(rest, self._settings, self._credentials, self._clock, alert), alert)
+        self._is_checked = True
+        if self._stream.connection is not None:
+            self._available()
+        await self._ready.wait()
+
+    def _connect(self, rest: RestClient) -> None:
         self._stream.start(rest.session)
         self._tickers.start(rest.session, None if self._settings.symbols else self._upkeep.instruments)
         self._spawn(self._upkeep.keep_clock())
         self._spawn(self._upkeep.keep_instruments())
         self._spawn(self._silence.run())
-        await self._ready.wait()
+        self._spawn(self._be_asked())
+
+    async def _be_asked(self) -> None:
+        await asyncio.sleep(_CONNECTS_WITHIN_S)
+        if self._stream.connection is None and not self._ready.is_set():
+            self._sinks.availability(self.venue_account, available=False, reason="no event stream yet")
 
     async def stop(self) -> None:
         """Close everything. Requests without an answer become unknown outcomes; cancels held back are not sent."""
@@ -206,6 +225,9 @@ class BinanceVenue:
         if connection is None:
             # Even over REST: without a stream, what becomes of the order would not be heard.
             self._reporter.refuse(intent, Operation.PLACE, f"{UNAVAILABLE} not connected")
+            return
+        if not self._is_checked:
+            self._reporter.refuse(intent, Operation.PLACE, f"{UNAVAILABLE} {_UNCHECKED}")
             return
         try:
             params = place_params(intent, self._settings.self_trade_prevention)
@@ -306,6 +328,12 @@ class BinanceVenue:
     def _up(self) -> None:
         self._silence.forget()
         self._reporter.forget()
+        if self._is_checked:
+            self._available()
+        else:
+            self._sinks.availability(self.venue_account, available=False, reason=_UNCHECKED)
+
+    def _available(self) -> None:
         self._ready.set()
         self._sinks.availability(self.venue_account, available=True, reason="")
 

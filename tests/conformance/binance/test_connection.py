@@ -15,6 +15,7 @@ from gateway.venues.base import VenueSettingsError
 from gateway.venues.binance import adapter
 from gateway.venues.binance.adapter import BinanceVenue
 from gateway.venues.binance.book_ticker import QUERY
+from gateway.venues.binance.channel import RequestLostError
 from gateway.venues.binance.environments import Credentials
 from gateway.venues.binance.startup import judge_key
 from tests.conformance.binance.support import Make, intents, renamed
@@ -181,6 +182,68 @@ class TestConnectionLife:
         venue.cancel(order.cancel(accepted.venue_order_id))
         await desk.expect(VenueClosed)
         assert desk.availabilities == [(True, "")]
+
+    async def test_fills_are_heard_while_it_is_not_known_what_the_key_may_do(
+        self, make: Make, exchange: BinanceExchange, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """That is asked of another part of the venue, which may be away."""
+        before = make()
+        await before.start()
+        filled, canceled = intents(before, exchange), intents(before, exchange)
+        for order in (filled, canceled):
+            before.place(order.place())
+            await desk.expect(VenueAccepted, client_id=order.client_id)
+        await before.stop()
+        desk.availabilities.clear()
+        says = [b"", b'{"ipRestrict":true,"enableWithdrawals":true}', b'{"ipRestrict":true,"enableWithdrawals":false}']
+        away = asyncio.Event()
+
+        async def check_key(*_: object) -> None:
+            if not says[0]:
+                away.set()
+                raise RequestLostError("HTTP 503")
+            judge_key(says[0], venue._settings, desk.alert)
+
+        monkeypatch.setattr(adapter, "check_key", check_key)
+        venue = make()
+        starting = asyncio.create_task(venue.start())
+        await desk.until(lambda: [up for up, _ in desk.availabilities] == [False])
+        await away.wait()
+        order = intents(venue, exchange)
+        venue.place(order.place())
+        refused = await desk.expect(VenueRefused, client_id=order.client_id)
+        assert refused.text == "VENUE_UNAVAILABLE what its key may do is not known yet"
+        await exchange.fill(filled.client_id)
+        await desk.expect(VenueClosed, client_id=filled.client_id, reason=CloseReason.FILLED)
+        venue.cancel(canceled.cancel())
+        await desk.expect(VenueClosed, client_id=canceled.client_id, reason=CloseReason.CANCELED)
+
+        del says[0]
+        with pytest.raises(VenueSettingsError, match="may withdraw funds"):
+            await starting
+        again = intents(venue, exchange)
+        venue.place(again.place())
+        await desk.expect(VenueRefused, client_id=again.client_id)
+        assert [up for up, _ in desk.availabilities] == [False]
+        del says[0]
+        await venue.reload_keys()
+        await venue.start()
+        assert [up for up, _ in desk.availabilities] == [False, True]
+        last = intents(venue, exchange)
+        venue.place(last.place())
+        await desk.expect(VenueAccepted, client_id=last.client_id)
+
+    async def test_an_account_without_a_stream_can_be_asked(
+        self, make: Make, exchange: BinanceExchange, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(adapter, "_CONNECTS_WITHIN_S", 0.1)
+        await exchange.post("ws_api", away=True)
+        venue = make()
+        starting = asyncio.create_task(venue.start())
+        await desk.until(lambda: desk.availabilities == [(False, "no event stream yet")])
+        await exchange.post("ws_api", away=False)
+        await starting
+        assert [up for up, _ in desk.availabilities] == [False, True]
 
     async def test_a_silent_stream_is_rebuilt(self, make: Make, exchange: BinanceExchange, desk: Desk) -> None:
         venue = make(event_timeout_ms=300)
