@@ -51,7 +51,7 @@ class Book:
         self.working: set[str] = set()  # ids of the orders that can still execute
         self._working_of: defaultdict[str, set[str]] = defaultdict(set)  # by session
         self.last_order_number = 0
-        self._by_cl_ord_id: dict[tuple[str, str], str] = {}
+        self._by_cl_ord_id: dict[tuple[str, str], tuple[str, int]] = {}  # with the order, and when it was used
         self._by_client_id: dict[str, tuple[str, int]] = {}
         self._by_venue_order_id: dict[tuple[str, str, str], tuple[str, int]] = {}
         self.day_start = day_start
@@ -64,8 +64,19 @@ class Book:
 
     def by_cl_ord_id(self, session: str, cl_ord_id: str) -> Order | None:
         """The order that this ClOrdID of the session, or of one of its requests, belongs to."""
-        order_id = self._by_cl_ord_id.get((session, cl_ord_id))
-        return self.orders.get(order_id) if order_id is not None else None
+        found = self._by_cl_ord_id.get((session, cl_ord_id))
+        return self.orders.get(found[0]) if found is not None else None
+
+    def holder(self, session: str, cl_ord_id: str) -> Order | None:
+        """The same, but only where the ClOrdID is not free: it was used in this trading day, or its order is not over.
+
+        What was open when the day began and has ended since, as day orders do, is still found by its id until another
+        order takes that.
+        """
+        order = self.by_cl_ord_id(session, cl_ord_id)
+        if order is None or order.is_open or order.is_unknown:
+            return order
+        return order if self._by_cl_ord_id[session, cl_ord_id][1] >= self.day_start else None
 
     def by_venue_ids(
         self, venue_account: str, symbol: str, client_id: str, venue_order_id: str | None
@@ -113,9 +124,7 @@ class Book:
         self.risk.funds.start_day()
         over = {order_id for order_id, order in self.orders.items() if not (order.is_open or order.is_unknown)}
         self._by_cl_ord_id = {
-            key: order_id
-            for key, order_id in self._by_cl_ord_id.items()
-            if order_id not in over or self.orders[order_id].received_at >= day_start
+            key: used for key, used in self._by_cl_ord_id.items() if used[0] not in over or used[1] >= day_start
         }
         gone = {order_id for order_id in over if self.orders[order_id].received_at < day_start - _DAY}
         for order_id in gone:
@@ -128,7 +137,7 @@ class Book:
     def _index(self, position: int, event: e.Event, order: Order) -> None:
         match event:
             case e.OrderReceived() | e.CancelRequested() | e.ReplaceRequested():
-                self._by_cl_ord_id[order.session, event.cl_ord_id] = order.order_id
+                self._by_cl_ord_id[order.session, event.cl_ord_id] = (order.order_id, event.at)
             case e.LegSubmitted():
                 self._by_client_id[event.client_id] = (order.order_id, event.leg)
             case e.LegAccepted() if event.venue_order_id is not None:

@@ -80,7 +80,7 @@ class Desk:
 
     def new_order(self, command: c.NewOrder) -> str:
         """NewOrderSingle(D). Returns the OrderID(37), or "" if it is no order."""
-        known = self._book.by_cl_ord_id(command.session, command.cl_ord_id) or self._repetitions.of_earlier_day(command)
+        known = self._repetitions.holder(command) or self._repetitions.of_earlier_day(command)
         if known is not None:
             return self._known_id(command, known)
         if refused := self._repetitions.refused_before(command):
@@ -137,7 +137,7 @@ class Desk:
 
     def turn_away(self, command: c.NewOrder | c.ReplaceOrder, text: str) -> str:
         """Refuse it unread: it is no order of ours. Returns the OrderID(37) that it is about, or ""."""
-        known = self._book.by_cl_ord_id(command.session, command.cl_ord_id)
+        known = self._repetitions.holder(command)
         if isinstance(command, c.ReplaceOrder):
             order, _ = self._find(command)
             if order is not None and self._repeats(command, order):
@@ -159,7 +159,7 @@ class Desk:
             order, _ = self._find(refusal)
             refusal = replace(refusal, order_id=order.order_id if order is not None else "")
         else:
-            order = self._book.by_cl_ord_id(refusal.session, refusal.cl_ord_id)
+            order = self._book.holder(refusal.session, refusal.cl_ord_id)
         changes = Changes(order)
         changes.note(refusal)
         self._recorder.record(changes)
@@ -204,7 +204,7 @@ class Desk:
 
     def _repeats(self, command: c.CancelOrder | c.ReplaceOrder, order: Order) -> bool:
         """Whether the request's own ClOrdID was used before, and is answered with that."""
-        known = self._book.by_cl_ord_id(command.session, command.cl_ord_id)
+        known = self._repetitions.holder(command)
         if known is None:
             return False
         if command.repeated and known.order_id == order.order_id:

@@ -24,6 +24,18 @@ class Repetitions:
         self._earlier = earlier
         self._was_refused = was_refused
 
+    def holder(self, command: c.NewOrder | c.CancelOrder | c.ReplaceOrder) -> Order | None:
+        """The order that has the command's ClOrdID: for a repetition also one of an earlier day, whose id is free
+        again, unless the command says that it was made today.
+        """
+        known = self._book.holder(command.session, command.cl_ord_id)
+        if known is not None or not command.repeated:
+            return known
+        made_at = None if isinstance(command, c.CancelOrder) else command.sent_at
+        if made_at is not None and made_at >= self._book.day_start:
+            return None
+        return self._book.by_cl_ord_id(command.session, command.cl_ord_id)
+
     def of_earlier_day(self, command: c.NewOrder) -> Order | None:
         """What a repetition of an earlier day's order repeats: its id is free again, but nobody wants it twice."""
         today = self._book.day_start

@@ -99,5 +99,9 @@ async def _ends_with_the_day(gateway: Gateway, exchange: Exchange, end: float) -
     for s in scenarios:
         await s.sees("X", "Expired/Expired", 10_000, 0, 0, within=DEADLINE_S + max(0.0, end - time.time()))
         await s.agrees()
+        s.order("X", 10_000)  # order systems start their counters anew each day
+        again = await s.next()
+        assert (again[150], again[39]) == ("0", "0"), again
+        assert again[37] != s.order_id
         await s.client.logout()
     return True

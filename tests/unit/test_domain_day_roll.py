@@ -36,6 +36,22 @@ def test_ids_of_orders_that_are_over_are_free_the_next_day() -> None:
     assert desk.book.risk.totals.sum(HELD).position == 10
 
 
+def test_the_id_of_a_day_order_is_free_once_it_has_ended_at_the_close() -> None:
+    desk = _desk()
+    desk.book.roll_day(DAY)
+    assert desk.book.holder(SESSION, "Y") is not None, "it is still open"
+    gone = v.CloseReason.CANCELED
+    desk.hear(v.VenueClosed(**IDS, client_id="gw-O2-1", venue_order_id="2", reason=gone, cum_qty=Decimal(0)))
+    assert desk.book.holder(SESSION, "Y") is None
+    known = desk.book.by_cl_ord_id(SESSION, "Y")
+    assert known is not None, "a cancel that crossed finds it"
+    assert known.order_id == "O2"
+    desk.new("Y", qty="10")
+    taken = desk.book.holder(SESSION, "Y")
+    assert taken is not None
+    assert taken.order_id == "O3"
+
+
 def test_an_order_of_yesterday_is_still_known_to_the_venue_s_late_words() -> None:
     desk = _desk()
     desk.book.roll_day(DAY)
