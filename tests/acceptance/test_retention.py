@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from gateway.compliance.audit.keys import KEY_VARIABLE, create_key
 from tests.acceptance.scenario import SYMBOL, Scenario
 from tests.fixtures.processes import KEYS, Exchange, Gateway, wait_until
 
+DAY_S = 86_400
 RETENTION = """
 [audit]
 seal_seconds = 1
@@ -27,12 +29,13 @@ wire_log = 5
 
 
 class OfAnotherDay(Gateway):
-    """Started so many days from now."""
+    """Started so many days from now: at noon, since orders close to a midnight count to both days, and stay."""
 
     module = "tests.fixtures.other_days"
 
     def on(self, days: int) -> "OfAnotherDay":
-        self._keys["FIXGW_TEST_DAYS"] = str(days)
+        to_noon = DAY_S // 2 - int(time.time()) % DAY_S if days else 0
+        self._keys["FIXGW_TEST_AHEAD_S"] = str(days * DAY_S + to_noon)
         self.start()
         return self
 
