@@ -131,6 +131,8 @@ def post_only(values: Values) -> bool:
 def echo_of(text: str, values: Values, begin_string: str) -> Echo:
     """The fields that this version's reports send back. Raises FieldRefused for one that cannot be."""
     echoed = ECHOED[begin_string]
+    if t.EXPIRE_TIME in values:  # which is what counts, so reports say that
+        echoed = echoed - {t.EXPIRE_DATE}
     echo = [(tag, _echoed(tag, value)) for tag, value in values.items() if tag in echoed]
     if t.NO_PARTY_IDS in values:
         echo += _parties(text)

@@ -93,7 +93,9 @@ def test_expire_date_is_the_end_of_that_day_and_gives_way_to_expire_time() -> No
     by_date = accepted({59: "6", 432: "20260725"})
     assert by_date.expire_time == 1_785_024_000_000_000_000
     assert (432, "20260725") in by_date.echo
-    assert accepted({59: "6", 432: "20260801", 126: "20260725-17:20:00"}).expire_time == AT
+    both = accepted({59: "6", 432: "20260801", 126: "20260725-17:20:00"})
+    assert both.expire_time == AT
+    assert 432 not in dict(both.echo), "reports say ExpireTime(126), by which it ends"
 
 
 def test_exec_inst() -> None:
