@@ -53,6 +53,7 @@ class _Target:
     closed: Decimal = ZERO
     orders: int = 0
     why: str = ""  # of the last miss
+    is_told: bool = False  # that it waits
     done: bool = False
 
 
@@ -198,6 +199,15 @@ class Flattening:
         target.misses += 1
         self._later(target, why, now)
 
+    def _wait(self, run: _Run, target: _Target, why: str, now: int) -> None:
+        """For what comes back by itself. Who watches hears of it once, while something can be done about it."""
+        if not target.is_told:
+            target.is_told = True
+            seconds = max(0, run.until - now) // NANOSECONDS
+            text = f"{target.account.name} {target.symbol} cannot be closed now, tried for another {seconds} s: {why}"
+            self._alert(f"action {run.action_id}: {text}", now)
+        self._later(target, why, now)
+
     def _later(self, target: _Target, why: str, now: int) -> None:
         target.why, target.next_at = why, now + PAUSE
 
@@ -209,11 +219,14 @@ class Flattening:
             return
         market = self._desk.market(account.venue_account, symbol)
         if market.not_ready:
-            self._later(target, f"VENUE_UNAVAILABLE {market.not_ready}", now)
+            self._wait(run, target, f"VENUE_UNAVAILABLE {market.not_ready}", now)
             return
         holding = self._holding(run, target, market, now)
         if isinstance(holding, str):
-            self._miss(target, holding, now)
+            if _is_followed(market, symbol, now):  # so there will be a price again
+                self._wait(run, target, holding, now)
+            else:
+                self._miss(target, holding, now)
             return
         planned = next_slice(holding)
         if isinstance(planned, Unsliceable):
@@ -255,7 +268,7 @@ class Flattening:
             return f"UNKNOWN_SYMBOL the venue account does not list {symbol}"
         reference = prices.reference(symbol, now) if prices is not None else None
         if prices is None or reference is None:
-            return f"NO_REFERENCE_PRICE {symbol}: is it among reference_symbols of the venue account?"
+            return _no_price(market, symbol, now)
         unit = prices.unit(symbol, now)
         if unit is None:
             return f"NO_REFERENCE_PRICE of {instrument.quote} in the currency of risk"
@@ -333,6 +346,18 @@ def _prefix(action_id: int) -> str:
 
 def _is_under_way(order: Order | None) -> bool:
     return order is not None and (order.is_open or order.is_unknown)
+
+
+def _is_followed(market: Market, symbol: str, now: int) -> bool:
+    """Whether a price of the symbol was ever heard."""
+    return market.prices is not None and market.prices.age(symbol, now) is not None
+
+
+def _no_price(market: Market, symbol: str, now: int) -> str:
+    age = market.prices.age(symbol, now) if market.prices is not None else None
+    if age is None:
+        return f"NO_REFERENCE_PRICE {symbol}: is it among reference_symbols of the venue account?"
+    return f"NO_REFERENCE_PRICE {symbol}: the last one heard is {age // NANOSECONDS} s old"
 
 
 def _orders(count: object) -> str:

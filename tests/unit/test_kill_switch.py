@@ -1,14 +1,18 @@
 """The kill switch on a loop of its own: what it says when the venue does not, and who may arm."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
+from gateway.domain.decide_client import Market
 from gateway.domain.halts import Halt, HaltScope, TradingState
+from gateway.domain.instruments import Instrument
 from gateway.domain.intents import CancelIntent
+from gateway.domain.prices import Prices, Quote
 from gateway.domain.reconcile import OrderAtVenue, SnapshotRequest, VenueSnapshot
 from gateway.domain.session_names import OWN_SESSION
 from gateway.domain.values import OrdStatus
@@ -16,6 +20,7 @@ from gateway.domain.venue_reports import CloseReason, VenueClosed, VenueRefused
 from gateway.domain.venue_reports import Operation as VenueOperation
 from gateway.engine import inbox as i
 from gateway.engine import kill_switch, withdrawals
+from gateway.engine.clock import NANOSECONDS
 from gateway.engine.kill_switch import ARM_WITHIN, CONFIRM_WITHIN, GOES_ON_WITHIN
 from gateway.engine.operations import Arm, Caller, Kill, Operation, Outcome, RemoveLimit, SetLimit
 from gateway.store.tables import admin_actions, alerts, decisions, halts
@@ -28,6 +33,8 @@ ROOT, OTHER = Caller(0, 1, "root"), Caller(1000, 2, "other")
 class KillWorld(World):
     """Its venue shows what it is told to."""
 
+    prices: Prices | None = None
+
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
         self.shown: tuple[OrderAtVenue, ...] = ()
@@ -37,6 +44,9 @@ class KillWorld(World):
         self.looks += 1
         taken = VenueSnapshot(request=request, asked_at=self.time, orders=self.shown, trades=())
         self.inbox.put(i.SnapshotTaken(taken))
+
+    def market(self, venue_account: str, symbol: str) -> Market:
+        return replace(super().market(venue_account, symbol), prices=self.prices)
 
     def ask_for(self, operation: Operation, caller: Caller = ROOT) -> i.OperatorRequest:
         item = i.OperatorRequest("kill", operation, caller, "why", self.time)
@@ -180,6 +190,47 @@ def test_a_position_without_a_price_is_left(world: KillWorld) -> None:
     why = {one["account"]: one["why"].split()[0] for one in outcome.result["left"]}
     assert why == {"TRADING": "NO_REFERENCE_PRICE", "GONE": "ACCOUNT_NOT_CONFIGURED"}
     assert (outcome.result["confirmed"], outcome.result["flat"]) == (True, False)
+
+
+def test_a_price_that_was_there_is_waited_for(world: KillWorld) -> None:
+    """Longer than five slices may fail, and whoever watches is told meanwhile."""
+    quotes = {"ETHUSDT": Quote(Decimal(99), Decimal(101), world.time, "test")}
+    world.prices = Prices(
+        quotes.get,
+        lambda symbol: Instrument(symbol=symbol, base="ETH", quote="USDT"),
+        currency="USDT",
+        max_age=NANOSECONDS,
+    )
+    world.book.risk.ledger.executed("TRADING", "ETHUSDT", Decimal(3), Decimal(100))
+    world.start()
+    world.time += 10 * NANOSECONDS  # in which no price was heard
+    asked = world.ask_for(Kill(flatten=True))
+    world.inbox.put(i.AvailabilityChanged("main", True, "", world.time))
+    wait_until(lambda: world.looks >= 2, "the venue shows nothing open")
+    told = select(alerts.c.text).where(alerts.c.code == "FLATTEN")
+
+    def is_told() -> bool:
+        world.nudge()
+        return bool(world.rows(told))
+
+    wait_until(is_told, "it waits")
+    text = "action 1: TRADING ETHUSDT cannot be closed now, tried for another 30 s: NO_REFERENCE_PRICE ETHUSDT: the "
+    assert [row.text for row in world.rows(told)] == [text + "last one heard is 10 s old"]
+    for _ in range(10):
+        world.time += NANOSECONDS + 1
+        turn = i.SignOfLife()
+        world.inbox.put(turn)
+        assert turn.done.wait(30)
+    assert not asked.reply.done()
+    quotes["ETHUSDT"] = Quote(Decimal(99), Decimal(101), world.time + NANOSECONDS + 1, "test")
+    world.time += NANOSECONDS + 1
+
+    def is_sent() -> bool:
+        world.nudge()
+        return any(known.session == OWN_SESSION for known in world.book.orders.values())
+
+    wait_until(is_sent, "the price is back")
+    assert len(world.rows(told)) == 1
 
 
 def test_a_venue_is_stopped_by_its_name_or_by_an_account_there(world: KillWorld) -> None:
