@@ -22,11 +22,14 @@ from gateway.cli.window import DateOption, FromOption, ToOption, asked_window
 from gateway.client import ClientError
 from gateway.compliance.derive.window import Window
 from gateway.compliance.inject.compare import ReportDifference, compare
+from gateway.compliance.inject.compare_decisions import compare_decisions
+from gateway.compliance.inject.given import read_decisions
 from gateway.compliance.inject.not_replayable import ThereIs
 from gateway.compliance.inject.record import Record, read_record, read_reports
 from gateway.config import Config, load_config
 from gateway.domain.wording import counted
 from gateway.errors import GatewayError
+from gateway.store.limits import load_limits
 from gateway.store.tables import meta
 
 _NEEDED = (*PARTS, "alerts")  # with which go what came and went: sessions, connections, the engine
@@ -87,8 +90,9 @@ def _read(config: Path, loaded: Config, window: Window) -> tuple[Record, str]:
         is_one = len(loaded.venue_accounts) == 1
         there_is = ThereIs(sessions, left=left, throttled=throttled, is_one_account=is_one)
         record = read_record(connection, window, there_is)
-        instance = connection.execute(meta.select().where(meta.c.key == "instance")).one().value
-    return record, str(instance)
+        of_database = connection.execute(meta.select().where(meta.c.key == "instance")).one().value
+    instance = record.stem.removeprefix(loaded.deployment).removeprefix("-") if record.stem else str(of_database)
+    return record, instance
 
 
 async def _inject(loaded: Config, record: Record, instance: str, speed: float | None) -> list[ReportDifference]:
@@ -102,7 +106,9 @@ async def _inject(loaded: Config, record: Record, instance: str, speed: float | 
             await steps.run(_progress)
             with scratch.sql() as sql:
                 made = read_reports(sql, Window())
+                decided = read_decisions(sql, Window(), load_limits(sql))
             differences += compare(record.reports, made, steps.order_ids)
+            differences += compare_decisions(record.decisions(), decided.given, time_stands=speed is None)
         finally:
             await asyncio.to_thread(scratch.stop)
     return differences
@@ -118,6 +124,7 @@ def _show(record: Record, differences: int, seconds: float, *, as_json: bool) ->
         "orders": record.orders - len(record.left_out),
         "steps": len(record.steps),
         "reports": len(record.reports),
+        "decisions": sum(1 for _ in record.decisions()),
         "orders_left_out": len(record.left_out),
         "messages_left_out": record.messages_left_out,
     }

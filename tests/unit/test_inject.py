@@ -15,9 +15,12 @@ from gateway.cli.scratch import WAKER, clean_environment, scratch_config
 from gateway.cli.scratch_clock import ScratchClock
 from gateway.cli.scratch_engine import only_simulated
 from gateway.compliance.inject.compare import compare
+from gateway.compliance.inject.compare_decisions import compare_decisions
+from gateway.compliance.inject.given import Asked, Given
 from gateway.compliance.inject.not_replayable import OrderStory, ThereIs, why_not
 from gateway.compliance.inject.other_causes import Comings
-from gateway.compliance.inject.steps import LOST, Answered, Passed, Reply, Settled, Told
+from gateway.compliance.inject.record import Record
+from gateway.compliance.inject.steps import LOST, Answered, Happened, Passed, Reply, Sent, Settled, Told
 from gateway.compliance.inject.venue_words import VenueWords, answer_in, trades_told, why_unusable
 from gateway.config import Config, load_config
 from gateway.domain import events as e
@@ -49,6 +52,36 @@ RECEIVED = e.OrderReceived(
     report_pending_new=False,
     echo=Echo(),
 )
+
+
+def _decided(at: int, *figures: Any, limit: str = "MAX_POSITION TRADING  ") -> tuple[Asked, Given]:
+    return (SESSION, "A", at), Given({limit: list(figures)})
+
+
+def test_figures_that_are_reckoned_otherwise_are_named() -> None:
+    then = [_decided(1, "5.0", "1"), _decided(9, "5", "1"), _decided(20, "6", "1")]
+    now = dict([_decided(1, "5", "1.00"), _decided(9, "5", "2"), _decided(21, "7", "1")])
+    assert [str(one) for one in compare_decisions(then, now, time_stands=True)] == [
+        "DESK decision on A: MAX_POSITION: open recorded 1, now 2"
+    ]
+
+
+@pytest.mark.parametrize(("time_stands", "count"), [(True, 1), (False, 0)])
+def test_figures_that_are_times_are_compared_where_time_stands(time_stands: bool, count: int) -> None:
+    then, now = (_decided(1, ago, limit="DUPLICATE_ORDER   ") for ago in (5, 6))
+    assert len(list(compare_decisions([then], dict([now]), time_stands=time_stands))) == count
+
+
+def test_decisions_are_compared_where_it_is_known_what_came_before() -> None:
+    def sent(at: int, order_id: str) -> Sent:
+        return Sent(at, SESSION, "D", order_id, [(11, order_id)], Given({}))
+
+    moment = 50_000_000
+    heard = [Happened(AGO + at, "main", order_id, "") for at, order_id in ((5, "O1"), (20, "O2"))]
+    heard += [Happened(AGO + 3 * moment, "main", "O3", "")]
+    orders = [sent(AGO, "O1"), sent(AGO + 10, "O2"), sent(AGO + 2 * moment + 1, "O4"), sent(AGO + 9 * moment, "O5")]
+    record = Record(steps=[*orders, *heard])
+    assert [name for (_, name, _), _ in record.decisions()] == ["O1", "O5"]
 
 
 def _rejected(text: str) -> e.OrderRejected:
@@ -104,6 +137,14 @@ def test_a_later_span_leaves_out_what_no_recorded_figures_stand_for(text: str, i
         story.heard(event)
     assert bool(why_not(story, (), THERE_IS, COMINGS, with_history=False)) == is_left_out
     assert why_not(story, (), THERE_IS, COMINGS, with_history=True) == ""
+
+
+def test_of_which_database_an_order_is_its_first_id_at_the_venue_tells() -> None:
+    story = OrderStory()
+    for number, name in enumerate(("sandbox-tf5q-O1-1", "sandbox-9xyz-O1-2"), 1):
+        qty = Decimal(1)
+        story.heard(e.LegSubmitted(order_id="O1", at=2, leg=number, client_id=name, qty=qty, price=None, stop_px=None))
+    assert story.stem == "sandbox-tf5q"
 
 
 def test_an_execution_that_no_event_told_leaves_its_order_out() -> None:

@@ -7,7 +7,7 @@ What it leads to that is no event, that a start is over, shows in what was taken
 from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
 
-_A_MOMENT_NS = 50_000_000
+A_MOMENT_NS = 50_000_000
 
 Key = tuple[int, int, int]
 """Sorts steps: a journal position; whether the step is before what was decided there (-1), led to it (0) or is behind
@@ -52,7 +52,7 @@ class Decided:
         """
         events = self._of_order.get(order_id, [])
         for when, position in events[bisect_left(events, (at, 0)) :]:
-            if when - at > _A_MOMENT_NS:
+            if when - at > A_MOMENT_NS:
                 break
             if when not in client_times and when not in self._own:
                 return position, when

@@ -59,11 +59,13 @@ class ThereIs(NamedTuple):
 class OrderStory:
     """What the journal has of an order in the span. asked: when the venue was asked for no reason of the order's own.
 
-    passed: what the gateway did when a time had come, with its place. position: where it begins.
+    passed: what the gateway did when a time had come, with its place. position: where it begins. stem: what its ids at
+    the venue begin with, which tells of which database they are.
     """
 
     received: e.OrderReceived | None = None
     position: int = 0
+    stem: str = ""
     trades: set[str] = field(default_factory=set)
     refusals: list[tuple[int, str]] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
@@ -80,6 +82,8 @@ class OrderStory:
         match event:
             case e.OrderReceived():
                 self.received, self.position = event, position
+            case e.LegSubmitted() if not self.stem:
+                self.stem = event.client_id.rpartition("-")[0].rpartition("-")[0]
             case e.OrderFilled():
                 self.trades.add(event.trade_id)
             case e.OrderRejected() | e.RequestRejected() | e.RequestRefused() | e.NewOrderRefused():

@@ -1,14 +1,16 @@
 """What was recorded of a span: the clients' messages, the venue's words, and the reports that came of them."""
 
-from collections import defaultdict
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, select
 
 from gateway.compliance.derive.stored import stream
 from gateway.compliance.derive.window import Window, rows_of
-from gateway.compliance.inject.decided import Decided, Key
-from gateway.compliance.inject.given import Decisions, Given, read_decisions, taken_of
+from gateway.compliance.inject.decided import A_MOMENT_NS, Decided, Key
+from gateway.compliance.inject.given import Asked, Decisions, Given, read_decisions, taken_of
 from gateway.compliance.inject.not_replayable import (
     REPEATED_EXECUTION,
     OrderStory,
@@ -18,7 +20,7 @@ from gateway.compliance.inject.not_replayable import (
 )
 from gateway.compliance.inject.order import first_taken, in_order
 from gateway.compliance.inject.other_causes import asked_of, comings_of, trades_shown
-from gateway.compliance.inject.steps import Connected, Learned, Restarted, Sent, Step, Told
+from gateway.compliance.inject.steps import Answered, Connected, Happened, Learned, Restarted, Sent, Settled, Step, Told
 from gateway.compliance.inject.venue_words import (
     UnreadableRecordError,
     VenueWords,
@@ -65,11 +67,25 @@ class Record:
     not_again: list[str] = field(default_factory=list)  # what operators asked for and is not repeated
     with_history: bool = False  # it has the beginning, and leaves out nothing that came later orders' way
     unanswered: set[tuple[str, str]] = field(default_factory=set)  # method and client id of what was not answered
+    stem: str = ""  # of the ids at the venue: another one after each restore of the database
 
     @property
     def missing(self) -> frozenset[str]:
         """Limits that the scratch gateway does not have."""
         return frozenset() if self.with_history else frozenset({REPEATED_EXECUTION})
+
+    def decisions(self) -> Iterator[tuple[Asked, Given]]:
+        """What was decided on the clients' requests that are sent again, in their order: where it can be told what had
+        come before. Of a word of the venue that was heard at nearly the same time it cannot, unless it is of the order
+        or of a later one, and behind.
+        """
+        words = sorted((s.at, s.order_id) for s in self.steps if isinstance(s, Answered | Settled | Happened))
+        came = {s.order_id: s.at for s in reversed(self.steps) if isinstance(s, Sent) and s.msg_type == "D"}
+        for step in self.steps:
+            if isinstance(step, Sent) and step.given is not None:
+                first, last = (bisect_left(words, (step.at + by,)) for by in (-A_MOMENT_NS, A_MOMENT_NS))
+                if all(at > step.at and came.get(order_id, 0) >= step.at for at, order_id in words[first:last]):
+                    yield (step.session, cl_ord_id(step.fields), step.at), step.given
 
 
 def read_record(connection: Connection, window: Window, there_is: ThereIs) -> Record:
@@ -82,13 +98,15 @@ def read_record(connection: Connection, window: Window, there_is: ThereIs) -> Re
     decisions = read_decisions(connection, window, limits)
     comings = comings_of(connection, window, there_is.left, venues=there_is.is_one_account)
     calls = calls_of(connection, window)
+    record.stem = _stem(stories)
     told, shown = trades_told(calls), trades_shown(comings.connections)
     unusable = why_unusable(calls)
     for with_history in (has_the_beginning(connection, window) and not positions_set, False):
         record.with_history = with_history
         for order_id, story in stories.items():
             why = why_not(story, told[order_id] | shown, there_is, comings, with_history=with_history)
-            if why := why or unusable.get(order_id, "") or _undecided(order_id, story, decisions):
+            why = why or unusable.get(order_id, "") or _undecided(order_id, story, decisions)
+            if why := why or _of_another_database(story, record):
                 record.left_out.setdefault(order_id, why)
         if with_history and not record.left_out:
             break
@@ -140,6 +158,17 @@ def _undecided(order_id: str, story: OrderStory, decisions: Decisions) -> str:
     if order_id in decisions.unreadable or story.position not in decisions.made:
         return "the figures of its decision are not recorded, or not this release's"
     return ""
+
+
+def _stem(stories: Mapping[str, OrderStory]) -> str:
+    """The one that most orders have."""
+    counts = Counter(story.stem for story in stories.values() if story.stem)
+    return counts.most_common(1)[0][0] if counts else ""
+
+
+def _of_another_database(story: OrderStory, record: Record) -> str:
+    is_other = story.stem not in ("", record.stem)
+    return "a restore of the database is between it and most orders of the span" if is_other else ""
 
 
 def _given(step: Sent, stories: dict[str, OrderStory], decisions: Decisions) -> Given | None:
