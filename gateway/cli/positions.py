@@ -1,6 +1,7 @@
 """fixgw positions: what each account holds, what that cost, and what it earned; and setting it for a new day."""
 
 import json
+import time
 from dataclasses import asdict
 from decimal import Decimal
 from pathlib import Path
@@ -17,8 +18,10 @@ from gateway.cli.operate import show as show_answer
 from gateway.cli.options import DEFAULT_CONFIG, ConfigOption
 from gateway.cli.positions_file import read_positions
 from gateway.cli.tables import Column, build_table, console
+from gateway.cli.times import utc_text
 from gateway.config import load_config
 from gateway.domain.money import avg_px, text_of, trim
+from gateway.engine.clock import day_start, seconds_of_day
 from gateway.errors import GatewayError
 from gateway.store.positions import find_positions
 from gateway.store.rows import PositionRow
@@ -84,7 +87,7 @@ def show(
     config: ConfigOption = DEFAULT_CONFIG,
     *,
     account: Annotated[str, typer.Option(help="Only of this account.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, times in UTC.")] = False,
 ) -> None:
     r"""Show positions at average cost, with realized profit and loss and fees. The gateway may be running or not.
 
@@ -100,8 +103,9 @@ def show(
     if account and not rows and account not in (known := sorted(one.name for one in load_config(config).accounts)):
         refuse(f"no account {account!r}; there are: {', '.join(known)}")
     if as_json:
+        today = day_start(time.time_ns(), seconds_of_day(load_config(config).engine.day_end))
         for row in rows:
-            typer.echo(json.dumps(_object(row)))
+            typer.echo(json.dumps(_object(row, today)))
     elif rows:
         screen = console()
         screen.print(build_table(_COLUMNS, rows, screen.width))
@@ -133,6 +137,12 @@ _COLUMNS = (
 )
 
 
-def _object(row: PositionRow) -> dict[str, Any]:
-    values = row._asdict() | {"avg_px": _average(row)}
+_NOTHING_YET = {"realized_today": "0", "fees_today": "{}", "bought_today": "0", "paid_today": "0"}
+
+
+def _object(row: PositionRow, today: int) -> dict[str, Any]:
+    """today: when the trading day began; a position that nothing moved since is stored with a day before."""
+    values = row._asdict() | {"avg_px": _average(row), "day": utc_text(today)}
+    if row.day != today:
+        values |= _NOTHING_YET
     return values | {name: _fees(values[name]) for name in ("fees", "fees_today")}

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,13 @@ from gateway.cli.main import app
 from gateway.cli.times import utc_text
 from gateway.control.peer import login_name
 from gateway.domain import events as e
+from gateway.domain.positions import Position
 from gateway.domain.values import LiquidityInd
+from gateway.engine.clock import DAY
 from gateway.store.batch import Batch
 from gateway.store.codec import encode_event
 from gateway.store.database import open_database
+from gateway.store.positions import position_row
 from gateway.store.rows import AlertRow, DecisionRow, HaltRow, JournalRow, VenueCallRow
 from gateway.store.tables import halts
 from gateway.store.writer import BatchWriter
@@ -156,6 +160,26 @@ def test_an_account_that_there_is_not_is_told_from_one_without_positions(config:
     assert (there.exit_code, there.output) == (0, "no positions\n")
     slip = fixgw(config, "positions", "--account", "ACNE", "--json")
     assert (slip.exit_code, slip.output) == (2, "no account 'ACNE'; there are: ACME\n")
+
+
+def test_what_a_position_did_today_is_of_today(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A position that nothing moved since midnight is stored as it was on a day before."""
+    today = AT // DAY * DAY
+    fees = {"BTC": Decimal("0.1")}
+    moved = Position(qty=Decimal(2), cost=Decimal(10), realized_today=Decimal("1.50"), fees=fees, fees_today=fees)
+    batch = Batch()
+    for symbol, day in (("NEW", today), ("OLD", today - DAY)):
+        batch.positions["ACME", symbol] = position_row("ACME", symbol, moved, day)
+    database = open_database(f"sqlite:///{config.parent}/gateway.db", "sim", "test")
+    writer = BatchWriter(database)
+    writer.commit(batch)
+    writer.close()
+    database.dispose()
+    monkeypatch.setattr(time, "time_ns", lambda: AT)
+    new, old = json_lines(fixgw(config, "positions", "--json"))
+    assert (new["realized_today"], new["fees_today"]) == ("1.50", {"BTC": "0.1"})
+    assert (old["realized_today"], old["fees_today"], old["fees"], old["qty"]) == ("0", {}, {"BTC": "0.1"}, "2")
+    assert new["day"] == old["day"] == "2026-07-25T00:00:00.000000000Z"
 
 
 def test_sessions_shows_state_and_numbers(config: Path) -> None:
