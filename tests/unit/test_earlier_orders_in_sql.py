@@ -8,12 +8,12 @@ import pytest
 from sqlalchemy import Engine, event, insert
 
 from gateway.engine.clock import DAY
-from gateway.engine.earlier_orders import earlier_order
+from gateway.engine.earlier_orders import earlier_order, was_refused
 from gateway.store.batch import Batch
 from gateway.store.database import open_database, open_for_reading
 from gateway.store.emergencies import emergencies_in
 from gateway.store.owners import owners_in
-from gateway.store.readers import last_order_number
+from gateway.store.readers import last_order_number, sent_message
 from gateway.store.tables_retention import archives
 from gateway.store.writer import BatchWriter
 from tests.fixtures.store_rows import AT, MESSAGE, ORDER, SESSION, journal_row, received
@@ -61,6 +61,9 @@ def test_no_table_is_walked(database: Engine) -> None:
 
     event.listen(database, "before_cursor_execute", note)
     earlier_order(database, SESSION, "A2", 0, AT + DAY)
+    was_refused(database, SESSION, "A3", "D", AT)
+    with database.connect() as connection:
+        sent_message(connection, SESSION, 1, 2)
     event.remove(database, "before_cursor_execute", note)
     with database.connect() as connection:
         plans = [
@@ -74,7 +77,17 @@ def test_no_table_is_walked(database: Engine) -> None:
         "INDEX messages_cl_ord_id (cl_ord_id=?)",
         "PRIMARY KEY (order_id=?)",
         "INDEX journal_order_id (order_id=?)",
+        "INDEX messages_cl_ord_id (cl_ord_id=?)",
+        "INDEX messages_first_use (session=? AND epoch=? AND direction=? AND msg_seq_num=?)",
     ]
+
+
+def test_what_left_no_order_was_refused(database: Engine) -> None:
+    assert was_refused(database, SESSION, "A3", "D", AT)
+    assert not was_refused(database, SESSION, "A2", "D", AT), "it was taken"
+    assert not was_refused(database, SESSION, "A3", "G", AT)
+    assert not was_refused(database, SESSION, "A3", "D", AT + DAY)
+    assert not was_refused(database, "FIX.4.2:GATEWAY->OTHER", "A3", "D", AT)
 
 
 def test_where_messages_are_archived_nobody_can_tell(database: Engine) -> None:
