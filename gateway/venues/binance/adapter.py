@@ -22,7 +22,7 @@ from gateway.venues.binance.balances import ACCOUNT_POSITION, Balances
 from gateway.venues.binance.book_ticker import BookTickers
 from gateway.venues.binance.calls import UNAVAILABLE, AmendCall, OrderCall, PlaceCall
 from gateway.venues.binance.cancels import Cancels
-from gateway.venues.binance.channel import RequestLostError
+from gateway.venues.binance.channel import Answer, RequestLostError
 from gateway.venues.binance.clock import VenueClock
 from gateway.venues.binance.environments import Credentials, endpoints, load_credentials
 from gateway.venues.binance.filters import RateLimit
@@ -98,7 +98,7 @@ class BinanceVenue:
             self._started_rest, lambda: self._credentials, self._settings.answer_timeout_ms / 1_000, self._spawn
         )
         self._cancels = Cancels(self._reporter, self._sending, queries.ask, self._cancels_over)
-        self._settlements = Settlements(self._reporter, queries.ask)
+        self._settlements = Settlements(self._reporter, partial(self._ask_of_order, queries))
         self._snapshots = Snapshots(self._reporter, queries.ask)
         self._balances = Balances(partial(sinks.balances, venue_account))
         self._stream = UserStream(
@@ -270,6 +270,12 @@ class BinanceVenue:
     def settle(self, intent: SettleIntent) -> None:
         """Find out what became of an order."""
         self._settlements.start(intent)
+
+    async def _ask_of_order(self, queries: Queries, method: str, params: Params, intent: SettleIntent) -> Answer:
+        """Another account would be told that there is no such order, and it would be taken for over."""
+        if self._uid is None:
+            raise RequestLostError("it is not known yet whether the key is of the orders' account")
+        return await queries.ask(method, params, intent)
 
     async def snapshot(self, request: SnapshotRequest) -> VenueSnapshot:
         """Look at the whole account. Raises SnapshotError."""

@@ -8,11 +8,13 @@ from gateway.domain.venue_reports import (
     CloseReason,
     VenueAccepted,
     VenueClosed,
+    VenueOrderMissing,
+    VenueOrderWorking,
     VenueRefused,
     VenueTraded,
 )
 from gateway.venues.base import VenueSettingsError
-from gateway.venues.binance import adapter
+from gateway.venues.binance import adapter, settlement
 from gateway.venues.binance.adapter import BinanceVenue
 from gateway.venues.binance.book_ticker import QUERY
 from gateway.venues.binance.channel import RequestLostError
@@ -232,6 +234,39 @@ class TestConnectionLife:
         last = intents(venue, exchange)
         venue.place(last.place())
         await desk.expect(VenueAccepted, client_id=last.client_id)
+
+    async def test_nothing_is_settled_with_a_key_of_another_account(
+        self, make: Make, exchange: BinanceExchange, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Which knows none of our orders: one that is open would be told as over."""
+        monkeypatch.setattr(settlement, "backoff_s", lambda _attempt: 0.001)
+        before = make()
+        await before.start()
+        order = intents(before, exchange)
+        before.place(order.place())
+        accepted = await desk.expect(VenueAccepted, client_id=order.client_id)
+        await before.stop()
+        environ = exchange.environ()
+        right = dict(environ)
+        environ["FIXGW_SIM_MAIN_API_KEY"] = "sim-second-key"
+        environ["FIXGW_SIM_MAIN_API_SECRET"] = "sim-second-secret"
+
+        async def owner(_account: str, uid: str) -> str:
+            return "" if uid == "1" else "the key is of another account"
+
+        monkeypatch.setattr(desk, "owner", owner)
+        venue = make(environ)
+        with pytest.raises(VenueSettingsError, match="of another account"):
+            await venue.start()
+        order.venue = venue
+        venue.settle(order.settle(accepted.venue_order_id))
+        await desk.until(lambda: "VENUE_SETTLEMENT_DELAYED" in desk.alert_codes() or bool(desk.of(VenueOrderMissing)))
+        assert desk.of(VenueOrderMissing) == []
+        environ.clear()
+        environ.update(right)
+        await venue.reload_keys()
+        await venue.start()
+        await desk.expect(VenueOrderWorking, client_id=order.client_id)
 
     async def test_an_account_without_a_stream_can_be_asked(
         self, make: Make, exchange: BinanceExchange, desk: Desk, monkeypatch: pytest.MonkeyPatch
