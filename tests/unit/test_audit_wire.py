@@ -283,3 +283,26 @@ def test_a_log_that_was_chained_anew_is_not_what_was_sealed(
     assert found == [
         f"wire log record {number}: it, or one before it, is other than seal 2 says; all were chained anew"
     ]
+
+
+def test_what_was_answered_and_told_before_an_engine_died_was_committed(database: Engine, log: GrowingLog) -> None:
+    """The end of the record, cut off before it was sealed: the client has answers that only a commit lets out."""
+    at = START + DAY
+    engine(database, START - 1)
+    for number, (kind, words) in enumerate(
+        (
+            (Kind.IN, b"35=D\x0111=cut-1"),
+            (Kind.OUT, b"35=8\x0111=cut-1\x0117=987654"),
+            (Kind.OUT, b"35=8\x0111=cut-1\x0117=0"),  # a status
+            (Kind.OUT, b"35=8\x0111=cut-1\x0117=1"),  # the journal has it
+            (Kind.IN, b"35=F\x0111=lost-1"),
+            (Kind.IN, b"35=H\x0111=cut-1"),
+        ),
+        start=901,
+    ):
+        log.put(kind, whole(b"8=FIX.4.4\x01%b\x0134=%d\x0149=A\x0110=0\x01" % (words, number)), at)
+    log.put(Kind.CLOSED, b"the engine closed the connection", at + 1)
+    engine(database, at + 2)
+    result, found = checked(database, log)
+    assert result.wire_alone == {"unexplained": 2, "not committed when the engine died": 4}
+    assert ["34=901" in found[0], "34=902" in found[1], len(found)] == [True, True, 2]

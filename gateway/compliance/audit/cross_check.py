@@ -16,7 +16,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, select
 
 from gateway.compliance.audit.comparison import Finding, Found
-from gateway.store.tables import messages, state_changes
+from gateway.store.tables import journal, messages, state_changes
 from gateway.wire.raw import SECRET_TAGS
 from gateway.wire.records import Kind, Record
 from gateway.wire.segments import Found as Placed
@@ -30,6 +30,7 @@ _NEAR = 60 * 10**9
 of one message are at most (ns).
 """
 
+_REQUESTS_AND_ANSWERS = ("D", "F", "G", "8", "9")
 _NEVER = 1 << 62
 _MOST_DIGITS = 20
 
@@ -49,6 +50,8 @@ class _Message(NamedTuple):
     number: str
     poss_dup: bool
     connection: _Connection
+    cl_ord_id: str = ""  # of a request for an order, and of its answers
+    exec_id: str = ""
 
 
 class _Fill(NamedTuple):
@@ -111,6 +114,9 @@ class _Check:
         self._last_matched: dict[tuple[_Connection, str], int] = {}  # the wire's record, by direction
         self._rejected: set[tuple[_Connection, str]] = set()  # by RefSeqNum(45)
         self._first_answers: dict[_Connection, str] = {}  # MsgType(35) of what went out first
+        # Of requests for orders that the wire log has and SQL not yet: connection and ClOrdID(11).
+        self._requests: set[tuple[_Connection, str]] = set()
+        self._answered: set[tuple[_Connection, str]] = set()  # of these
         # By SenderCompID(49): type and number of what came with PossDupFlag(43)=Y, and what gap fills passed over.
         self._sent_again: set[tuple[str, str, str]] = set()
         self._filled: dict[str, list[_Fill]] = defaultdict(list)
@@ -118,7 +124,9 @@ class _Check:
     def run(self) -> CrossChecked:
         for message in heapq.merge(self._of_wire(), self._of_sql(), key=lambda message: message.at):
             waiting = self._waiting[message.direction, message.key]
-            if waiting and waiting[0].in_sql is not message.in_sql:
+            is_in_both = bool(waiting) and waiting[0].in_sql is not message.in_sql
+            self._note_request(message, is_in_both=is_in_both)
+            if is_in_both:
                 self._match(waiting.popleft(), message)
             else:
                 waiting.append(message)
@@ -140,6 +148,32 @@ class _Check:
         of = wire.connection, wire.direction
         self._last_matched[of] = max(wire.rank, self._last_matched.get(of, 0))
 
+        if wire.direction == "in":
+            self._requests.discard((wire.connection, wire.cl_ord_id))
+
+    def _note_request(self, message: _Message, *, is_in_both: bool) -> None:
+        about = message.connection, message.cl_ord_id
+        if message.in_sql or not message.cl_ord_id or message.poss_dup:
+            return
+        if message.direction == "in" and not is_in_both:
+            self._requests.add(about)
+        elif about in self._requests:
+            self._answered.add(about)
+
+    def _was_committed(self, message: _Message) -> bool:
+        """Whether a message that SQL lacks must have been in it: a request is committed before it is answered, and what
+        an ExecutionReport tells before it is sent. An id that came twice tells nothing.
+        """
+        if message.direction == "in":
+            if (message.connection, message.cl_ord_id) not in self._answered:
+                return False
+            query = select(messages.c.id).where(messages.c.cl_ord_id == message.cl_ord_id, messages.c.direction == "in")
+            return self._connection.execute(query.limit(1)).scalar() is None
+        position = _number(message.exec_id)
+        if not position or self._archived_until:
+            return False
+        return self._connection.execute(select(journal.c.at).where(journal.c.position == position)).first() is None
+
     def _explain(self, message: _Message) -> None:
         counts = self._result.sql_alone if message.in_sql else self._result.wire_alone
         reason = self._of_sql_alone(message) if message.in_sql else self._of_wire_alone(message)
@@ -156,7 +190,7 @@ class _Check:
         if message.connection not in self._let_in:
             return "never logged on"
         if self._died_with(message):
-            return "not committed when the engine died"
+            return "" if self._was_committed(message) else "not committed when the engine died"
         if message.direction == "out":
             return ""
         refused_logon = message.msg_type == "A" and self._first_answers.get(message.connection) == "5"
@@ -245,7 +279,10 @@ class _Check:
                 self._rejected.add((connection, _value(fields, b"45=")))
         key = hashlib.sha256(_SOH.join(sorted(fields))).digest()[:16]
         where = connection or (0, 0)
-        return _Message(at, connection is None, rank, direction, key, sender, msg_type, number, poss_dup, where)
+        about = _value(fields, b"11=") if msg_type in _REQUESTS_AND_ANSWERS else ""
+        exec_id = _value(fields, b"17=") if msg_type == "8" else ""
+        what = (direction, key, sender, msg_type, number, poss_dup)
+        return _Message(at, connection is None, rank, *what, where, about, exec_id)
 
 
 def _deaths(connection: Connection, archived_until: int) -> list[tuple[int, int]]:
