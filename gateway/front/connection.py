@@ -18,7 +18,6 @@ from loguru import logger
 
 from gateway.front.addresses import Peer
 from gateway.front.backend import Backend
-from gateway.front.deadlines import Deadline, SlowReader
 from gateway.front.door import Place
 from gateway.front.engine_side import EngineSide, reach_engine
 from gateway.front.inbound import Inbound
@@ -60,8 +59,8 @@ class ClientSide(asyncio.Protocol):
         self._told = False  # anything
         self._parting: Parting
         self._logon_deadline = deadline
-        self._deadline = Deadline(self.close)
-        self._slow_reader = SlowReader(self, front.settings.slow_reader_seconds)
+        self._deadline: asyncio.TimerHandle | None = None
+        self._slow_timer: asyncio.TimerHandle | None = None
         self._connecting: asyncio.Task[None] | None = None
         self.has_begun = False
         """Whether it has the socket, and the place."""
@@ -85,11 +84,11 @@ class ClientSide(asyncio.Protocol):
         self._write = self._transport.write if tls else write_at_once(self._transport)
         self._front.clients.add(self)
         self._certificate = identity_of(tls)
-        self.log("DEBUG", "accepted")
+        self._log("DEBUG", "accepted")
         if self._tap:
             self._tap.note(Kind.OPENED, f"certificate {self._certificate.subject}" if self._certificate else "")
         seconds = self._settings.logon_deadline_seconds
-        self._deadline.set_at(self._logon_deadline, f"no complete Logon within {seconds:g} s")
+        self._set_deadline(self._logon_deadline, f"no complete Logon within {seconds:g} s")
 
     def data_received(self, data: bytes) -> None:
         at = time.time_ns()
@@ -124,7 +123,7 @@ class ClientSide(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.close("INFO", f"the client disconnected{f' ({exc})' if exc else ''}")
-        self._deadline.clear()
+        self._clear_deadline()
         self._parting.over()
         self._front.clients.discard(self)
         self._place.leave()
@@ -136,10 +135,11 @@ class ClientSide(asyncio.Protocol):
     def pause_writing(self) -> None:
         if self._engine is not None:
             self._engine.transport.pause_reading()
-        self._slow_reader.fell_behind()
+        half = self._settings.slow_reader_seconds / 2
+        self._slow_timer = asyncio.get_running_loop().call_later(half, self._warn_of_slow_reader)
 
     def resume_writing(self) -> None:
-        self._slow_reader.caught_up()
+        self._clear_slow_timer()
         if self._engine is not None and not self._closed:
             self._engine.transport.resume_reading()
 
@@ -162,7 +162,7 @@ class ClientSide(asyncio.Protocol):
         self._place.logon_complete()
         self._transport.pause_reading()
         seconds = self._settings.answer_deadline_seconds
-        self._deadline.set(seconds, f"the Logon was not checked within {seconds:g} s")
+        self._set_deadline_in(seconds, f"the Logon was not checked within {seconds:g} s")
         self._connecting = asyncio.get_running_loop().create_task(self._let_in(logon))
 
     async def _let_in(self, logon: Logon) -> None:
@@ -188,7 +188,7 @@ class ClientSide(asyncio.Protocol):
     async def _forward(self, logon: Logon) -> None:
         wait, backend = self._settings.engine_wait_seconds, self._backend
         seconds = self._settings.answer_deadline_seconds
-        self._deadline.set(wait + seconds, f"the engine did not answer the Logon within {seconds:g} s")
+        self._set_deadline_in(wait + seconds, f"the engine did not answer the Logon within {seconds:g} s")
         try:
             engine = await reach_engine(self, backend.engine_socket, wait)
         except OSError as error:
@@ -201,12 +201,12 @@ class ClientSide(asyncio.Protocol):
             return
         if backend.engine_away:
             backend.engine_away = False
-            self.log("INFO", "the engine is back")
+            self._log("INFO", "the engine is back")
         if self._closed:
             engine.transport.abort()
             return
         self._engine = engine
-        self._deadline.set(seconds, f"the engine did not answer the Logon within {seconds:g} s")
+        self._set_deadline_in(seconds, f"the engine did not answer the Logon within {seconds:g} s")
         engine.transport.set_write_buffer_limits(high=self._settings.max_buffered_bytes)
         self.clock_off = off_by(logon.value(SENDING_TIME), time.time_ns())
         engine.transport.write(logon.masked())
@@ -214,17 +214,17 @@ class ClientSide(asyncio.Protocol):
         if self._tap and self._session:
             self._tap.logged_on(self._session)
         certificate = f" certificate={self._certificate.subject.replace(' ', '_')}" if self._certificate else ""
-        self.log("INFO", f"Logon forwarded{certificate}")
+        self._log("INFO", f"Logon forwarded{certificate}")
 
     def answer_received(self) -> None:
         """The engine's first message is complete: let everything through from here on."""
         if self._closed or self._engine is None:
             return
-        self._deadline.clear()
+        self._clear_deadline()
         self.forwarded_at = float("inf")
         self._write_to_engine = write_at_once(self._engine.transport)
         self._pumping = True
-        self.log("INFO", "Logon answered")
+        self._log("INFO", "Logon answered")
         held, self._received = self._received, b""
         if held and not self._pass_on(held):
             return
@@ -237,11 +237,11 @@ class ClientSide(asyncio.Protocol):
 
     def _pass_on(self, data: bytes) -> bool:
         """Forward the messages that these bytes complete, as far as they may go. Returns whether more can follow."""
-        passed, problem = self._inbound.take(data, partial(self.log, "WARNING"))
+        passed, problem = self._inbound.take(data, partial(self._log, "WARNING"))
         self._write_to_engine(passed[0] if len(passed) == 1 else b"".join(passed))
         if problem:
             self.close("WARNING", problem)
-        elif self._inbound.is_inside != self._deadline.is_set or (passed and self._inbound.is_inside):
+        elif self._inbound.is_inside != (self._deadline is not None) or (passed and self._inbound.is_inside):
             self._watch_message()
         self._wait_if_full()
         return not problem
@@ -285,9 +285,9 @@ class ClientSide(asyncio.Protocol):
     def _watch_message(self) -> None:
         if self._inbound.is_inside and not self._waits:
             seconds = self._settings.message_deadline_seconds
-            self._deadline.set(seconds, f"a message was not complete within {seconds:g} s")
+            self._set_deadline_in(seconds, f"a message was not complete within {seconds:g} s")
         else:
-            self._deadline.clear()
+            self._clear_deadline()
 
     # Towards the client
 
@@ -300,11 +300,6 @@ class ClientSide(asyncio.Protocol):
     def is_ending(self) -> bool:
         """The client has hung up, and the engine will too."""
         return self._ended
-
-    @property
-    def unread_bytes(self) -> int:
-        """Waiting for the client to read them."""
-        return self._transport.get_write_buffer_size()
 
     def deliver(self, data: bytes) -> None:
         """Give the client these bytes."""
@@ -322,14 +317,15 @@ class ClientSide(asyncio.Protocol):
         if self._session is None:
             self._front.log_refusal(level, f"closed: {reason}", self._number, self._peer, self._sender_comp_id)
         else:
-            self.log(level, f"closed: {reason}")
+            self._log(level, f"closed: {reason}")
         if self._session is not None:
             del self._backend.sessions[self._session]
-        self._slow_reader.caught_up()
+        self._clear_deadline()
+        self._clear_slow_timer()
         self._parting.begin(lingers=self._told and not self._ended)
         if self._engine is not None:
             self._engine.transport.close()
-        self._deadline.end(self._settings.slow_reader_seconds, self.abort)
+        self._deadline = asyncio.get_running_loop().call_later(self._settings.slow_reader_seconds, self.abort)
 
     def cut(self, reason: str) -> None:
         """End it at once, delivering nothing more."""
@@ -348,7 +344,7 @@ class ClientSide(asyncio.Protocol):
             "certificate": self._certificate.subject if self._certificate else None,
             "connection": self._number,
             "held_back": self._waits,
-            "unread_bytes": self.unread_bytes,
+            "unread_bytes": self._transport.get_write_buffer_size(),
             "to_engine_bytes": engine.transport.get_write_buffer_size() if engine is not None else 0,
             "buffer_bytes": self._settings.max_buffered_bytes,
         }
@@ -363,13 +359,42 @@ class ClientSide(asyncio.Protocol):
         assert self._engine is not None
         self._engine.transport.write_eof()
         seconds = self._settings.slow_reader_seconds
-        self._deadline.set(seconds, f"the engine went on {seconds:g} s after the client's last byte")
+        self._set_deadline_in(seconds, f"the engine went on {seconds:g} s after the client's last byte")
+
+    def _warn_of_slow_reader(self) -> None:
+        half = self._settings.slow_reader_seconds / 2
+        self._log("WARNING", f"reads slowly, {self._transport.get_write_buffer_size()} bytes unread for {half:g} s")
+        self._slow_timer = asyncio.get_running_loop().call_later(half, self._drop_slow_reader)
+
+    def _drop_slow_reader(self) -> None:
+        """No Logout(5): the engine's would come after all that is unread, and one of ours would take the number of a
+        report, which the client would then never ask for. It asks when it comes back.
+        """
+        size, seconds = self._transport.get_write_buffer_size(), self._settings.slow_reader_seconds
+        self.close("WARNING", f"slow reader, {size} bytes unread after {seconds:g} s")
+        self.abort()
+
+    def _set_deadline_in(self, seconds: float, reason: str) -> None:
+        self._set_deadline(asyncio.get_running_loop().time() + seconds, reason)
+
+    def _set_deadline(self, at: float, reason: str) -> None:
+        self._clear_deadline()
+        self._deadline = asyncio.get_running_loop().call_at(at, self.close, "WARNING", reason)
+
+    def _clear_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _clear_slow_timer(self) -> None:
+        if self._slow_timer is not None:
+            self._slow_timer.cancel()
+            self._slow_timer = None
 
     def __str__(self) -> str:
         return f"connection {self._number} from {self._peer}"
 
-    def log(self, level: str, event: str) -> None:
-        """A line that says which connection it is about."""
+    def _log(self, level: str, event: str) -> None:
         logger.opt(depth=1).log(
             level, "{} connection={} peer={} sender_comp_id={}", event, self._number, self._peer, self._sender_comp_id
         )
