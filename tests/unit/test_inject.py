@@ -15,12 +15,9 @@ from gateway.cli.scratch import WAKER, clean_environment, scratch_config
 from gateway.cli.scratch_clock import ScratchClock
 from gateway.cli.scratch_engine import only_simulated
 from gateway.compliance.inject.compare import compare
-from gateway.compliance.inject.compare_decisions import compare_decisions
-from gateway.compliance.inject.given import Asked, Given
 from gateway.compliance.inject.not_replayable import OrderStory, ThereIs, why_not
 from gateway.compliance.inject.other_causes import Comings
-from gateway.compliance.inject.record import Record
-from gateway.compliance.inject.steps import LOST, Answered, Happened, Passed, Reply, Sent, Settled, Told
+from gateway.compliance.inject.steps import LOST, Answered, Passed, Reply, Settled, Told
 from gateway.compliance.inject.venue_words import VenueWords, answer_in, trades_told, why_unusable
 from gateway.config import Config, load_config
 from gateway.domain import events as e
@@ -52,36 +49,6 @@ RECEIVED = e.OrderReceived(
     report_pending_new=False,
     echo=Echo(),
 )
-
-
-def _decided(at: int, *figures: Any, limit: str = "MAX_POSITION TRADING  ") -> tuple[Asked, Given]:
-    return (SESSION, "A", at), Given({limit: list(figures)})
-
-
-def test_figures_that_are_reckoned_otherwise_are_named() -> None:
-    then = [_decided(1, "5.0", "1"), _decided(9, "5", "1"), _decided(20, "6", "1")]
-    now = dict([_decided(1, "5", "1.00"), _decided(9, "5", "2"), _decided(21, "7", "1")])
-    assert [str(one) for one in compare_decisions(then, now, time_stands=True)] == [
-        "DESK decision on A: MAX_POSITION: open recorded 1, now 2"
-    ]
-
-
-@pytest.mark.parametrize(("time_stands", "count"), [(True, 1), (False, 0)])
-def test_figures_that_are_times_are_compared_where_time_stands(time_stands: bool, count: int) -> None:
-    then, now = (_decided(1, ago, limit="DUPLICATE_ORDER   ") for ago in (5, 6))
-    assert len(list(compare_decisions([then], dict([now]), time_stands=time_stands))) == count
-
-
-def test_decisions_are_compared_where_it_is_known_what_came_before() -> None:
-    def sent(at: int, order_id: str) -> Sent:
-        return Sent(at, SESSION, "D", order_id, [(11, order_id)], Given({}))
-
-    moment = 50_000_000
-    heard = [Happened(AGO + at, "main", order_id, "") for at, order_id in ((5, "O1"), (20, "O2"))]
-    heard += [Happened(AGO + 3 * moment, "main", "O3", "")]
-    orders = [sent(AGO, "O1"), sent(AGO + 10, "O2"), sent(AGO + 2 * moment + 1, "O4"), sent(AGO + 9 * moment, "O5")]
-    record = Record(steps=[*orders, *heard])
-    assert [name for (_, name, _), _ in record.decisions()] == ["O1", "O5"]
 
 
 def _rejected(text: str) -> e.OrderRejected:
