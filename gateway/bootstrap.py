@@ -162,6 +162,7 @@ class EngineProcess:
             states=state.sessions,
             actions=session_actions,
             clock=clock,
+            is_doubted=lambda: trusted.is_doubted,
         )
         schedules.roll_missed(self._unsent)
         self.drainer = Drainer(state.book, state.sessions, clock, schedules.refusal)

@@ -2,7 +2,8 @@
 
 A clock that is set forward by mistake would end every DAY and GTD order at once, and nothing brings back their places
 in the queue. So a clock that jumps is not believed in this before a venue has told the time, and nor is it at a start,
-where it may have been wrong from the beginning: cancels need the venue anyway. A venue that says otherwise than was to
+where it may have been wrong from the beginning: cancels need the venue anyway. Periods of sessions (schedules.py) go by
+the host's clock, as its clients' do, unless it has jumped. A venue that says otherwise than was to
 be expected has to say so twice.
 """
 
@@ -50,6 +51,12 @@ class TrustedTime:
         self._look()
         return now + self._offset if self._known else None
 
+    @property
+    def is_doubted(self) -> bool:
+        """Whether the host's clock has jumped, and no venue has told since that it is right now."""
+        self._look()
+        return self._noticed_at > 0 and not (self._known and self._offset == 0)
+
     def clock_read(self, item: ClockRead) -> None:
         """A venue has told the time. What was asked before the jump, or about it, says nothing of the time since."""
         self._look()
@@ -69,8 +76,8 @@ class TrustedTime:
             return
         self._reference, self._known, self._noticed_at = ahead, False, self._clock.now()
         self._offset, self._told = self._offset - jump, None
-        text = f"the host's clock was set by {jump / NANOSECONDS:+.1f} s, or the host stood still: no order expires "
-        self._alert("HOST_CLOCK_JUMPED", text + "before a venue has told the time")
+        text = f"the host's clock was set by {jump / NANOSECONDS:+.1f} s, or the host stood still: no order expires, "
+        self._alert("HOST_CLOCK_JUMPED", text + "and no session's period ends before a venue has told the time")
         self._jumped(jump)
 
     def _ahead(self) -> int:

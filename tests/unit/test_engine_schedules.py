@@ -25,6 +25,7 @@ class World:
 
     def __init__(self, now: int) -> None:
         self.time = now
+        self.clock_is_doubted = False
         self.state = SessionState(
             KEY, "FIX.4.4", at("02 08:00"), next_in=10, next_out=20, last_report_id=5, logged_on=True
         )
@@ -34,7 +35,11 @@ class World:
         self.actions = SessionActions(states=states, fix=self.fix, clock=self, unsent=self.unsent)
         weekdays = frozenset(range(5))
         self.schedules = Schedules(
-            {KEY: daily("UTC", time(8), time(17), weekdays)}, states=states, actions=self.actions, clock=self
+            {KEY: daily("UTC", time(8), time(17), weekdays)},
+            states=states,
+            actions=self.actions,
+            clock=self,
+            is_doubted=lambda: self.clock_is_doubted,
         )
 
     def now(self) -> int:
@@ -100,3 +105,36 @@ def test_an_epoch_that_ended_while_no_engine_ran_begins_at_the_start() -> None:
     assert world.turn(at("03 09:00")) == []
     world.schedules.roll_missed(world.unsent)
     assert (world.state.epoch, world.free.epoch) == (2, 1)
+
+
+def test_a_clock_that_jumped_ends_no_period_before_it_is_confirmed() -> None:
+    world = World(at("02 10:00"))
+    world.turn(at("02 10:00"))
+    world.clock_is_doubted = True
+    assert world.turn(at("02 17:30")) == []
+    assert world.schedules.wait(at("02 17:30")) == 1, "it is asked again whether the clock is right"
+    world.clock_is_doubted = False  # the host was suspended
+    assert [call[0] for call in world.turn(at("02 17:30"))] == ["close"]
+
+
+def test_after_a_clock_was_set_back_the_period_ends_when_it_should() -> None:
+    world = World(at("02 10:00"))
+    assert world.turn(at("02 18:00"))[0][0] == "close", "a clock that was wrong from the start"
+    world.state.logged_on = False
+    world.actions.closed(SessionClosed(KEY, 11, 21))
+    world.turn(at("02 18:00:01"))
+    assert (world.state.epoch, world.state.created_at) == (2, at("02 18:00"))
+    world.state.logged_on = True
+    assert world.turn(at("02 10:01")) == []
+    assert world.schedules.wait(at("02 10:01")) == 7 * 3600 - 60
+    assert world.state.changed, "SQL must not have it begin later than its period ends"
+    assert [call[0] for call in world.turn(at("02 17:00"))] == ["close"]
+    world.actions.closed(SessionClosed(KEY, 11, 21))
+    assert world.state.epoch == 3
+
+
+def test_an_epoch_of_a_clock_that_was_set_back_while_no_engine_ran_ends_at_its_boundary() -> None:
+    world = World(at("02 10:00"))
+    world.state.created_at = at("02 18:00")
+    world.schedules.roll_missed(world.unsent)
+    assert (world.state.epoch, world.state.created_at) == (1, at("02 10:00"))

@@ -48,6 +48,9 @@ class Host:
         at = self.trusted.at(now)
         return None if at is None else at - now
 
+    def doubted(self) -> bool:
+        return self.trusted.is_doubted
+
 
 @pytest.fixture
 def host() -> Host:
@@ -137,3 +140,18 @@ def test_orders_end_by_the_time_that_is_trusted_and_days_by_the_one_that_is_reco
     assert timers.wait(host.wall) == 5
     host.go_on(10 * HOUR)
     assert due() == ([order.order_id], START + 36 * HOUR)
+
+
+def test_a_jump_is_doubted_until_a_venue_tells_that_the_clock_is_right(host: Host) -> None:
+    fresh = Host()
+    assert not fresh.doubted(), "a start alone is no reason"
+    assert not host.doubted()
+    host.wall += HOUR
+    assert host.doubted()
+    host.venue_tells(-HOUR)
+    assert host.told() == -HOUR
+    assert host.doubted(), "it is known by how much it is wrong"
+    host.wall -= HOUR
+    assert host.doubted(), "set back, and maybe not to the right time"
+    host.venue_tells()
+    assert not host.doubted()
