@@ -108,6 +108,10 @@ class GatewayApplication(quickfix.Application):  # type: ignore[misc]  # quickfi
         self._live, self._test_sessions = live, test_sessions
         self._keys: dict[str, tuple[str, Any]] = {}
         self.sending = threading.local()  # .report_id while our own thread sends a report
+        self.on: set[str] = set()
+        """Sessions that are logged on, as QuickFIX knows before the engine does. Nothing of ours may be numbered while
+        one is not: its client may be resetting the numbers, and the answer to that must have the first.
+        """
 
     # --- lifecycle
 
@@ -119,12 +123,16 @@ class GatewayApplication(quickfix.Application):  # type: ignore[misc]  # quickfi
     @_guarded
     def onLogon(self, session_id: Any) -> None:
         """Both sides are logged on."""
-        self._put(i.LoggedOn(self._session(session_id)[0], time.time_ns()))
+        key, _ = self._session(session_id)
+        self.on.add(key)
+        self._put(i.LoggedOn(key, time.time_ns()))
 
     @_guarded
     def onLogout(self, session_id: Any) -> None:
         """Logged out, or the connection is gone."""
-        self._put(i.LoggedOut(self._session(session_id)[0], time.time_ns()))
+        key, _ = self._session(session_id)
+        self.on.discard(key)
+        self._put(i.LoggedOut(key, time.time_ns()))
 
     # --- out
 
@@ -146,6 +154,8 @@ class GatewayApplication(quickfix.Application):  # type: ignore[misc]  # quickfi
         seq = _number(_MSG_SEQ_NUM, text)
         report_id = getattr(self.sending, "report_id", None)
         state = self._states[key]
+        if report_id is not None and key not in self.on:
+            raise quickfix.DoNotSend
         repeated = _POSS_DUP in text and (app or "\x0135=4\x01" in text)
         if seq >= state.reserved and not repeated:
             if report_id is not None:
@@ -248,8 +258,10 @@ class GatewayApplication(quickfix.Application):  # type: ignore[misc]  # quickfi
             elif callback == "fromAdmin" and _head(args[0])[1] == "A" and _field(args[0], 141) == "Y":
                 self._put(i.EpochReset(key, time.time_ns()))  # QuickFIX has reset its numbers
             elif callback == "onLogon":
+                self.on.add(key)
                 self._put(i.LoggedOn(key, time.time_ns()))  # or the session's reports would wait for ever
             elif callback == "onLogout":
+                self.on.discard(key)
                 self._put(i.LoggedOut(key, time.time_ns()))
         except BaseException:  # the last line: nothing may leave
             logger.opt(exception=True).error("callback failed twice callback={}", callback)

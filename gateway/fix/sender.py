@@ -18,13 +18,15 @@ class Sender:
         self, application: GatewayApplication, session_ids: Mapping[str, Any], dictionaries: Mapping[str, Any]
     ) -> None:
         self._sending = application.sending
+        self._on = application.on
         self._session_ids = session_ids
         self._dictionaries = dictionaries
 
     def send(self, session: str, report_id: int, body: str, *, poss_resend: bool) -> bool:
         """QuickFIX numbers it, stores it and queues it for the socket; toApp sees it with its number on the way.
 
-        Returns whether it was numbered: it then is QuickFIX's, also where the session went down meanwhile.
+        Returns whether it was numbered: it then is QuickFIX's, also where the session goes down meanwhile. While the
+        session is off, it is not.
         Raises ValueError or a quickfix exception for a body that cannot be sent.
         """
         session_id = self._session_ids[session]
@@ -37,7 +39,9 @@ class Sender:
             self._sending.report_id = None
 
     def ask(self, session: str, test_req_id: str) -> None:
-        """Send a TestRequest(1). Raises a quickfix exception."""
+        """Send a TestRequest(1), unless the session is off by now. Raises a quickfix exception."""
+        if session not in self._on:
+            return
         message = to_quickfix(f"35=1\x01112={test_req_id}\x01")
         quickfix.Session.sendToTarget(message, self._session_ids[session])
 
