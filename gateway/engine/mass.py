@@ -1,6 +1,7 @@
 """Requests about many orders at once, and about what can be traded."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from loguru import logger
 
@@ -74,8 +75,14 @@ class MassRequests:
         self._recorder.record(changes)
 
     def status(self, command: c.RequestMassStatus) -> None:
-        """OrderMassStatusRequest(AF): what a mass cancel of the same scope would be about."""
-        orders = [] if command.refusal else self._selected(command.wanted, self._profiles[command.session])
+        """OrderMassStatusRequest(AF): what a mass cancel of the same scope would be about.
+
+        A scope that the session cannot have is no scope without orders: who is told so might take its own for gone.
+        """
+        profile, wanted = self._profiles[command.session], command.wanted
+        orders = [] if command.refusal else self._selected(wanted, profile)
+        if not orders and not command.refusal and (problem := self._problem(wanted, profile)) is not None:
+            command = replace(command, refusal=problem[1])
         for report in mass_status_reports(command, orders):
             self._recorder.answer(report, command.at)
 

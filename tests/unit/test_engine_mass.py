@@ -233,6 +233,13 @@ def test_mass_status_counts_its_answers(office: MassOffice) -> None:
     assert [r[11] for r in ask(wanted=Selection(side=Side.SELL))] == ["B"]
     (none,) = ask(wanted=Selection(symbol="LTCUSDT"))
     assert (none[37], none[39], none[103], none[911], none[912], none[55]) == ("NONE", "8", "5", "0", "Y", "LTCUSDT")
+    for wrong, why in (
+        (Selection(account="NOBODYS"), "ACCOUNT_NOT_ALLOWED"),
+        (Selection(symbol="NIX"), "UNKNOWN_SYMBOL"),
+    ):
+        office.listed = LISTED
+        (refused,) = ask(wanted=wrong)
+        assert (refused[37], refused[103], refused[911], refused[58].split()[0]) == ("NONE", "99", "0", why)
     (refused,) = ask(refusal="no such type")
     assert (refused[103], refused[911], refused[58]) == ("99", "0", "no such type")
 
