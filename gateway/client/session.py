@@ -126,7 +126,8 @@ class FixSession:
         except (OSError, TimeoutError) as error:
             self.store.release()
             number = 0 if isinstance(error, ssl.SSLError) else error.errno or 0  # TLS numbers its errors in its own way
-            cause = os.strerror(number) if number > 0 else error or "timeout"
+            unsaid = "timeout" if isinstance(error, TimeoutError) else "the other side closed the connection"
+            cause = os.strerror(number) if number > 0 else str(error) or unsaid
             raise CannotConnect(f"cannot connect to {self.host} port {self.port}: {cause}") from error
         self._connection = connection
         self._inbox.begin()

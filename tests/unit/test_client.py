@@ -2,13 +2,14 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from gateway.client import ClientError, ExpectTimeout, FixClient, LogonRefused, NotConnected
+from gateway.client import CannotConnect, ClientError, ExpectTimeout, FixClient, LogonRefused, NotConnected
 from tests.fixtures.fix_peer import NOW, WAIT, Acceptor, Peer
 from tests.fixtures.patient import PatientClient
 
@@ -105,6 +106,21 @@ async def test_nobody_listens(client: FixClient) -> None:
         await client.connect()
     with pytest.raises(NotConnected, match="not connected to FIXGW"):
         client.send("0")
+
+
+async def test_who_hangs_up_on_the_handshake_is_told_of() -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1 << 16)  # or it would be reset, which the system has a text for
+        writer.close()
+
+    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    client = FixClient(
+        "127.0.0.1", port, sender_comp_id="DESK", target_comp_id="FIXGW", tls=ssl.create_default_context()
+    )
+    with pytest.raises(CannotConnect, match=rf"cannot connect to 127\.0\.0\.1 port {port}: the other side closed"):
+        await client.open()
+    server.close()
 
 
 async def test_test_request_is_answered(client: FixClient, peer: Peer) -> None:
