@@ -19,6 +19,8 @@ from gateway.front.tls import TlsError
 from gateway.front.wire_writer import WireLogError, WireWriter
 
 _OTHER_DESCRIPTORS = 64
+TELL_DATES_S = 86_400.0
+"""How often it is logged until when the TLS files are good."""
 RELOAD = signal.SIGUSR2
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -47,6 +49,7 @@ class Front:
             if (path := backend.settings.control_socket) is not None
         ]
         self._stopped = True
+        self._reminder: asyncio.TimerHandle | None = None
         self.port = settings.port
         """The TCP port in use; after start() also when port 0 was configured."""
 
@@ -76,6 +79,7 @@ class Front:
         if anybodys := open_to_anybody(self._settings):
             asks = "which ask for no password, certificate or address"
             logger.warning("anybody who reaches this port may use {}, {}", ", ".join(anybodys), asks)
+        self._reminder = asyncio.get_running_loop().call_later(TELL_DATES_S, self._tell_dates)
         engines = ", ".join(str(backend.engine_socket) for backend in self._state.backends)
         logger.info("front listens on {}:{}, engine at {}", host, self.port, engines)
 
@@ -83,11 +87,18 @@ class Front:
         """Use the TLS files and public keys as they are now for new connections; those that stand go on."""
         self._state.reload()
 
+    def _tell_dates(self) -> None:
+        if self._state.dates is not None:
+            self._state.dates.tell()
+        self._reminder = asyncio.get_running_loop().call_later(TELL_DATES_S, self._tell_dates)
+
     async def stop(self) -> None:
         """Accept no more, deliver what is buffered, close every client; cut those that take too long."""
         if self._stopped:
             return
         self._stopped = True
+        if self._reminder is not None:
+            self._reminder.cancel()
         self._listener.close()
         for control in self._controls:
             await control.stop()

@@ -14,7 +14,7 @@ from gateway.front.gate import Gate
 from gateway.front.refused import LineBudget
 from gateway.front.settings import FrontSettings
 from gateway.front.signatures import PublicKeyError
-from gateway.front.tls import TlsError, make_context
+from gateway.front.tls import Dates, TlsError, make_context
 from gateway.front.wire_log import Tap, Undecided, WireLog
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ class FrontState:
         self.settings = settings
         self.tls: ssl.SSLContext | None = None
         """For the next handshake."""
+        self.dates: Dates | None = None
+        """Of what is in use for it."""
         self._load_tls()
         self.credentials = Credentials(settings)
         self.door = Door(settings.max_connections, settings.max_connections_per_address, settings.max_half_open)
@@ -69,6 +71,8 @@ class FrontState:
     def _load_tls(self) -> None:
         if self.settings.tls is not None:
             self.tls = make_context(self.settings.tls)
+            self.dates = Dates(self.settings.tls)
+            self.dates.tell()
 
     def log_refusal(self, level: str, event: str, connection: int, peer: Peer, sender_comp_id: str = "-") -> None:
         """Of clients that have not logged on: a flood of them gets few lines."""

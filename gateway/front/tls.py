@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 from cryptography import x509
 from loguru import logger
@@ -20,6 +21,7 @@ _SHA256_HEX = re.compile(r"[0-9a-f]{64}")
 _PEM_LIST = re.compile(rb"-----BEGIN X509 CRL-----.*?-----END X509 CRL-----", re.DOTALL)
 _SPACE_BETWEEN = re.compile(r"(?<!\\), +")
 _SOON = timedelta(days=14)
+_Dated = TypeVar("_Dated")
 
 
 class TlsError(ValueError):
@@ -61,14 +63,12 @@ def make_context(settings: TlsSettings) -> ssl.SSLContext:
         raise TlsError(
             f"certificate {settings.certificate} with private key {settings.private_key}: {error}"
         ) from error
-    _log(_log_expiry, settings.certificate)
     if settings.client_ca is not None:
         context.verify_mode = ssl.CERT_REQUIRED
         _load(context, settings.client_ca, "client_ca")
     if settings.client_crl is not None:
         context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
         _load(context, settings.client_crl, "client_crl")
-        _log(_log_lists, settings.client_crl)
     return context
 
 
@@ -112,32 +112,43 @@ def _load(context: ssl.SSLContext, path: Path, what: str) -> None:
         raise TlsError(f"{what} {path}: {error}") from error
 
 
-def _log(what: Callable[[Path], None], path: Path) -> None:
-    """What handshakes can use is not refused because another library, which reads it for these lines, cannot."""
+class Dates:
+    """Until when the files are good that handshakes use: as they were when they were read, whatever they are now."""
+
+    def __init__(self, settings: TlsSettings) -> None:
+        self._certificates = _read(x509.load_pem_x509_certificate, settings.certificate)
+        self._lists = _read(x509.load_pem_x509_crl, settings.client_crl, _PEM_LIST)
+
+    def tell(self) -> None:
+        """Log it. What ends unnoticed makes every handshake fail."""
+        now = datetime.now(UTC)
+        for certificate in self._certificates:
+            end = certificate.not_valid_after_utc
+            text = f"TLS certificate subject={_name(certificate.subject)} valid_until={end:%Y-%m-%dT%H:%M:%SZ}"
+            if end < now:
+                logger.error("{}: it is over, clients do not connect", text)
+            else:
+                logger.log("WARNING" if end - now < _SOON else "INFO", text)
+        for revoked in self._lists:
+            issuer, end_of_list = _name(revoked.issuer), revoked.next_update_utc
+            if end_of_list is not None and end_of_list < now:
+                text = "revocation list out of date, clients are refused issuer={} next_update={}"
+                logger.error(text, issuer, end_of_list)
+            else:
+                logger.info("revocation list issuer={} revoked={} next_update={}", issuer, len(revoked), end_of_list)
+
+
+def _read(parse: Callable[[bytes], _Dated], path: Path | None, part: re.Pattern[bytes] | None = None) -> list[_Dated]:
+    """What handshakes can use is not refused because another library, which reads it for its dates, cannot."""
+    if path is None:
+        return []
     try:
-        what(path)
+        data = path.read_bytes()
+        return [parse(pem) for pem in (part.findall(data) if part is not None else [data])]
     except (OSError, ValueError) as error:
         logger.warning("{}: in use, but it cannot be told until when: {}", path, error)
+        return []
 
 
-def _log_expiry(path: Path) -> None:
-    certificate = x509.load_pem_x509_certificate(path.read_bytes())
-    end = certificate.not_valid_after_utc
-    level = "WARNING" if end - datetime.now(UTC) < _SOON else "INFO"
-    logger.log(level, "TLS certificate subject={} valid_until={:%Y-%m-%dT%H:%M:%SZ}", _subject(certificate), end)
-
-
-def _subject(certificate: x509.Certificate) -> str:
-    return certificate.subject.rfc4514_string().replace(" ", "_") or "-"
-
-
-def _log_lists(path: Path) -> None:
-    """A list that is out of date makes every handshake fail, which should not come as a riddle."""
-    for pem in _PEM_LIST.findall(path.read_bytes()):
-        revoked = x509.load_pem_x509_crl(pem)
-        end = revoked.next_update_utc
-        issuer = revoked.issuer.rfc4514_string().replace(" ", "_")
-        if end is not None and end < datetime.now(UTC):
-            logger.error("revocation list out of date, clients are refused issuer={} next_update={}", issuer, end)
-        else:
-            logger.info("revocation list issuer={} revoked={} next_update={}", issuer, len(revoked), end)
+def _name(of: x509.Name) -> str:
+    return of.rfc4514_string().replace(" ", "_") or "-"

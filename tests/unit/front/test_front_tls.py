@@ -23,6 +23,7 @@ from tests.unit.front.support import (
     logon,
     running,
     session,
+    until,
     with_backend,
 )
 
@@ -237,6 +238,26 @@ async def test_a_list_out_of_date_is_said(mutual: FrontSettings, authority: Auth
     authority.revoke(days=-1)
     async with running(mutual):
         assert any("revocation list out of date" in line for line in log)
+
+
+async def test_it_is_told_again_and_again_until_when_the_certificate_in_use_is_good(
+    plain: FrontSettings, authority: Authority, log: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.front.server.TELL_DATES_S", 0.01)
+    authority.issue("server", "CN=gateway", days=3)
+    async with running(plain) as front:
+        authority.issue("server", "CN=renewed")  # and nobody has it read
+        await until(lambda: count(log, "WARNING", "subject=CN=gateway valid_until=") > 2)
+        assert not count(log, "", "subject=CN=renewed")
+        front.reload()
+        await until(lambda: count(log, "INFO", "subject=CN=renewed valid_until=") > 2)
+        authority.issue("server", "CN=over", days=-1)
+        front.reload()
+        await until(lambda: count(log, "ERROR", "subject=CN=over") > 2)
+
+
+def count(log: list[str], level: str, text: str) -> int:
+    return sum(level in line and text in line for line in log)
 
 
 async def test_unusable_files_are_named(mutual: FrontSettings, tmp_path: Path) -> None:
