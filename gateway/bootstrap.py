@@ -284,7 +284,7 @@ class EngineProcess:
         self._acceptor = Acceptor(self._application, settings, store)
         self._numbers = {key: (found.next_in, found.next_out) for key, found in state.sessions.items()}
         halt.farewell = self._acceptor.say_goodbye
-        halt.hand_over = partial(hand_over, handover, recorder, self._check_lease)
+        halt.hand_over = partial(hand_over, handover, recorder, self._check_lease, self._owners.known)
         self._sender = make_sender(self._application, settings)
 
     def _check_lease(self) -> None:

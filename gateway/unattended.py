@@ -21,7 +21,7 @@ from loguru import logger
 from gateway.config import Config
 from gateway.engine.attendance import TICK_S, Attendance, Missing
 from gateway.engine.emergency import Emergency, EmergencyFile, Found, OpenOrder
-from gateway.engine.orders_in_sql import is_anothers, load_driver, orders_in_sql
+from gateway.engine.orders_in_sql import InSql, is_anothers, load_driver, orders_in_sql
 from gateway.engine.private_socket import peer_of
 from gateway.engine.pulse import BEAT, BYE, HELLO, pulse_socket
 from gateway.errors import ConfigError
@@ -170,7 +170,7 @@ class Unattended:
         except TimeoutError:
             logger.critical("the disk does not answer: the halt is not written down, and ends with the next start")
         await self._kill()
-        orders = await self._open_orders(emergency)
+        orders, owners = await self._open_orders(emergency)
         if file is not None:
             with suppress(OSError, TimeoutError):
                 await within(_DISK_S, lambda: file.add(Found(orders)))
@@ -179,7 +179,7 @@ class Unattended:
             with suppress(OSError, TimeoutError):
                 await within(_DISK_S, file.close)
             return
-        self._cancel(Emergency(cause, emergency.at, orders, halt=True), file)
+        self._cancel(Emergency(cause, emergency.at, orders, halt=True, owners=owners), file)
 
     def _is_replaced(self) -> bool:
         """Whether an engine is at work that is none of those that were killed, however long these take to end."""
@@ -205,15 +205,15 @@ class Unattended:
                 signal.pidfd_send_signal(process, signal.SIGKILL)
             await _ended(os.dup(process))
 
-    async def _open_orders(self, emergency: Emergency) -> tuple[OpenOrder, ...]:
-        """As SQL has them, or else as the exchange lists them by our prefix."""
+    async def _open_orders(self, emergency: Emergency) -> InSql:
+        """As SQL has them, and whose the venue accounts are, or else as the exchange lists them by our prefix."""
         try:
-            orders = await within(_READ_S, lambda: orders_in_sql(self._config.database.url))
+            found = await within(_READ_S, lambda: orders_in_sql(self._config.database.url))
         except Exception as error:
             logger.critical("SQL cannot be read, the exchange is asked what is open: {!r}", error)
         else:
-            logger.critical("{} open orders in SQL, canceled now", len(orders))
-            return orders
+            logger.critical("{} open orders in SQL, canceled now", len(found.orders))
+            return found
         prefix = self._config.deployment + "-"
         asked = [asyncio.create_task(ours_at(self._build, a.name, prefix)) for a in self._config.venue_accounts]
         done, self._late = await asyncio.wait(asked, timeout=_LISTS_S)
@@ -221,7 +221,7 @@ class Unattended:
             late.add_done_callback(lambda task: self._listed_late(emergency, task))
         orders = tuple(order for task in done for order in _listed(task))
         logger.critical("{} open orders at the exchange, canceled now", len(orders))
-        return orders
+        return InSql(orders, {})
 
     def _listed_late(self, emergency: Emergency, task: "asyncio.Task[tuple[OpenOrder, ...]]") -> None:
         self._late.discard(task)

@@ -95,7 +95,7 @@ class Watchdog:
         emergency = decode_emergency(data)
         orders = tuple(order for order in emergency.orders if order.client_id not in self._over)
         logger.critical("SQL is lost, {} open orders are to be canceled: {}", len(orders), emergency.cause)
-        return Emergency(emergency.cause, emergency.at, orders)
+        return Emergency(emergency.cause, emergency.at, orders, owners=emergency.owners)
 
     def _begin(self, emergency: Emergency) -> EmergencyFile | None:
         """Write down what will be done. An emergency that cannot be written down is one all the same."""
@@ -125,7 +125,10 @@ class Watchdog:
 
         left = [order for order in emergency.orders if order.client_id not in self._over]
         try:
-            await EmergencyCancels(self._build, note, self._in_flight_s, self._exclusive, self._prefix).run(left)
+            cancels = EmergencyCancels(
+                self._build, note, self._in_flight_s, self._exclusive, self._prefix, emergency.owners
+            )
+            await cancels.run(left)
             logger.critical("emergency cancels done orders={}", len(left))
         except Exception as error:
             logger.opt(exception=error).critical("emergency cancels failed")

@@ -45,12 +45,14 @@ class Emergency(msgspec.Struct, frozen=True, tag="emergency"):
     """SQL is lost, for this reason, at this time, and these orders may be open.
 
     halt: it is the engine that was lost instead. Its orders were found later, and two people have to arm the firm.
+    owners: the exchange's own id of each venue account, as recorded.
     """
 
     cause: str
     at: int
     orders: tuple[OpenOrder, ...]
     halt: bool = False
+    owners: dict[str, str] = {}
 
 
 class Found(msgspec.Struct, frozen=True, tag="found"):

@@ -89,18 +89,24 @@ def find_watchdog(directory: Path, put: Callable[[Any], None]) -> Handover:
     return handover
 
 
-def hand_over(handover: Handover | None, recorder: Recorder, check_lease: Callable[[], None], cause: str) -> str:
+def hand_over(
+    handover: Handover | None,
+    recorder: Recorder,
+    check_lease: Callable[[], None],
+    owners: Callable[[], dict[str, str]],
+    cause: str,
+) -> str:
     """Give the open orders to the watchdog; nothing is decided any more. Returns what becomes of them, for clients.
 
     handover: None where no emergency cancels are wanted. check_lease raises LeaseLost, which is passed on: the orders
-    are another engine's.
+    are another engine's. owners: whose the venue accounts are.
     """
     if handover is None:
         return STAY
     check_lease()
     try:
         orders = open_orders(recorder.book, recorder.intents)
-        problem = handover.give(Emergency(cause, time.time_ns(), orders), _PATIENCE_S)
+        problem = handover.give(Emergency(cause, time.time_ns(), orders, owners=owners()), _PATIENCE_S)
     except Exception as error:  # clients have to be told in any case
         logger.opt(exception=error).critical("open orders could not be handed over")
         return STAY

@@ -1,5 +1,7 @@
 """The open orders as SQL has them, read by another process than the engine."""
 
+from typing import NamedTuple
+
 from gateway.domain.book import Book
 from gateway.engine.emergency import OpenOrder, open_orders
 from gateway.engine.lease import SHARD
@@ -7,6 +9,7 @@ from gateway.store import readers
 from gateway.store.database import open_for_reading
 from gateway.store.dialects import make_engine, parse_url
 from gateway.store.leases import read_lease
+from gateway.store.owners import owners_in
 
 
 def load_driver(url: str) -> None:
@@ -17,8 +20,15 @@ def load_driver(url: str) -> None:
     make_engine(parse_url(url), read_only=True).dispose()
 
 
-def orders_in_sql(url: str) -> tuple[OpenOrder, ...]:
-    """All that may work at a venue, committed intents that may have left included.
+class InSql(NamedTuple):
+    """owners: the exchange's own id of each venue account."""
+
+    orders: tuple[OpenOrder, ...]
+    owners: dict[str, str]
+
+
+def orders_in_sql(url: str) -> InSql:
+    """All that may work at a venue, committed intents that may have left included, and whose accounts they are in.
 
     The engine must be dead. Raises what SQL raises, and ConfigError where there is no such database.
     """
@@ -28,9 +38,10 @@ def orders_in_sql(url: str) -> tuple[OpenOrder, ...]:
         with database.connect() as connection:
             for position, event in readers.load_open_events(connection):
                 book.fold(position, event)
+        owners = owners_in(database)
     finally:
         database.dispose()
-    return open_orders(book, ())
+    return InSql(open_orders(book, ()), owners)
 
 
 def is_anothers(url: str, fencing_number: int) -> bool:

@@ -27,6 +27,10 @@ class Owners:
         """What SQL has, by venue account."""
         self._known = dict(known)
 
+    def known(self) -> dict[str, str]:
+        """By venue account."""
+        return dict(self._known)
+
     def problem(self, venue_account: str, owner: str) -> str:
         """Why the account may not be used with a key of this owner; "" when it may. The first is taken and recorded."""
         known = self._known.get(venue_account)

@@ -22,6 +22,7 @@ _START_S = 5.0  # without its stream a venue takes cancels too
 _ANSWER_S = 15.0  # more than an adapter waits
 _LOOK_S = 5.0  # no cancel goes meanwhile, and one by one they are canceled as well
 _RETRY_S = 1.0
+_KEY_S = 5.0  # after which a key that was of another account is read again
 _AT_ONCE = 50
 
 Build = Callable[[str, Sinks], Venue]
@@ -38,12 +39,15 @@ class EmergencyCancels:
         in_flight_s: float,
         exclusive: Collection[str] = (),
         prefix: str = "",
+        owners: Mapping[str, str] | None = None,
     ) -> None:
         """note: told of everything that is said and of every order that is over.
 
         in_flight_s: so long after the engine's death a new order of it may still arrive at the venue.
         exclusive: venue accounts declared wholly ours; prefix: what the client ids of all our orders begin with.
+        owners: the venue's own id of each account that the orders are of, as far as it is recorded.
         """
+        self._owners = owners or {}
         self._exclusive = exclusive
         self._prefix = prefix
         self._build = build
@@ -53,6 +57,7 @@ class EmergencyCancels:
         self._numbers = itertools.count(1)
         self._waiting: dict[str, asyncio.Future[VenueReport]] = {}  # by client id
         self._closed: dict[str, VenueClosed] = {}  # heard of by the stream, or late
+        self._over: set[str] = set()  # client ids
 
     async def run(self, orders: Iterable[OpenOrder]) -> None:
         """Returns when all are over. The engine must be dead. Canceled, it closes its connections."""
@@ -63,25 +68,50 @@ class EmergencyCancels:
         await asyncio.gather(*(self._account(name, theirs, began) for name, theirs in by_account.items()))
 
     async def _account(self, name: str, orders: list[OpenOrder], began: float) -> None:
+        while True:
+            left = [order for order in orders if order.client_id not in self._over]
+            if await self._with_its_key(name, left, began):
+                return
+            await asyncio.sleep(_KEY_S)
+
+    async def _with_its_key(self, name: str, orders: list[OpenOrder], began: float) -> bool:
+        """Returns False when the key turned out to be of another account, which does not know these orders."""
+        ears = _Ears(name, self, self._owners.get(name))
         try:
-            venue = self._build(name, _Ears(name, self))
+            venue = self._build(name, ears)
         except VenueSettingsError as error:
             logger.critical("{} open orders cannot be canceled: {}", len(orders), error)
-            return
+            return True
         start = asyncio.create_task(venue.start())
+        work = asyncio.create_task(self._cancel(venue, ears, start, orders, began))
+        refused = asyncio.create_task(ears.refused.wait())
         try:
-            await asyncio.wait({start}, timeout=_START_S)
-            if start.done() and start.exception() is not None:
-                logger.error("venue account {} does not start, canceled all the same: {!r}", name, start.exception())
-            if name in self._exclusive and isinstance(venue, MassVenue) and await self._is_wholly_ours(venue, name):
-                await self._all_at_once(venue, orders)
-            await asyncio.gather(*(self._until_over(venue, order, began) for order in orders))
+            await asyncio.wait({work, refused}, return_when=asyncio.FIRST_COMPLETED)
+            if ears.refused.is_set():
+                return False
+            await work
+            return True
         finally:
-            start.cancel()
-            ending = asyncio.create_task(_end(venue, start))
+            for task in (work, refused, start):
+                task.cancel()
+            ending = asyncio.create_task(_end(venue, start, work, refused))
             while not ending.done():  # canceled or not: what is open is closed
                 with suppress(asyncio.CancelledError):
                     await asyncio.shield(ending)
+
+    async def _cancel(
+        self, venue: Venue, ears: "_Ears", start: "asyncio.Task[None]", orders: list[OpenOrder], began: float
+    ) -> None:
+        name = venue.venue_account
+        await asyncio.wait({start}, timeout=_START_S)
+        if ears.refused.is_set():
+            return
+        if start.done() and start.exception() is not None:
+            logger.error("venue account {} does not start, canceled all the same: {!r}", name, start.exception())
+        may_be_ours = name in self._exclusive and ears.certain
+        if may_be_ours and isinstance(venue, MassVenue) and await self._is_wholly_ours(venue, name):
+            await self._all_at_once(venue, orders)
+        await asyncio.gather(*(self._until_over(venue, ears, order, began) for order in orders))
 
     async def _is_wholly_ours(self, venue: Venue, name: str) -> bool:
         """Whether nothing foreign is open there now, whatever was declared."""
@@ -116,10 +146,12 @@ class EmergencyCancels:
         for client_id in heard:
             del self._waiting[client_id]
 
-    async def _until_over(self, venue: Venue, order: OpenOrder, began: float) -> None:
+    async def _until_over(self, venue: Venue, ears: "_Ears", order: OpenOrder, began: float) -> None:
         while True:
-            outcome = self._outcome(order, await self._ask(venue, order), time.monotonic() - began)
+            report = await self._ask(venue, order)
+            outcome = self._outcome(order, report, time.monotonic() - began, certain=ears.certain)
             if outcome:
+                self._over.add(order.client_id)
                 logger.warning("over order_id={} client_id={} {}", order.order_id, order.client_id, outcome)
                 self._note(Over(time.time_ns(), order.order_id, order.client_id, outcome))
                 return
@@ -155,11 +187,14 @@ class EmergencyCancels:
             venue_order_id=order.venue_order_id,
         )
 
-    def _outcome(self, order: OpenOrder, report: VenueReport | None, elapsed_s: float) -> str:
-        """How the order ended; "" while that is not known, and the cancel is to be sent again."""
+    def _outcome(self, order: OpenOrder, report: VenueReport | None, elapsed_s: float, *, certain: bool) -> str:
+        """How the order ended; "" while that is not known, and the cancel is to be sent again.
+
+        certain: that the key is of the account which would know the order.
+        """
         if isinstance(report, VenueClosed):
             return f"{report.reason} cum_qty={text_of(report.cum_qty)}"
-        if isinstance(report, VenueRefused) and report.order_unknown:
+        if isinstance(report, VenueRefused) and report.order_unknown and certain:
             arrived = order.venue_order_id is not None or elapsed_s > self._in_flight_s
             return f"not open: {report.text}" if arrived else ""
         return ""
@@ -222,8 +257,8 @@ def _named(venue_account: str, order: OrderAtVenue) -> OpenOrder:
     )
 
 
-async def _end(venue: Venue, start: "asyncio.Task[None]") -> None:
-    await asyncio.gather(start, return_exceptions=True)
+async def _end(venue: Venue, *tasks: "asyncio.Task[object]") -> None:
+    await asyncio.gather(*tasks, return_exceptions=True)
     try:
         await venue.stop()
     except Exception as error:
@@ -265,7 +300,7 @@ class _Deaf:
     def balances(self, venue_account: str, balances: Mapping[str, Balance] | None, *, whole: bool) -> None:
         """Cancels need none."""
 
-    async def owner(self, venue_account: str, owner: str) -> str:  # noqa: ARG002 - the engine had looked at that
+    async def owner(self, venue_account: str, owner: str) -> str:  # noqa: ARG002 - nothing says whose it should be
         """It may be used."""
         return ""
 
@@ -273,9 +308,23 @@ class _Deaf:
 class _Ears(_Deaf):
     """Likewise, where cancels are sent: they hear what is said, and it is kept."""
 
-    def __init__(self, venue_account: str, cancels: EmergencyCancels) -> None:
+    def __init__(self, venue_account: str, cancels: EmergencyCancels, known_owner: str | None) -> None:
+        """known_owner: whose orders they are; None where that is not recorded."""
         super().__init__(venue_account)
         self._cancels = cancels
+        self._known_owner = known_owner
+        self.certain = known_owner is None
+        self.refused = asyncio.Event()  # the key is another's
+
+    async def owner(self, venue_account: str, owner: str) -> str:
+        """A key of another account would be told of each order that it does not exist."""
+        if self._known_owner in (None, owner):
+            self.certain = True
+            return ""
+        self.refused.set()
+        text = f"the key is of the exchange's account {owner}, and the open orders are of {self._known_owner}"
+        logger.critical("venue account {}: {}: nothing is canceled until its key is", venue_account, text)
+        return text
 
     def report(self, report: VenueReport) -> None:
         """A venue said something."""

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from loguru import logger
 
 from gateway import unattended, watchdog
 from gateway.config import Config
@@ -126,7 +127,7 @@ async def main():
     process = Watchdog(config, allow_live=False)
     await process.start()
     sys.meta_path.insert(0, Gone())
-    print(len(orders_in_sql(config.database.url)), flush=True)
+    print(len(orders_in_sql(config.database.url).orders), flush=True)
     await asyncio.to_thread(sys.stdin.read)
     await process.stop()
 
@@ -221,6 +222,39 @@ async def test_an_account_wholly_ours_is_canceled_by_one_request(
     asked = {said.text.split()[0] for said in aftermath.said if (said.direction, said.operation) == ("out", "cancel")}
     assert asked == {"order.cancel" if foreign else "openOrders.cancelAll"}
     assert {over.client_id for over in aftermath.over} == {"test-O1-1", "test-O2-1"}
+
+
+async def test_a_key_of_another_account_ends_no_order(
+    tmp_path: Path, exchange: Exchange, watching: watchdog.Watchdog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watching._in_flight_s = 0.0  # "no such order" is believed at once
+    monkeypatch.setattr(venue_cancels, "_KEY_S", 0.5)
+    for kind in ("KEY", "SECRET"):
+        monkeypatch.delenv(f"FIXGW_SIM_MAIN_API_{kind}")
+        (tmp_path / kind).write_text(f"sim-second-{kind.lower()}")
+        monkeypatch.setenv(f"FIXGW_SIM_MAIN_API_{kind}_FILE", str(tmp_path / kind))
+    await place_past_the_gateway(exchange, "test-O1-1")
+    told: list[str] = []
+    sink = logger.add(lambda message: told.append(str(message)), format="{message}")
+    try:
+        left = emergency("test-O1-1")
+        engine = await hand_over(tmp_path, Emergency(left.cause, left.at, left.orders, owners={"main": "1"}))
+        async with asyncio.timeout(60):
+            while sum("nothing is canceled until its key is" in line for line in told) < 2:  # noqa: ASYNC110 - a log
+                await asyncio.sleep(0.05)
+        assert await still_open(exchange) == {"test-O1-1"}
+        assert read_aftermaths(tmp_path, 0)[0].over == []
+        for kind in ("KEY", "SECRET"):
+            (tmp_path / kind).write_text(f"sim-main-{kind.lower()}")
+        await until_canceled(exchange)
+        async with asyncio.timeout(60):
+            while not read_aftermaths(tmp_path, 0)[0].over:  # noqa: ASYNC110 - a file announces nothing
+                await asyncio.sleep(0.05)
+    finally:
+        logger.remove(sink)
+    engine.wait()
+    (over,) = read_aftermaths(tmp_path, 0)[0].over
+    assert (over.client_id, over.outcome) == ("test-O1-1", "canceled cum_qty=0")
 
 
 async def test_an_engine_that_is_at_work_has_the_cancels_to_itself(

@@ -99,7 +99,7 @@ def test_without_a_watchdog_orders_stay_and_clients_are_told(tmp_path: Path) -> 
     for handover in (None, Handover(tmp_path / "nobody")):
         halt = Halt(ended.append)
         halt.farewell = told.append
-        halt.hand_over = partial(hand_over, handover, working(), leased)
+        halt.hand_over = partial(hand_over, handover, working(), leased, dict)
         halt(JournalHalted("disk full"))
     assert told == ["DATABASE_LOST orders cannot be recorded; log on again; open orders stay at the exchange"] * 2
     assert len(ended) == 2
@@ -120,7 +120,7 @@ def test_whose_lease_may_have_run_out_neither_hands_over_nor_says_anything() -> 
 
     halt = Halt(ended.append)
     halt.farewell = told.append
-    halt.hand_over = partial(hand_over, Handover(Path("unused")), working(), lost)
+    halt.hand_over = partial(hand_over, Handover(Path("unused")), working(), lost, dict)
     with pytest.raises(LeaseLost):  # a real end_process does not return
         halt(JournalHalted("the server is gone"))
     assert (len(ended), told) == (1, [])

@@ -18,6 +18,7 @@ from gateway import unattended
 from gateway.config import Config
 from gateway.engine.attendance import Missing
 from gateway.engine.emergency import OpenOrder
+from gateway.engine.orders_in_sql import InSql
 from gateway.engine.pulse import pulse_socket
 from tests.fixtures.processes import wait_until
 
@@ -36,7 +37,7 @@ class Watch:
         )
         self.canceled: list[Any] = []
         monkeypatch.setattr(unattended, "is_anothers", lambda _url, number: number != lease)
-        monkeypatch.setattr(unattended, "orders_in_sql", lambda _url: ())
+        monkeypatch.setattr(unattended, "orders_in_sql", lambda _url: InSql((), {}))
         self.half = unattended.Unattended(
             cast("Config", config),
             build=cast("Any", None),
@@ -102,10 +103,10 @@ async def test_an_engine_that_came_while_the_orders_were_looked_for_cancels_them
     watch.half.attendance.excused()
     looking, found, written = threading.Event(), threading.Event(), list[str]()
 
-    def slow(_url: str) -> tuple[()]:
+    def slow(_url: str) -> InSql:
         looking.set()
         assert found.wait(10)
-        return ()
+        return InSql((), {})
 
     monkeypatch.setattr(unattended, "orders_in_sql", slow)
     file = SimpleNamespace(add=lambda _: written.append("found"), close=lambda: written.append("closed"))
@@ -152,10 +153,10 @@ async def test_what_a_lost_engine_left_is_seen_to_also_when_no_other_will_come(
     watch = Watch(tmp_path, monkeypatch, lease=0)
     looking, found = threading.Event(), threading.Event()
 
-    def slow(_url: str) -> tuple[()]:
+    def slow(_url: str) -> InSql:
         looking.set()
         assert found.wait(10)
-        return ()
+        return InSql((), {})
 
     monkeypatch.setattr(unattended, "orders_in_sql", slow)
     await watch.half.start()
@@ -210,7 +211,7 @@ async def test_an_account_that_does_not_show_its_orders_holds_up_no_others(
             await gate.wait()
         return (OpenOrder(f"O-{name}", 1, name, "BTCUSDT", f"test-{name}-1", None),)
 
-    def unreadable(_url: str) -> tuple[()]:
+    def unreadable(_url: str) -> InSql:
         raise OSError
 
     accounts = [SimpleNamespace(name=name) for name in ("broken", "slow", "main")]
