@@ -42,6 +42,7 @@ class VenueSnapshot:
     orders: every open order of the account, foreign ones included. trades name their orders by venue order id alone.
     balances: what had happened by balances_since_ms is counted, what happened after balances_until_ms is not; by the
     venue's clock, ms UTC, 0 where it tells none.
+    heard: a stream of events stood meanwhile, so that what it shows may be on its way here as well.
     """
 
     request: SnapshotRequest
@@ -51,6 +52,7 @@ class VenueSnapshot:
     balances: tuple[Balance, ...] = ()
     balances_since_ms: int = 0
     balances_until_ms: int = 0
+    heard: bool = False
 
 
 class BreakKind(Value):

@@ -195,7 +195,8 @@ class Reconciler:
             self._try("an operation", account, partial(look, snapshot, ""))
         if state.only_look and not state.dry_runs:
             return
-        if state.at_once and not state.only_look:
+        is_late = snapshot.heard and not state.up  # a stream stands that may not be used yet
+        if state.at_once and not state.only_look and not is_late:
             self._compare(account, state, snapshot, grace=0)
         else:
             state.held = (now + GRACE, snapshot)
@@ -229,7 +230,7 @@ class Reconciler:
                     self._ask(name, state, now)
                 else:  # a snapshot that is only looked at does not stand for the comparison that is due
                     state.next_at = now + (_BUSY if wanted and state.only_look else self._every or _LOOK_EVERY)
-            if self._polls.is_due(name, now) and not state.waits_for:
+            if self._polls.is_due(name, now) and not state.waits_for and state.held is None:
                 self._poll(name, state, now)
             if state.looks and not state.waits_for and state.held is None:
                 self._ask(name, state, now, only_look=True)
@@ -239,7 +240,7 @@ class Reconciler:
         symbols = self._symbols.since(name, state.trades_seen, now)
         self._polls.asked(name, len(symbols), now)
         if self._open_at(name):
-            state.at_once = True  # as there is no stream whose words could be under way
+            state.at_once = True  # unless there is a stream, whose words could be under way
             self._ask(name, state, now)
 
     def wait(self, now: int) -> float:
@@ -247,7 +248,8 @@ class Reconciler:
         every = self._every or _LOOK_EVERY
         waits = [wait_for(state.next_at, now, every) for state in self._accounts.values() if state.up]
         waits += [wait_for(state.held[0], now, GRACE) for state in self._accounts.values() if state.held is not None]
-        polled = (name for name, state in self._accounts.items() if not state.waits_for)  # else the answer wakes us
+        # Where something is asked the answer wakes us, and what is held is judged first.
+        polled = (name for name, state in self._accounts.items() if not state.waits_for and state.held is None)
         return min([*waits, self._polls.wait(polled, now)])
 
     def clock_jumped(self, by: int) -> None:

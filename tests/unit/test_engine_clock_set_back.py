@@ -7,7 +7,7 @@ import pytest
 
 from gateway.domain.intents import SettleIntent
 from gateway.domain.reconcile import SnapshotRequest, VenueSnapshot
-from gateway.domain.venue_reports import VenueAccepted
+from gateway.domain.venue_reports import VenueAccepted, VenueTraded
 from gateway.engine.clock import NANOSECONDS
 from tests.fixtures.loop_world import World
 
@@ -25,8 +25,10 @@ class Compared(World):
     def snapshot(self, request: SnapshotRequest) -> None:
         self.asked.append(request)
 
-    def show(self) -> None:
-        self.reconciler.snapshot_taken(VenueSnapshot(request=self.asked[-1], asked_at=self.time, orders=(), trades=()))
+    def show(self, *trades: VenueTraded, heard: bool = False) -> None:
+        self.reconciler.snapshot_taken(
+            VenueSnapshot(request=self.asked[-1], asked_at=self.time, orders=(), trades=trades, heard=heard)
+        )
 
     def an_order_that_works(self) -> None:
         order = self.order("X")

@@ -1,8 +1,12 @@
 """A venue account whose stream is away is asked soon while something changes, and ever less often while it does not."""
 
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 from gateway.domain.intents import SettleIntent
+from gateway.domain.values import LiquidityInd
+from gateway.domain.venue_reports import VenueTraded
 from gateway.engine.clock import NANOSECONDS
 from gateway.engine.polls import Polls
 from tests.unit.test_engine_clock_set_back import Compared
@@ -78,5 +82,47 @@ def test_a_start_without_a_stream_asks_for_what_it_does_not_know_and_is_not_over
         world.reconciler.available("main", world.time)
         world.show()
         assert world.desk._unreconciled == set()
+    finally:
+        world.database.dispose()
+
+
+def test_what_a_stream_tells_that_may_not_be_used_yet_is_no_break(tmp_path: Path) -> None:
+    """A fill of the stream, which the venue's answer to a question overtakes: its key is not checked yet."""
+    world = Compared(tmp_path)
+    fill = VenueTraded(
+        venue_account="main",
+        symbol="BTCUSDT",
+        client_id="",
+        venue_order_id="1",
+        trade_id="7",
+        last_qty=Decimal("0.1"),
+        last_px=Decimal(60_000),
+        commission=Decimal(0),
+        commission_currency="",
+        liquidity=LiquidityInd.ADDED,
+        transact_time=world.time,
+    )
+    try:
+        world.an_order_that_works()
+        world.reconciler.unavailable("main", world.time)
+        world.time += 3 * S
+        world.reconciler.due(world.time)
+        world.show(fill, heard=True)
+        world.time += S
+        world.desk.venue_report(fill)
+        world.reconciler.due(world.time)
+        assert len(world.asked) == 1, "the next is not asked for while this one waits"
+        world.time += S
+        world.reconciler.due(world.time)
+        assert world.recorder.batch.breaks == {}
+        assert len(world.book.executions) == 1
+
+        world.time += 20 * S
+        world.reconciler.due(world.time)
+        world.show(fill, replace(fill, trade_id="8"), heard=True)
+        world.time += 2 * S
+        world.reconciler.due(world.time)
+        assert [row.kind for row in world.recorder.batch.breaks.values()] == ["trade_missed"], "the stream has lost it"
+        assert len(world.book.executions) == 2
     finally:
         world.database.dispose()

@@ -8,6 +8,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 import msgspec
@@ -283,7 +284,7 @@ class BinanceVenue:
         taken = await self._snapshots.take(request)
         if stands:  # else they would change unheard
             self._balances.shown(taken.balances, stream)
-        return taken
+        return replace(taken, heard=stands)
 
     # Sending
 

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from gateway.domain.reconcile import SnapshotRequest
 from gateway.domain.venue_reports import (
     CloseReason,
     VenueAccepted,
@@ -219,6 +220,8 @@ class TestConnectionLife:
         await desk.expect(VenueClosed, client_id=filled.client_id, reason=CloseReason.FILLED)
         venue.cancel(canceled.cancel())
         await desk.expect(VenueClosed, client_id=canceled.client_id, reason=CloseReason.CANCELED)
+        request = SnapshotRequest(venue_account="main", request_id=1, trades_since_ms={})
+        assert (await venue.snapshot(request)).heard, "what it shows may be on its way by the stream"
 
         del says[0]
         with pytest.raises(VenueSettingsError, match="may withdraw funds"):
