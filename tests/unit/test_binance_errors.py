@@ -81,3 +81,17 @@ def test_rate_limits_name_their_time(status: int, code: int) -> None:
 )
 def test_orders_the_venue_does_not_know(code: int, msg: str, unknown: bool) -> None:
     assert classify(400, ErrorBody(code, msg)).order_unknown is unknown
+
+
+@pytest.mark.parametrize(
+    ("code", "msg", "doubted"),
+    [
+        (-2010, "Market is closed.", True),
+        (-1013, "Filter failure: LOT_SIZE", True),
+        (-1013, "Filter failure: NOTIONAL", True),
+        (-1013, "Filter failure: PERCENT_PRICE_BY_SIDE", False),
+        (-2010, "Account has insufficient balance for requested action.", False),
+    ],
+)
+def test_a_refusal_that_the_instruments_should_have_foreseen_doubts_them(code: int, msg: str, doubted: bool) -> None:
+    assert classify(400, ErrorBody(code, msg)).instruments_doubted is doubted

@@ -86,7 +86,9 @@ class BinanceVenue:
         self._clock = VenueClock(now_ns)
         self._limits = Limits(self._settings.cancel_reserve, hosts[self._endpoints.rest_url], sinks.alert)
         self._upkeep = Upkeep(venue_account, self._settings, sinks, self._clock, self._limits, self._started_rest)
-        self._reporter = Reporter(venue_account, sinks, self._clock, self._limits, self._resync_clock)
+        self._reporter = Reporter(
+            venue_account, sinks, self._clock, self._limits, self._resync_clock, self._upkeep.doubt_instruments
+        )
         queries = Queries(
             self._reporter,
             self._clock,

@@ -25,6 +25,7 @@ _UNKNOWN_OUTCOME = frozenset({
 _RATE_CODES = frozenset({-1003, TOO_MANY_ORDERS})
 RATE_STATUSES = frozenset({418, 429})
 _NO_SUCH_ORDER = -2013
+_CLOSED = -1016
 _ENGINE_WORDS = frozenset({-1010, -2010, -2011, -2038})  # the reason is in the text, not in the code
 
 _BY_CODE = {
@@ -32,7 +33,7 @@ _BY_CODE = {
     -1003: OrdRejReason.EXCEEDS_LIMIT,
     -1014: OrdRejReason.UNSUPPORTED,
     -1015: OrdRejReason.EXCEEDS_LIMIT,
-    -1016: OrdRejReason.EXCHANGE_CLOSED,
+    _CLOSED: OrdRejReason.EXCHANGE_CLOSED,
     -1020: OrdRejReason.UNSUPPORTED,
     -1022: OrdRejReason.BROKER_OPTION,
     -1106: OrdRejReason.UNSUPPORTED,
@@ -61,6 +62,15 @@ _BY_WORDS = (
     ("may not place", OrdRejReason.BROKER_OPTION),
     ("not permitted for this account", OrdRejReason.BROKER_OPTION),
     ("restricted for this account", OrdRejReason.BROKER_OPTION),
+)
+
+# What the instruments as they were read last should have had refused here; other filters are about account and market.
+_INSTRUMENT_WORDS = (
+    "market is closed",
+    *(
+        f"filter failure: {name}"
+        for name in ("price_filter", "lot_size", "market_lot_size", "min_notional", "notional")
+    ),
 )
 
 
@@ -96,6 +106,7 @@ class Failure:
     reason: OrdRejReason = OrdRejReason.OTHER
     order_unknown: bool = False
     retry_at_ms: int = 0  # the venue's time before which nothing should be sent; 0: it did not say
+    instruments_doubted: bool = False  # refused for what they say, as far as they are still right
 
 
 def classify(status: int, body: ErrorBody | None, *, retry_at_ms: int = 0) -> Failure:
@@ -117,7 +128,8 @@ def classify(status: int, body: ErrorBody | None, *, retry_at_ms: int = 0) -> Fa
         at_ms = (body.data.retryAfter if body.data else None) or retry_at_ms
         return Failure(Kind.RATE_LIMITED, text, body.code, OrdRejReason.EXCEEDS_LIMIT, retry_at_ms=at_ms)
     unknown = body.code == _NO_SUCH_ORDER or (body.code in _ENGINE_WORDS and "unknown order" in body.msg.lower())
-    return Failure(Kind.REFUSED, text, body.code, _reason(body), order_unknown=unknown)
+    doubted = body.code == _CLOSED or any(words in body.msg.lower() for words in _INSTRUMENT_WORDS)
+    return Failure(Kind.REFUSED, text, body.code, _reason(body), order_unknown=unknown, instruments_doubted=doubted)
 
 
 def _reason(body: ErrorBody) -> OrdRejReason:

@@ -47,13 +47,15 @@ class Reporter:
         clock: VenueClock,
         limits: Limits,
         resync_clock: Callable[[], None],
+        doubt_instruments: Callable[[], None] = lambda: None,
     ) -> None:
-        """resync_clock: what to do when the venue refuses our time."""
+        """What to do when the venue refuses our time, or what the instruments allow."""
         self.venue_account = venue_account
         self.sinks = sinks
         self.clock = clock
         self.limits = limits
         self.resync_clock = resync_clock
+        self._doubt_instruments = doubt_instruments
         # Which facts were told: answers and the stream describe the same acceptances, fills and ends. This only spares
         # the engine the second copy; it deduplicates for good, in its own transaction. Settlements tell in any case.
         self._told = Recent()
@@ -69,11 +71,13 @@ class Reporter:
         self._told = Recent()
 
     def heed(self, failure: Failure) -> None:
-        """Do as a failed answer says, whatever was asked: send nothing for a while, or read the venue's clock again."""
+        """Do as a failed answer says, whatever was asked: send nothing for a while, or read clock or instruments."""
         if failure.kind is Kind.RATE_LIMITED:
             self.limits.pause(self.clock.clock_ms(), failure.retry_at_ms)
         if failure.code == TIMESTAMP_OUTSIDE_WINDOW:
             self.resync_clock()
+        if failure.instruments_doubted:
+            self._doubt_instruments()
 
     def tell(self, reports: Iterable[VenueReport]) -> None:
         """Report what is new."""

@@ -16,6 +16,7 @@ from gateway.domain.venue_reports import (
     VenueRefused,
     VenueTraded,
 )
+from gateway.venues.binance import upkeep
 from gateway.venues.binance.rest import RestClient
 from tests.conformance.binance.support import Make, intents
 from tests.conformance.binance_exchange import BinanceExchange
@@ -264,6 +265,22 @@ async def test_instruments_are_kept_fresh(make: Make, exchange: BinanceExchange,
     assert desk.known[exchange.symbol].tradable
     await exchange.post("symbol", symbol=exchange.symbol, status="HALT")
     await desk.until(lambda: not desk.known[exchange.symbol].tradable)
+
+
+async def test_a_market_that_closes_is_learned_by_a_refusal_and_looked_at_until_it_opens(
+    make: Make, exchange: BinanceExchange, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else each replace would first cancel the order that rests there, and none be taken for an hour once it opens."""
+    monkeypatch.setattr(upkeep, "_SOON_S", 0.1)
+    venue = make(instruments_refresh_s=3_600)
+    await venue.start()
+    await exchange.post("symbol", symbol=exchange.symbol, status="BREAK")
+    order = intents(venue, exchange)
+    venue.place(order.place())
+    assert (await desk.expect(VenueRefused)).reason is OrdRejReason.EXCHANGE_CLOSED
+    await desk.until(lambda: not desk.known[exchange.symbol].tradable)
+    await exchange.post("symbol", symbol=exchange.symbol, status="TRADING")
+    await desk.until(lambda: desk.known[exchange.symbol].tradable)
 
 
 async def test_what_the_venue_would_turn_into_something_else_is_refused_here(
