@@ -71,6 +71,7 @@ class EngineConfig(Section):
     absent_seconds: how long after its death another must be at work, or it counts as lost; 0: for ever.
     control_group: a group of the host whose members may use the control socket, for what looks, stops and arms.
     cpu: the one CPU of the host that the engine runs on, by its number; left out: the host chooses all the time.
+    cpu_latency_us: the longest that a CPU of the host may take to wake up, all of them; left out: the host decides.
     """
 
     directory: Path = Path("var")
@@ -88,6 +89,7 @@ class EngineConfig(Section):
     absent_seconds: Annotated[int, Field(ge=0, le=86_400)] = 180
     control_group: str | None = None
     cpu: Annotated[int, Field(ge=0)] | None = None
+    cpu_latency_us: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
 
     @field_validator("control_group")
     @classmethod

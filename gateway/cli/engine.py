@@ -13,6 +13,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
 
 from gateway.cli.exits import ENGINE_MISSING, EXIT_CONFIG, EXIT_DRAINED, EXIT_HALTED
+from gateway.cli.host import bind, keep_awake
 from gateway.cli.signals import RELOAD_KEYS, Signals
 from gateway.config import Config, load_config
 from gateway.errors import ConfigError, GatewayError, JournalHalted
@@ -34,7 +35,8 @@ def engine(
     try:
         settings = load_config(config)
         setup_logging(settings.log, "engine")
-        unbound = _bind(config, settings.engine.cpu)
+        unbound = bind(config, settings.engine.cpu)
+        keep_awake(config, settings.engine.cpu_latency_us)
         try:
             from gateway.bootstrap import EngineProcess  # noqa: PLC0415 - imports quickfix, which may be missing
         except ModuleNotFoundError as error:
@@ -77,25 +79,6 @@ def _serve_venues(connection: socket.socket, config: Config, cpus: set[int], *, 
     setup_logging(config.log, "venues")
     gc.freeze()
     serve(connection, builders_of(config, allow_live=allow_live))
-
-
-def _bind(config: Path, cpu: int | None) -> set[int]:
-    """Have all threads run on this CPU. They hold the interpreter's lock in turns, so that others would add nothing but
-    the time it takes to hand it from one CPU to another. Returns where they could run before; empty where nothing was
-    done. Raises ConfigError.
-    """
-    if cpu is None:
-        return set()
-    where = f"{config}: engine.cpu: {cpu}"
-    if not hasattr(os, "sched_setaffinity"):
-        raise ConfigError(f"{where}: this system cannot bind a process to a CPU; leave it out")
-    before = os.sched_getaffinity(0)
-    try:
-        os.sched_setaffinity(0, {cpu})
-    except OSError:
-        usable = ", ".join(map(str, sorted(before)))
-        raise ConfigError(f"{where}: the host has no such CPU for us; there are {usable}") from None
-    return before
 
 
 def _halt(error: BaseException) -> None:

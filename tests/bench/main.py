@@ -23,6 +23,7 @@ import aiohttp
 import uvloop
 from sqlalchemy import select
 
+from gateway.cli.host import CPU_LATENCY
 from gateway.store.tables import messages, venue_calls
 from tests.bench.cpu import CpuMeter
 from tests.bench.load import connect, order
@@ -57,13 +58,15 @@ async def run_echo(directory: Path, orders: int, paced: int) -> dict[str, float]
 
 
 async def run_gateway(
-    directory: Path, orders: int, paced: int, database: str | None, cpu: int | None
+    directory: Path, orders: int, paced: int, database: str | None, engine: str
 ) -> tuple[dict[str, float], list[tuple[str, float]]]:
-    """FIX in, front, engine, SQL, WebSocket, simulated exchange in its own process, fill, report."""
+    """FIX in, front, engine, SQL, WebSocket, simulated exchange in its own process, fill, report.
+
+    engine: what its configuration has beside what is usual.
+    """
     exchange = Exchange(directory).start()
-    bound = f"cpu = {cpu}" if cpu is not None else ""
     gateway = Gateway(
-        directory, exchange.url, sessions=BENCH_SESSIONS, database=database, log_level="INFO", engine=bound
+        directory, exchange.url, sessions=BENCH_SESSIONS, database=database, log_level="INFO", engine=engine
     ).start()
     try:
         await provide_liquidity(exchange)
@@ -165,12 +168,18 @@ def last_cpu() -> int | None:
     return max(usable) if len(usable) > 1 else None
 
 
+def host_settings(cpu: int | None, latency_us: int | None) -> str:
+    """What the engine asks of the host, as in its configuration."""
+    settings = {"cpu": cpu, "cpu_latency_us": latency_us}
+    return "\n".join(f"{key} = {value}" for key, value in settings.items() if value is not None)
+
+
 def percentile(values: list[float], percent: int) -> float:
     """Of sorted values."""
     return values[min(len(values) - 1, len(values) * percent // 100)]
 
 
-async def bench(*, quick: bool, store: str, cpu: int | None) -> tuple[dict[str, float], list[tuple[str, float]]]:
+async def bench(*, quick: bool, store: str, engine: str) -> tuple[dict[str, float], list[tuple[str, float]]]:
     """All figures, by their JSON keys, and engine CPU by thread."""
     orders, paced = (10_000, 1_500) if quick else (40_000, 5_000)
     with tempfile.TemporaryDirectory(prefix="fixgw-bench-") as directory:
@@ -179,7 +188,7 @@ async def bench(*, quick: bool, store: str, cpu: int | None) -> tuple[dict[str, 
         disk = durable_write_us(Path(directory))
         figures = await run_echo(Path(directory) / "echo", orders, paced)
         with new_database(store) as database:
-            more, spent = await run_gateway(Path(directory) / "gateway", orders, paced, database, cpu)
+            more, spent = await run_gateway(Path(directory) / "gateway", orders, paced, database, engine)
     figures |= more
     figures["durable_write_p50_us"] = disk
     figures["ratio"] = figures["gateway_orders_per_s"] / figures["echo_orders_per_s"]
@@ -217,7 +226,14 @@ def main() -> None:
     parser.add_argument(
         "--cpu", type=int, metavar="N", default=last_cpu(), help="bind the engine, not the echo, to it (%(default)s)"
     )
-    parser.add_argument("--unbound", action="store_const", const=None, dest="cpu", help="bind the engine to no CPU")
+    parser.add_argument(
+        "--cpu-latency-us",
+        type=int,
+        metavar="US",
+        default=0 if os.access(CPU_LATENCY, os.W_OK) else None,
+        help="have CPUs wake up within that while the engine, not the echo, runs (%(default)s)",
+    )
+    parser.add_argument("--untuned", action="store_true", help="neither of the two")
     parser.add_argument("--stages", action="store_true", help="time the engine's stages one by one instead")
     arguments = parser.parse_args()
     if arguments.stages:
@@ -234,9 +250,10 @@ def main() -> None:
 
         figures = bench_derive(quick=arguments.quick, store=arguments.store)
     else:
-        figures, spent = uvloop.run(bench(quick=arguments.quick, store=arguments.store, cpu=arguments.cpu))
-        bound = "no CPU" if arguments.cpu is None else f"CPU {arguments.cpu} (engine.cpu; --unbound does without)"
-        print(f"orders are recorded in {arguments.store}; the engine is bound to {bound}")
+        engine = "" if arguments.untuned else host_settings(arguments.cpu, arguments.cpu_latency_us)
+        figures, spent = uvloop.run(bench(quick=arguments.quick, store=arguments.store, engine=engine))
+        tuned = engine.replace("\n", ", ") or "nothing"
+        print(f"orders are recorded in {arguments.store}; the engine, not the echo, has set: {tuned}")
         show(figures, spent)
     if arguments.json:
         rounded: dict[str, Any] = {name: round(value, 4) for name, value in figures.items()}
