@@ -183,10 +183,6 @@ class Engine:
 
     def _work(self, items: Sequence[Any]) -> None:
         crash_point("drained")
-        if self._sent:
-            for message in self._sent:
-                self._message_sent(message)
-            self._sent.clear()
         for item in items:
             self._handle(item)
         self._due()
@@ -201,6 +197,9 @@ class Engine:
             waiter.set()
         self._waiters.clear()
         crash_point("released")
+        for message in self._sent:  # now rather than in front of the next order
+            self._message_sent(message)
+        self._sent.clear()
 
     def _may_linger(self, items: Sequence[Any]) -> bool:
         """Whether nothing but records came, and nothing waits for this batch."""
