@@ -215,7 +215,7 @@ class Engine:
 
     def _patience(self) -> float:
         now = self._clock.now()
-        if self._sent or not self._recorder.batch.is_empty:
+        if not self._recorder.batch.is_empty:
             return max(0, self._lingers_until() - now) / NANOSECONDS
         if any(state.waiting and state.logged_on for state in self._sessions.values()):
             return 0
